@@ -1,0 +1,55 @@
+"""Time as an argument: rules get the time handed in, so that tests and simulations decide what time it is."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """The server's time. Devices' clocks are never trusted for money."""
+
+    def now(self) -> datetime:
+        """This moment, aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class ManualClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def now(self) -> datetime:
+        return self._at
+
+    def advance(self, seconds: float) -> None:
+        self._at += timedelta(seconds=seconds)
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970-01-01 UTC: how times are stored.
+
+    >>> micros(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
+    1000000
+    """
+    return round((at - _EPOCH) / timedelta(microseconds=1))
+
+
+def from_micros(value: int) -> datetime:
+    """The stored time as an aware datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def wait_seconds(seconds: float) -> None:
+    """Block this thread; the one place that sleeps outside an event loop."""
+    time.sleep(seconds)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
