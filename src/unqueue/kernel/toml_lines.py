@@ -10,9 +10,9 @@ _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 
 
 def key_lines(text: str) -> Mapping[Key, int]:
-    """The line (from 1) of each table, key and array element of a document that `tomllib` accepts (TOML 1.0.0).
+    r"""The line (from 1) of each table, key and array element of a document that `tomllib` accepts (TOML 1.0.0).
 
-    >>> key_lines('name = "x"\\n[[lane]]\\nport = 1\\n[[lane]]\\nport = 2')[("lane", 1, "port")]
+    >>> key_lines('name = "x"\n[[lane]]\nport = 1\n[[lane]]\nport = 2')[("lane", 1, "port")]
     5
     """
     scanner = _Scanner(text.replace("\r\n", "\n"))

@@ -1,0 +1,88 @@
+"""The command line of the simulators: `unqueue simulate <device>`.
+
+Each command prints one line of JSON that says where the device is, and runs until it is stopped.
+"""
+
+import asyncio
+import json
+from typing import Annotated, Any, Literal
+
+import typer
+
+from unqueue.devices.simulators import scale as scale_simulator
+from unqueue.devices.simulators import scanner as scanner_simulator
+
+app = typer.Typer(
+    name="simulate",
+    no_args_is_help=True,
+    help="Run a simulated device that speaks the bytes of a real one, in a process of its own. The first line on "
+    "standard output is JSON: where a driver finds the device, and `control_port`, where JSON lines do to it what "
+    "hands and goods would. Ctrl-C ends it.",
+)
+
+ControlPort = Annotated[int, typer.Option(help="TCP port of the physical side on 127.0.0.1; 0 takes a free one.")]
+TcpPort = Annotated[
+    int | None,
+    typer.Option(help="Speak on this TCP port of 127.0.0.1 (0: a free one) instead of on a pseudo-terminal."),
+]
+Link = Annotated[str | None, typer.Option(help="Path for a link to the pseudo-terminal; it survives unplugging.")]
+
+
+def announce(where: dict[str, Any]) -> None:
+    """Print where the device is, as the one line of JSON that starters wait for."""
+    typer.echo(json.dumps(where, ensure_ascii=False))
+
+
+@app.callback()
+def _simulate() -> None:
+    """Keeps `simulate` a group of commands, whatever their number."""
+
+
+@app.command(short_help="A scale that speaks Toledo 8217.")
+def scale(
+    tcp_port: TcpPort = None,
+    link: Link = None,
+    control_port: ControlPort = 0,
+    capacity_g: Annotated[int, typer.Option(min=1000, help="Most that it can weigh, in grams.")] = 30_000,
+    interval_g: Annotated[int, typer.Option(min=1, help="Step of its display, in grams.")] = 5,
+    unit: Annotated[Literal["kg", "lb"], typer.Option(help="Unit that it is set to.")] = "kg",
+    settle_ms: Annotated[int, typer.Option(min=0, help="How long a changed load is in motion.")] = 300,
+    noise_g_sd: Annotated[float, typer.Option(min=0, help="Standard deviation of one weighing's error.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of that error and of line noise.")] = 1,
+    style: Annotated[
+        Literal["8217", "8213"], typer.Option(help="8213 always sets bit 6 of the status byte, as some makers do.")
+    ] = "8217",
+    parity: Annotated[
+        bool, typer.Option(help="Even parity in bit 7, as an 8-bit terminal server passes it on.")
+    ] = False,
+) -> None:
+    """A scale that speaks Toledo 8217 on a new pseudo-terminal or a TCP port.
+
+    Physical side: {"load_g": 1250} lays goods on it, {"motion": true} shakes it, {"fault": "overload" | "unplugged" |
+    "silent" | "late" | "garbage" | "split" | null} breaks and mends it, {"get": true} asks for the state.
+    """
+    options = scale_simulator.ScaleOptions(
+        tcp_port=tcp_port, link=link, control_port=control_port, capacity_g=capacity_g, interval_g=interval_g,
+        unit=unit, settle_ms=settle_ms, noise_g_sd=noise_g_sd, seed=seed, style=style, parity=parity,
+    )  # fmt: skip
+    asyncio.run(scale_simulator.run(options, announce))
+
+
+@app.command(short_help="A barcode scanner on a serial line.")
+def scanner(
+    tcp_port: TcpPort = None,
+    link: Link = None,
+    control_port: ControlPort = 0,
+    end: Annotated[Literal["cr", "lf", "crlf"], typer.Option(help="What it sends after each code.")] = "cr",
+) -> None:
+    """A barcode scanner on a new pseudo-terminal or a TCP port.
+
+    Physical side: {"scan": "4006381333931", "symbology": "]E0"} holds a code before it (symbology may be left out),
+    {"fault": "unplugged" | null} pulls and plugs the cable, {"get": true} asks for the state.
+    """
+    options = scanner_simulator.ScannerOptions(tcp_port=tcp_port, link=link, control_port=control_port, end=end)
+    asyncio.run(scanner_simulator.run(options, announce))
+
+
+if __name__ == "__main__":
+    app()

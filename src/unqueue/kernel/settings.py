@@ -1,0 +1,309 @@
+"""Settings: one TOML file plus the environment, checked before anything starts.
+
+Every complaint names the file and line (or the environment variable), the key, what is wrong and how to mend it, and
+all complaints come at once. `UNQUEUE_SERVER__PORT=8080` in the environment stands for `port` under `[server]`; in
+lists the position is a part of the name, as in `UNQUEUE_PAYMENTS__PROVIDERS__0__URL`.
+
+`unqueue.toml.example` explains every key.
+"""
+
+import os
+import tomllib
+import zoneinfo
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from unqueue.kernel.settings_reading import Complaint, Reader, place_environment
+from unqueue.kernel.toml_lines import Key, key_lines
+
+Name = Annotated[str, Meta(min_length=1, description="text that is not empty")]
+Identifier = Annotated[
+    str, Meta(pattern="^[a-z0-9][a-z0-9_-]*$", description="a short name of a-z, 0-9, - and _", examples=["name-1"])
+]
+Port = Annotated[int, Meta(ge=0, le=65535, description="a port number from 0 to 65535", examples=[8000])]
+Address = Annotated[int, Meta(ge=0, le=65535, description="a Modbus address from 0 to 65535", examples=[17])]
+Minutes = Annotated[int, Meta(ge=1, description="whole minutes, at least 1", examples=[30])]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="a currency of ISO 4217", examples=["CNY"])]
+TimeZone = Annotated[str, Meta(min_length=1, description="a time zone's name", examples=["Asia/Shanghai"])]
+Sigmas = Annotated[float, Meta(ge=1, le=10, description="a number from 1 to 10", examples=[3.3])]
+Grams = Annotated[int, Meta(ge=0, description="whole grams, not negative", examples=[10])]
+_WEB_ADDRESS = "a web address (http or https) without a slash at its end"
+HttpUrl = Annotated[
+    str, Meta(pattern=r"^https?://[^\s/](\S*[^\s/])?$", description=_WEB_ADDRESS, examples=["https://store.example"])
+]
+OptionalHttpUrl = Annotated[
+    str, Meta(pattern=r"^(https?://[^\s/](\S*[^\s/])?)?$", description=_WEB_ADDRESS, examples=["https://pay.example"])
+]
+DatabaseUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^(sqlite:///\S+|postgresql(\+psycopg)?://\S+)?$",
+        description="the address of a SQLite file or a PostgreSQL database",
+        examples=["sqlite:////var/lib/unqueue/unqueue.db", "postgresql://unqueue@localhost/unqueue"],
+    ),
+]
+SerialPort = Annotated[
+    str,
+    Meta(
+        pattern=r"^(/dev/\S+|socket://\S+:\d+|COM\d+)$",
+        description="a serial port",
+        examples=["/dev/ttyUSB0", "socket://10.0.0.7:4001"],
+    ),
+]
+PrinterUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^(tcp://\S+:\d+|serial:/dev/\S+|file:/\S+)$",
+        description="the address of a printer",
+        examples=["tcp://10.0.0.8:9100", "serial:/dev/ttyUSB1"],
+    ),
+]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the settings file."""
+
+
+class Store(_Section, frozen=True, kw_only=True):
+    """Who sells: printed on receipts, shown on screens."""
+
+    id: Identifier = "store-1"
+    name_zh: Name = "不排队超市"
+    name_en: Name = "Unqueue Store"
+    address_zh: str = ""
+    address_en: str = ""
+    tax_id: str = ""
+    currency: Currency = "CNY"
+    time_zone: TimeZone = "Asia/Shanghai"
+    public_url: HttpUrl = "http://localhost:8000"
+
+
+class Database(_Section, frozen=True, kw_only=True):
+    """Where the data lives. Without a `url` it is the SQLite file `unqueue.db` in the server's `data_dir`."""
+
+    url: DatabaseUrl = ""
+
+
+class Server(_Section, frozen=True, kw_only=True):
+    """The merchant server."""
+
+    host: Name = "127.0.0.1"
+    port: Port = 8000
+    data_dir: Path = Path(".unqueue")
+    order_expiry_minutes: Minutes = 30
+    tls_certificate_file: Path | None = None
+    tls_key_file: Path | None = None
+
+
+class StoreCode(_Section, frozen=True, kw_only=True):
+    """A kind of barcode that the store prints itself. The template's notation belongs to the catalogue."""
+
+    name: Name
+    template: Name
+
+
+class Catalogue(_Section, frozen=True, kw_only=True):
+    """How codes are read."""
+
+    store_codes: list[StoreCode] = []
+
+
+class Provider(_Section, frozen=True, kw_only=True):
+    """An account at a payment provider. `kind` names the driver, `id` the payment method in the API."""
+
+    id: Identifier
+    kind: Identifier
+    zh: Name
+    en: Name
+    url: OptionalHttpUrl = ""
+    merchant_id: str = ""
+    private_key_file: Path | None = None
+    provider_public_key_file: Path | None = None
+
+
+class Payments(_Section, frozen=True, kw_only=True):
+    """How shoppers can pay."""
+
+    providers: list[Provider] = []
+
+
+class ExitPass(_Section, frozen=True, kw_only=True):
+    """The signed code that opens the lane once."""
+
+    minutes: Minutes = 60
+
+
+class Weighing(_Section, frozen=True, kw_only=True):
+    """When a weight is suspicious: more than `sigmas` standard deviations off, and never less than the least
+    tolerance. 3.3 raises about one false alarm in a thousand honest baskets.
+    """
+
+    sigmas: Sigmas = 3.3
+    tolerance_g_min: Grams = 10
+
+
+class Scale(_Section, frozen=True, kw_only=True):
+    port: SerialPort
+    driver: Literal["toledo_8217"] = "toledo_8217"
+
+
+class Io(_Section, frozen=True, kw_only=True):
+    """The Modbus TCP module of belt, deactivator, EAS gate, lamp and barrier. `map` moves single signals."""
+
+    host: Name
+    port: Port = 502
+    map: dict[str, Address] = {}
+
+
+class Scanner(_Section, frozen=True, kw_only=True):
+    port: SerialPort
+
+
+class Printer(_Section, frozen=True, kw_only=True):
+    url: PrinterUrl
+
+
+class Lane(_Section, frozen=True, kw_only=True):
+    """An exit lane's own process, on the lane's computer."""
+
+    id: Identifier
+    server_url: HttpUrl
+    token: Name
+    scale: Scale
+    io: Io
+    name: Name = "1"
+    host: Name = "127.0.0.1"
+    port: Port = 8100
+    scanner: Scanner | None = None
+    printer: Printer | None = None
+    language: Literal["zh", "en"] = "zh"
+
+    def __repr__(self) -> str:
+        return f"Lane(id={self.id!r}, server_url={self.server_url!r})"  # the token stays out of logs
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    """Everything that differs from store to store. `lane` is there on a lane's computer only."""
+
+    store: Store = Store()
+    database: Database = Database()
+    server: Server = Server()
+    catalogue: Catalogue = Catalogue()
+    payments: Payments = Payments()
+    exit_pass: ExitPass = ExitPass()
+    weighing: Weighing = Weighing()
+    lane: Lane | None = None
+
+    @property
+    def database_url(self) -> str:
+        """The database's SQLAlchemy URL, with the default filled in.
+
+        >>> Settings(database=Database(url="postgresql://unqueue@localhost/unqueue")).database_url
+        'postgresql+psycopg://unqueue@localhost/unqueue'
+        """
+        if not self.database.url:
+            return f"sqlite:///{self.server.data_dir.absolute() / 'unqueue.db'}"
+        scheme, _, rest = self.database.url.partition("://")
+        return f"{'postgresql+psycopg' if scheme == 'postgresql' else scheme}://{rest}"
+
+
+class SettingsError(Exception):
+    """The settings can't be used. `complaints` is never empty; the text lists them all, one paragraph each."""
+
+    def __init__(self, complaints: Sequence[Complaint]) -> None:
+        self.complaints = tuple(complaints)
+        super().__init__("\n".join(str(complaint) for complaint in self.complaints))
+
+
+Objection = tuple[Key, str, str]
+"""A key, what is wrong with its value, and how to mend it."""
+Rule = Callable[[Settings], Iterable[Objection]]
+"""A check across keys. Rooms above the kernel hand in theirs, such as that a store code's template can be read."""
+
+
+def find_settings(environ: Mapping[str, str], directory: Path) -> Path | None:
+    """The file to read when the command line names none: `UNQUEUE_SETTINGS`, else `unqueue.toml` here, else none."""
+    if named := environ.get("UNQUEUE_SETTINGS"):
+        return Path(named)
+    here = directory / "unqueue.toml"
+    return here if here.exists() else None
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str], rules: Sequence[Rule] = ()) -> Settings:
+    """Read the file (none: the defaults), let the environment override, check everything.
+
+    Relative paths are relative to the file, or to the working directory where there is none.
+    Raises SettingsError.
+    """
+    text = "" if path is None else _read(path)
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError([_broken(path, text, error)]) from error
+    base = Path.cwd() if path is None else path.absolute().parent
+    reader = Reader(str(path) if path else "defaults", key_lines(text), base)
+    place_environment(reader, Settings, table, environ)
+    settings = reader.section(Settings, table, ())
+    if reader.complaints or not isinstance(settings, Settings):
+        raise SettingsError(reader.complaints)
+    for rule in (_consistent, *rules):
+        for key, what, mend in rule(settings):
+            reader.complain(key, what, mend)
+    if reader.complaints:
+        raise SettingsError(reader.complaints)
+    return settings
+
+
+def lane_of(settings: Settings) -> Lane:
+    """The `[lane]` table, which the lane's process can't do without. Raises SettingsError."""
+    if settings.lane is None:
+        mend = "Add a [lane] table as in unqueue.toml.example, or name the right file with --settings."
+        raise SettingsError([Complaint("settings", "lane", "this machine has no lane in its settings", mend)])
+    return settings.lane
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        complaint = Complaint(f"{path}:{line}", "", "this is not UTF-8 text", "Save the file in UTF-8.")
+        raise SettingsError([complaint]) from error
+    except OSError as error:
+        what = f"can't be read ({os.strerror(error.errno or 0)})"
+        complaint = Complaint(str(path), "", what, "Check the path, and that this user may read the file.")
+        raise SettingsError([complaint]) from error
+
+
+def _broken(path: Path | None, text: str, error: tomllib.TOMLDecodeError) -> Complaint:
+    message, _, place = str(error).rpartition(" (at ")
+    words = place.replace(",", " ").rstrip(")").split()
+    line = int(words[1]) if words[:1] == ["line"] else text.count("\n") + 1
+    wrong = message[:1].lower() + message[1:]
+    return Complaint(f"{path}:{line}", "", f"not valid TOML: {wrong}", "See https://toml.io, or unqueue.toml.example.")
+
+
+def _consistent(settings: Settings) -> Iterator[Objection]:
+    """What no single key can tell."""
+    try:
+        zoneinfo.ZoneInfo(settings.store.time_zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        mend = 'Take a name of the IANA list, such as "Asia/Shanghai" or "Europe/Berlin".'
+        yield ("store", "time_zone"), f'no time zone is called "{settings.store.time_zone}"', mend
+    server = settings.server
+    if (server.tls_certificate_file is None) != (server.tls_key_file is None):
+        given = "tls_certificate_file" if server.tls_key_file is None else "tls_key_file"
+        missing = "tls_key_file" if server.tls_key_file is None else "tls_certificate_file"
+        yield ("server", given), f"stands without {missing}", f"Give both, or neither: add {missing}."
+    yield from _repeated([code.name for code in settings.catalogue.store_codes], ("catalogue", "store_codes"), "name")
+    yield from _repeated([provider.id for provider in settings.payments.providers], ("payments", "providers"), "id")
+
+
+def _repeated(names: Sequence[str], at: Key, key: str) -> Iterator[Objection]:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield (*at, index, key), f'"{name}" is taken by an earlier entry', "Give each its own name."

@@ -1,0 +1,162 @@
+"""What the store asks of a payment provider: create, query, notify, close, refund. Every wallet, bank and card
+acquirer stands behind this port, so the store's rules about money are written once.
+
+An *attempt* is one try to pay one order. The store makes its id, so that every call can be sent again: the same id
+never creates, closes or refunds twice. What a provider says counts only when it is authentic; a notification is a hint
+to ask, never a proof.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Protocol
+
+import msgspec
+
+from unqueue.kernel.money import Money
+
+FRESH_S_MAX = 300
+"""A notification that is older or from further in the future than this many seconds is refused (WeChat Pay's rule)."""
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One try to pay one order.
+
+    ``return_url`` is where the shopper's browser goes afterwards; ``notify_url`` is where the provider tells the store;
+    ``expires_us`` (microseconds since 1970 UTC) is when the provider stops taking money for it.
+    """
+
+    attempt_id: str
+    order_id: str
+    order_number: str
+    amount: Money
+    subject_zh: str
+    subject_en: str
+    return_url: str
+    notify_url: str
+    expires_us: int
+
+
+class Action(msgspec.Struct, frozen=True):
+    """What the shopper does next: open a page (``redirect``), show a code (``qr``: ``url`` is its content), or wait."""
+
+    kind: Literal["redirect", "qr", "none"]
+    url: str = ""
+
+
+AttemptStatus = Literal["unknown", "pending", "succeeded", "failed", "closed"]
+
+
+class ProviderState(msgspec.Struct, frozen=True):
+    """What the provider says of an attempt.
+
+    ``unknown``: it never heard of it. ``succeeded``: it took ``amount`` from the shopper, whatever was asked for.
+    ``reference`` is the provider's own number for it.
+    """
+
+    status: AttemptStatus
+    amount: Money | None = None
+    order_id: str = ""
+    reference: str = ""
+
+
+class Notification(msgspec.Struct, frozen=True, kw_only=True):
+    """An authentic, fresh message of the provider about an attempt; whether it fits the order is for the store to check."""
+
+    attempt_id: str
+    merchant_id: str
+    order_id: str
+    order_number: str
+    status: AttemptStatus
+    amount: Money
+    reference: str
+
+
+class Acknowledgement(msgspec.Struct, frozen=True):
+    """What the provider wants to hear back: HTTP status and body."""
+
+    status: int
+    body: bytes
+    media_type: str = "application/json"
+
+
+class RefundState(msgspec.Struct, frozen=True):
+    """What the provider says of a refund; ``unknown``: it never heard of it."""
+
+    status: Literal["unknown", "pending", "succeeded", "failed"]
+    amount: Money | None = None
+    reference: str = ""
+
+
+class ProviderError(Exception):
+    """The provider did not do what it was asked. ``permanent``: asking again won't help."""
+
+    permanent: ClassVar[bool]
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        self.code = code
+        self.detail = detail
+        super().__init__(f"{code}: {detail}" if detail else code)
+
+
+class ProviderUnavailable(ProviderError):
+    """No authentic answer came. It may or may not have been done: ask again, with the same id."""
+
+    permanent = False
+
+
+class ProviderRefused(ProviderError):
+    """The provider answered that it won't."""
+
+    permanent = True
+
+
+NotificationProblem = Literal["header_missing", "key_unknown", "signature_invalid", "timestamp_stale", "body_malformed"]
+
+
+class NotificationRefused(Exception):
+    """A message that claims to be the provider's and can't be believed. ``reason`` holds no secret."""
+
+    def __init__(self, reason: NotificationProblem) -> None:
+        self.reason: NotificationProblem = reason
+        super().__init__(reason)
+
+
+class Provider(Protocol):
+    """An account at a provider. Every call may raise ProviderUnavailable (try again) or ProviderRefused (don't)."""
+
+    provider_id: str
+    merchant_id: str
+
+    async def create(self, attempt: Attempt) -> Action:
+        """Make the attempt known; again with the same id gives the same action."""
+        ...
+
+    async def query(self, attempt_id: str) -> ProviderState:
+        """What became of an attempt."""
+        ...
+
+    def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
+        """The message, once its signature and its age (at most ``FRESH_S_MAX``) are checked; NotificationRefused else.
+
+        ``headers`` is looked up with names in lower case.
+        """
+        ...
+
+    def acknowledge(self, ok: bool) -> Acknowledgement:
+        """The answer to a notification. What is not acknowledged comes again."""
+        ...
+
+    async def close(self, attempt_id: str) -> ProviderState:
+        """Have the provider take no money for the attempt any more. ``succeeded`` says that it came too late."""
+        ...
+
+    async def refund(self, refund_id: str, attempt_id: str, amount: Money) -> RefundState:
+        """Give back a part or all of what an attempt took; again with the same ``refund_id`` is the same refund."""
+        ...
+
+    async def query_refund(self, refund_id: str, attempt_id: str) -> RefundState:
+        """What became of a refund."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go of connections."""
+        ...

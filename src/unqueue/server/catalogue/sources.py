@@ -1,0 +1,198 @@
+"""Files of products: opened, recognised and split into rows. A bad row is yielded as such and stops nothing."""
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import msgspec
+
+from unqueue.server.catalogue import columns, off
+from unqueue.server.catalogue.given import Given, RowRefused
+
+Format = Literal["csv", "off-csv", "off-jsonl"]
+ReadProgress = Callable[[int, int], None]
+_SNIFFED_BYTES = 1 << 18
+_CELL_MAX = 1 << 24  # Open Food Facts has cells beyond the csv module's 128 KiB
+_RAW_MAX = 2000
+_UNREADABLE = (OSError, EOFError, zlib.error, UnicodeError)
+
+
+class SourceUnreadable(Exception):
+    """The file as a whole cannot be used; the message says why and what to do."""
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A row that was not taken: its line (the first is 1), why, and its text (cut at 2,000 characters)."""
+
+    line: int
+    cause: str
+    raw: str
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A row that could be read."""
+
+    line: int
+    raw: str
+    given: Given
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A file and what it was recognised as; made by :func:`recognise`."""
+
+    path: Path
+    format: Format
+    encoding: str
+    delimiter: str
+
+    def rows(self, currency: str, progress: ReadProgress | None = None) -> Iterator[Row | Rejected]:
+        """The file's rows in order; ``progress`` hears bytes read and bytes in all, of the file as it lies there."""
+        with _opened(self.path) as (stream, disk):
+            total = self.path.stat().st_size
+
+            def told(items: Iterable[Row | Rejected]) -> Iterator[Row | Rejected]:
+                for number, item in enumerate(items):
+                    if progress is not None and number % 500 == 0:
+                        progress(disk.tell(), total)
+                    yield item
+                if progress is not None:
+                    progress(total, total)
+
+            try:
+                if self.format == "off-jsonl":
+                    yield from told(_json_rows(stream))
+                else:
+                    yield from told(self._csv_rows(stream, currency))
+            except _UNREADABLE as error:
+                raise SourceUnreadable(f"{self.path.name} is damaged or cut short: {error}") from error
+
+    def _csv_rows(self, stream: BinaryIO, currency: str) -> Iterator[Row | Rejected]:
+        lines = _Lines(io.TextIOWrapper(stream, self.encoding, errors="surrogateescape", newline=""))
+        quoting = csv.QUOTE_NONE if self.format == "off-csv" and self.delimiter == "\t" else csv.QUOTE_MINIMAL
+        csv.field_size_limit(_CELL_MAX)
+        reader = csv.reader(lines, delimiter=self.delimiter, quoting=quoting)
+        header = [name.strip() for name in next(reader)]
+        if self.format == "csv":
+            read: Callable[[dict[str, str]], Given] = columns.ColumnReader(header, currency).read
+        else:
+            read = off.given_of_columns
+        lines.take()
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                line, raw = lines.take()
+                yield Rejected(line, f"not readable as CSV: {error}", raw)
+                continue
+            line, raw = lines.take()
+            if any(cells):
+                yield _row(line, raw, lambda cells=cells: read(_cells(header, cells)))  # type: ignore[misc]
+
+
+def recognise(path: Path) -> Source:
+    """Look at the beginning of a file and say what it is. Raises :class:`SourceUnreadable`."""
+    try:
+        with _opened(path) as (stream, _):
+            head = stream.read(_SNIFFED_BYTES)
+    except _UNREADABLE as error:
+        raise SourceUnreadable(f"{path} cannot be read: {error}") from error
+    encoding = _encoding(head)
+    text = head.decode(encoding, errors="replace").lstrip("\ufeff")
+    start = text.lstrip()[:1]
+    if start == "{":
+        return Source(path, "off-jsonl", encoding, "")
+    if start == "[":
+        raise SourceUnreadable(f"{path.name} is a JSON list; give one JSON object a line (JSONL)")
+    header = text.splitlines()[0] if text else ""
+    delimiter = max("\t,;", key=header.count)
+    names = [name.strip().strip('"') for name in header.split(delimiter)]
+    if off.is_header(names):
+        return Source(path, "off-csv", encoding, delimiter)
+    if fault := columns.fault_of_header(names):
+        raise SourceUnreadable(f"{path.name}: {fault}")
+    return Source(path, "csv", encoding, delimiter)
+
+
+class _Lines:
+    """Hands lines to the csv reader and remembers those of the current row."""
+
+    def __init__(self, stream: Iterable[str]) -> None:
+        self._lines = iter(stream)
+        self._number = 0
+        self._taken: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self._number += 1
+        self._taken.append(line)
+        return line
+
+    def take(self) -> tuple[int, str]:
+        """The number of the row's first line, and its text."""
+        first, raw = self._number - len(self._taken) + 1, "".join(self._taken)
+        self._taken.clear()
+        return first, raw[:_RAW_MAX].rstrip("\r\n")
+
+
+def _json_rows(stream: BinaryIO) -> Iterator[Row | Rejected]:
+    for number, line in enumerate(stream, start=1):
+        if line.strip():
+            raw = line[:_RAW_MAX].decode(errors="replace").rstrip("\r\n")
+            yield _row(number, raw, lambda line=line: off.given_of_json(line))  # type: ignore[misc]
+
+
+def _row(line: int, raw: str, read: Callable[[], Given]) -> Row | Rejected:
+    try:
+        return Row(line, raw, read())
+    except RowRefused as refused:
+        return Rejected(line, str(refused), raw.encode(errors="replace").decode())
+
+
+def _cells(header: list[str], cells: list[str]) -> dict[str, str]:
+    if len(cells) > len(header) and any(cells[len(header) :]):
+        raise RowRefused(f"{len(cells)} cells, but the header has {len(header)}")
+    return dict(zip(header, cells, strict=False))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, Any]]:
+    """The file's bytes, unpacked where they are gzip, and the file on disk that says how far one is."""
+    with path.open("rb") as disk:
+        packed = disk.read(2) == b"\x1f\x8b"
+        disk.seek(0)
+        if packed:
+            with gzip.GzipFile(fileobj=disk) as unpacked:
+                yield io.BufferedReader(unpacked, 1 << 20), disk  # type: ignore[type-var]  # GzipFile reads like a raw file
+        else:
+            yield disk, disk
+
+
+def _encoding(head: bytes) -> str:
+    """UTF-8, UTF-16 by its mark, or GB 18030, which Chinese spreadsheets still write."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError as error:
+        # A file that is UTF-8 but for a bad byte late in the sniffed part is UTF-8 with a bad row.
+        return "gb18030" if _decodes(head, "gb18030") and error.start < len(head) // 2 else "utf-8-sig"
+    return "utf-8-sig"
+
+
+def _decodes(head: bytes, encoding: str) -> bool:
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,175 @@
+"""Calls for staff: opened by what happens at a lane, answered by a person with a name. One open call of a kind for
+one exit (or for a lane): what comes in meanwhile is added to it.
+"""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from unqueue.kernel.database import Database, Transaction
+from unqueue.kernel.errors import NotFound
+from unqueue.kernel.ids import new_id
+from unqueue.server.access import Principal
+from unqueue.server.exits import store
+from unqueue.server.exits.model import Action, AlarmKind, Call, CallKind, Exit, ExitConflict
+from unqueue.server.exits.views import CallView, call_view, call_views
+from unqueue.server.trips.service import normal_id
+
+ANSWERED_SHOWN_MAX = 50
+DETAIL_LENGTH_MAX = 500
+
+
+class Alarm(msgspec.Struct, frozen=True):
+    """What a lane calls for. ``id`` is made by the lane; ``detail`` is for staff."""
+
+    id: str
+    kind: AlarmKind
+    exit_id: str | None = None
+    detail: str | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a member of staff decides. ``id`` is made by the console."""
+
+    id: str
+    action: Action
+    reason: str = ""
+
+
+class Calls:
+    """All calls of the store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def raise_alarm(self, device: Principal, alarm: Alarm) -> CallView:
+        """A lane needs a person: a live tag at the gate, a device that failed, a shopper who asks for help."""
+        alarm_id = normal_id(alarm.id)
+        exit_id = normal_id(alarm.exit_id) if alarm.exit_id is not None else None
+        detail = alarm.detail[:DETAIL_LENGTH_MAX] if alarm.detail is not None else None
+
+        def write(tx: Transaction) -> CallView:
+            known = store.call_of_alarm(tx.connection, alarm_id)
+            if known is not None:
+                if known.lane != device.id or known.kind != alarm.kind:
+                    raise ExitConflict
+                return call_view(tx.connection, known)
+            one = store.get(tx.connection, exit_id) if exit_id is not None else None
+            if exit_id is not None and (one is None or one.lane != device.id):
+                raise NotFound
+            call = _open(
+                tx, device.id, one, alarm.kind, actor=device.actor, evidence={"detail": detail}, call_id=alarm_id
+            )
+            store.insert_alarm(tx, alarm_id, call.call_id, device.id, detail)
+            return call_view(tx.connection, call)
+
+        return await self._database.unit(write)
+
+    async def answer(self, staff: Principal, call_id: str, request: Answer) -> CallView:
+        """A person decides, by name. The exit follows: it is accepted, weighed again or given up."""
+        plain, answer_id = normal_id(call_id), normal_id(request.id)
+
+        def write(tx: Transaction) -> CallView:
+            known = store.call_of_answer(tx.connection, answer_id)
+            if known is not None:
+                if (known.call_id, known.action) != (plain, request.action):
+                    raise ExitConflict
+                return call_view(tx.connection, known)
+            call = store.get_call(tx.connection, plain)
+            if call is None:
+                raise NotFound
+            answered = call.answered(
+                answer_id=answer_id, by=staff.name, action=request.action, reason=request.reason, at_us=tx.at_us
+            )
+            store.update_call(tx, answered)
+            one = store.get(tx.connection, call.exit_id) if call.exit_id is not None else None
+            _record(tx, "call.answered", answered, one, staff.actor)
+            if one is not None:
+                _follow(tx, one, answered, request.action, staff.actor)
+            return call_view(tx.connection, answered)
+
+        return await self._database.unit(write)
+
+    async def list(self, *, status: str) -> list[CallView]:
+        """The open calls, oldest first; or those answered last, newest first."""
+
+        def read(connection: Connection) -> list[CallView]:
+            if status == "open":
+                return call_views(connection, store.open_calls(connection))
+            return call_views(connection, store.recent_calls(connection, ANSWERED_SHOWN_MAX))
+
+        return await self._database.read(read)
+
+
+def open_for_exit(tx: Transaction, one: Exit, kind: CallKind, actor: str, evidence: dict[str, Any]) -> None:
+    """Call staff to an exit, or bring the call that is open up to date."""
+    _open(tx, one.lane, one, kind, actor=actor, evidence=evidence, call_id=new_id())
+
+
+def settle(tx: Transaction, one: Exit, kind: CallKind | None, actor: str, reason: str) -> None:
+    """Close open calls about an exit that nobody needs to answer any more; all kinds, or one."""
+    for call in store.open_calls(tx.connection, exit_id=one.exit_id):
+        if kind is None or call.kind == kind:
+            settled = call.settled(reason=reason, at_us=tx.at_us)
+            store.update_call(tx, settled)
+            _record(tx, "call.settled", settled, one, actor)
+
+
+def _open(
+    tx: Transaction,
+    lane: str,
+    one: Exit | None,
+    kind: CallKind,
+    *,
+    actor: str,
+    evidence: dict[str, Any],
+    call_id: str,
+) -> Call:
+    exit_id = one.exit_id if one is not None else None
+    for known in store.open_calls(tx.connection, lane=lane):
+        if known.kind == kind and known.exit_id == exit_id:
+            times = known.evidence.get("times", 1) + 1
+            again = msgspec.structs.replace(known, evidence={**evidence, "times": times})
+            store.update_call(tx, again)
+            _record(tx, "call.repeated", again, one, actor)
+            return again
+    call = Call(
+        call_id=call_id,
+        kind=kind,
+        status="open",
+        lane=lane,
+        exit_id=exit_id,
+        order_id=one.order_id if one is not None else None,
+        opened_us=tx.at_us,
+        answered_us=None,
+        answered_by=None,
+        action=None,
+        reason=None,
+        answer_id=None,
+        evidence=evidence,
+    )
+    store.insert_call(tx, call)
+    _record(tx, "call.opened", call, one, actor)
+    return call
+
+
+def _follow(tx: Transaction, one: Exit, call: Call, action: Action, actor: str) -> None:
+    now = one.answered(call.kind, action, call.call_id)
+    if now == one:
+        return
+    now = msgspec.structs.replace(now, touched_us=tx.at_us)
+    store.update_exit(tx, now)
+    names = {"trip_id": now.trip_id, "order_id": now.order_id, "lane": now.lane, "status": now.status}
+    verb = "abandoned" if now.status == "abandoned" else "cleared"
+    tx.record(f"exit.{verb}", f"exit:{now.exit_id}", actor, {**names, "call_id": call.call_id, "reason": call.reason})
+    if now.status == "abandoned":
+        settle(tx, now, None, actor, "refused")
+
+
+def _record(tx: Transaction, kind: str, call: Call, one: Exit | None, actor: str) -> None:
+    names = {"lane": call.lane, "status": call.status, "call": call.kind, "exit_id": call.exit_id}
+    if one is not None:
+        names |= {"trip_id": one.trip_id, "order_id": one.order_id}
+    told = {"answered_by": call.answered_by, "action": call.action, "reason": call.reason, "evidence": call.evidence}
+    tx.record(kind, f"call:{call.call_id}", actor, {**names, **told})

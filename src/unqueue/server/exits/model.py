@@ -1,0 +1,315 @@
+"""An exit: one order on its way out through one lane, and the calls that bring staff to it. Pure.
+
+    claimed ─→ accepted ─→ released ─→ left
+       └──────────┴──→ abandoned
+
+Accepted means that the last weighing fits, or that a named person let the shopper go on it, and that every check is
+cleared. A released exit is never taken back: the gate may have opened.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from unqueue.kernel.errors import DomainError
+
+Status = Literal["claimed", "accepted", "released", "left", "abandoned"]
+Check = Literal["min_age"]
+CallKind = Literal["weight", "min_age", "live_tag", "device", "help"]
+AlarmKind = Literal["live_tag", "device", "help"]
+Action = Literal["let_go", "reweigh", "refuse", "done"]
+
+LIVE: tuple[Status, ...] = ("claimed", "accepted", "released")
+STALE_AFTER_S = 60
+"""A lane that was silent for so long has lost its claim: the shopper may go to another lane."""
+REASON_LENGTH_MAX = 200
+
+ACTIONS: Mapping[CallKind, frozenset[Action]] = {
+    "weight": frozenset({"let_go", "reweigh", "refuse"}),
+    "min_age": frozenset({"let_go", "refuse"}),
+    "live_tag": frozenset({"let_go", "done"}),
+    "device": frozenset({"done"}),
+    "help": frozenset({"done"}),
+}
+REASON_NEEDED: frozenset[tuple[CallKind, Action]] = frozenset(
+    {
+        ("weight", "let_go"),
+        ("weight", "refuse"),
+        ("min_age", "refuse"),
+        ("live_tag", "let_go"),
+        ("live_tag", "done"),
+    }
+)
+_CHECK_OF: Mapping[CallKind, Check] = {"min_age": "min_age"}
+
+
+class OrderUnpaid(DomainError):
+    code = "order_unpaid"
+    status = 409
+    permanent = False
+    zh = "这张订单还没有付款，请先付款，再到这里来"
+    en = "This order is not paid yet. Please pay first, then come back here."
+
+
+class OrderLeft(DomainError):
+    code = "order_left"
+    status = 409
+    zh = "这张订单已经出场了。如有疑问，请按求助"
+    en = "This order has left the store already. If that is wrong, please press Help."
+
+
+class OrderAtOtherLane(DomainError):
+    """Details: ``lane``."""
+
+    code = "order_at_other_lane"
+    status = 409
+    permanent = False
+    zh = "这张订单正在另一条通道，请到那里继续"
+    en = "This order is at another lane. Please go on there."
+
+
+class LaneBusy(DomainError):
+    code = "lane_busy"
+    status = 409
+    permanent = False
+    zh = "这条通道还有一位顾客，请稍等"
+    en = "Another shopper is still in this lane. One moment please."
+
+
+class TooManyGuesses(DomainError):
+    """Details: ``retry_after_s``."""
+
+    code = "too_many_guesses"
+    status = 429
+    permanent = False
+    zh = "号码输错了几次，请扫出场码，或按求助"
+    en = "The number was wrong a few times. Please scan your exit pass, or press Help."
+
+
+class ExitConflict(DomainError):
+    code = "exit_conflict"
+    status = 409
+    zh = "这个编号已用于另一次操作"
+    en = "This id was used for something else."
+
+
+class ExitNotAccepted(DomainError):
+    code = "exit_not_accepted"
+    status = 409
+    permanent = False
+    zh = "还不能放行，请等店员"
+    en = "Not cleared yet. Please wait for our staff."
+
+
+class ExitNotReleased(DomainError):
+    code = "exit_not_released"
+    status = 409
+    zh = "这次出场还没有放行"
+    en = "This exit was not released."
+
+
+class ExitReleased(DomainError):
+    code = "exit_released"
+    status = 409
+    zh = "这次出场已经放行，不能再改"
+    en = "This exit is released and can't be changed any more."
+
+
+class ExitEnded(DomainError):
+    code = "exit_ended"
+    status = 409
+    zh = "这次出场已经结束，请重新出示出场码"
+    en = "This exit is over. Please show your pass again."
+
+
+class CallAnswered(DomainError):
+    """Details: ``answered_by``."""
+
+    code = "call_answered"
+    status = 409
+    zh = "{answered_by} 已经处理了"
+    en = "{answered_by} has answered this already."
+
+
+class ActionNotPossible(DomainError):
+    code = "action_not_possible"
+    status = 409
+    zh = "这个呼叫不能这样处理"
+    en = "This call can't be answered in this way."
+
+
+class ReasonNeeded(DomainError):
+    code = "reason_needed"
+    status = 422
+    zh = "请写一下原因"
+    en = "Please give a reason."
+
+
+class Suspect(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A guess at what is wrong. ``missed``: on the belt but not on the order; ``extra``: on the order but not there."""
+
+    kind: Literal["missed", "extra", "unknown"]
+    zh: str
+    en: str
+    line: int | None = None
+    product_id: str | None = None
+
+
+class Weighing(msgspec.Struct, frozen=True):
+    """What a lane weighed and concluded; grams, ``interval_g`` is the scale's. ``id`` is made by the lane."""
+
+    id: str
+    measured_g: int
+    interval_g: int
+    expected_g: int
+    sigma_g: float
+    tolerance_g: int
+    verdict: Literal["pass", "check"]
+    suspects: list[Suspect] = []
+    tags_deactivated: bool = False
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """One order at one lane. ``checks`` are those that staff have still to clear; ``override_call_id`` is the call
+    whose answer let the last weighing go; ``passages`` is the gate's counter before it opened.
+    """
+
+    exit_id: str
+    lane: str
+    order_id: str
+    trip_id: str
+    basket_hash: str
+    request_hash: str
+    pass_id: str | None
+    status: Status
+    checks: tuple[Check, ...]
+    weighing: Weighing | None
+    override_call_id: str | None
+    passages: int | None
+    claimed_us: int
+    touched_us: int
+
+    def weighed(self, weighing: Weighing) -> "Exit":
+        """After a weighing. The last one counts: it also ends what an earlier one was let go for."""
+        self._refuse_if_over()
+        return _judged(msgspec.structs.replace(self, weighing=weighing, override_call_id=None))
+
+    def answered(self, kind: CallKind, action: Action, call_id: str) -> "Exit":
+        """After staff answered a call about this exit."""
+        if self.status not in {"claimed", "accepted"}:
+            return self
+        if action == "refuse":
+            return msgspec.structs.replace(self, status="abandoned")
+        if action != "let_go":
+            return self
+        if kind == "weight":
+            return _judged(msgspec.structs.replace(self, override_call_id=call_id))
+        cleared = _CHECK_OF.get(kind)
+        return _judged(msgspec.structs.replace(self, checks=tuple(c for c in self.checks if c != cleared)))
+
+    def released(self, passages: int) -> "Exit":
+        """After the gate was allowed to open; ExitNotAccepted unless everything is cleared."""
+        if self.status != "accepted":
+            raise ExitNotAccepted
+        return msgspec.structs.replace(self, status="released", passages=passages)
+
+    def left(self) -> "Exit":
+        if self.status != "released":
+            raise ExitNotReleased
+        return msgspec.structs.replace(self, status="left")
+
+    def abandoned(self) -> "Exit":
+        if self.status in {"released", "left"}:
+            raise ExitReleased
+        return msgspec.structs.replace(self, status="abandoned")
+
+    def is_stale(self, *, last_contact_us: int | None, now_us: int) -> bool:
+        """Whether the lane fell silent before it released: its claim no longer binds."""
+        heard_us = max(self.touched_us, last_contact_us or 0)
+        return self.status in {"claimed", "accepted"} and now_us - heard_us > STALE_AFTER_S * 1_000_000
+
+    def _refuse_if_over(self) -> None:
+        if self.status == "released":
+            raise ExitReleased
+        if self.status not in {"claimed", "accepted"}:
+            raise ExitEnded
+
+
+def _judged(one: Exit) -> Exit:
+    weight_accepted = one.weighing is not None and (one.weighing.verdict == "pass" or one.override_call_id is not None)
+    status: Status = "accepted" if weight_accepted and not one.checks else "claimed"
+    return msgspec.structs.replace(one, status=status)
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A call for staff. ``answered_by`` is a person's name, None where the matter settled itself."""
+
+    call_id: str
+    kind: CallKind
+    status: Literal["open", "answered"]
+    lane: str
+    exit_id: str | None
+    order_id: str | None
+    opened_us: int
+    answered_us: int | None
+    answered_by: str | None
+    action: Action | None
+    reason: str | None
+    answer_id: str | None
+    evidence: dict[str, Any]
+
+    def answered(self, *, answer_id: str, by: str, action: Action, reason: str, at_us: int) -> "Call":
+        """After a person's answer; ActionNotPossible, ReasonNeeded, or CallAnswered when someone was quicker."""
+        if self.status == "answered":
+            raise CallAnswered(answered_by=self.answered_by or "系统 / The system")
+        reason = reason.strip()[:REASON_LENGTH_MAX]
+        if action not in ACTIONS[self.kind]:
+            raise ActionNotPossible
+        if not reason and (self.kind, action) in REASON_NEEDED:
+            raise ReasonNeeded
+        return msgspec.structs.replace(
+            self,
+            status="answered",
+            answered_us=at_us,
+            answered_by=by,
+            action=action,
+            reason=reason or None,
+            answer_id=answer_id,
+        )
+
+    def settled(self, *, reason: str, at_us: int) -> "Call":
+        """After the matter settled itself, without a person: the weight fits now, the shopper went back."""
+        return msgspec.structs.replace(self, status="answered", answered_us=at_us, reason=reason)
+
+
+def checks_of(age_limits: list[int | None]) -> tuple[Check, ...]:
+    """The checks that an order's lines ask for, by their age limits."""
+    return ("min_age",) if any(age_limits) else ()
+
+
+class Guesses:
+    """Counts order numbers that were typed at a lane and do not exist: ``limit`` within ``window_s`` seconds, then
+    typing pauses. The clock comes as an argument.
+
+    >>> guesses = Guesses(limit=2, window_s=300)
+    >>> guesses.wrong(0.0), guesses.wrong(10.0), guesses.pause_s(11.0), guesses.pause_s(300.5)
+    (None, None, 289, 0)
+    """
+
+    def __init__(self, *, limit: int = 5, window_s: int = 300) -> None:
+        self._limit = limit
+        self._window_s = window_s
+        self._wrong_s: list[float] = []
+
+    def wrong(self, now_s: float) -> None:
+        self._wrong_s = [at_s for at_s in self._wrong_s if now_s - at_s < self._window_s]
+        self._wrong_s.append(now_s)
+
+    def pause_s(self, now_s: float) -> int:
+        """Whole seconds until typing is possible again; 0 when it is."""
+        recent = [at_s for at_s in self._wrong_s if now_s - at_s < self._window_s]
+        if len(recent) < self._limit:
+            return 0
+        return math.ceil(recent[-self._limit] + self._window_s - now_s)

@@ -1,0 +1,96 @@
+"""HTTP of the way out: the shopper's pass, and the lane's requests."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+
+from unqueue.kernel.errors import NotFound
+from unqueue.server.access import Access, Principal
+from unqueue.server.exits.calls import Alarm, Calls
+from unqueue.server.exits.model import Weighing
+from unqueue.server.exits.service import Claim, Exits
+from unqueue.server.exits.views import CallView, ExitView, PassView
+
+AnyRequest = Request[Any, Any, State]
+ReceiptOf = Callable[[str], Awaitable[Any]]
+"""The ``Receipt`` of an order, by the order's id; receipts stand beside exits, so it is handed in."""
+
+
+class Passages(msgspec.Struct, frozen=True):
+    """The gate's passage counter."""
+
+    passages: int
+
+
+class Reason(msgspec.Struct, frozen=True):
+    reason: str
+
+
+async def lane_device(access: Access, request: AnyRequest, lane: str | None = None) -> Principal:
+    """The lane that asks; NotFound for any other device, and for another lane's path."""
+    device = await access.principal(request, "device")
+    if device.role != "lane" or (lane is not None and lane != device.id):
+        raise NotFound
+    return device
+
+
+def routes(exits: Exits, calls: Calls, access: Access, receipt_of: ReceiptOf) -> list[HTTPRouteHandler]:
+    @get("/api/orders/{order_id:str}/pass", tags=["exits"])
+    async def issue_pass(order_id: str, request: AnyRequest) -> PassView:
+        """The exit pass of a paid order."""
+        return await exits.issue_pass(await access.principal(request, "trip", "order"), order_id)
+
+    @post("/api/lanes/{lane:str}/exits", status_code=201, tags=["exits"])
+    async def claim(lane: str, data: Claim, request: AnyRequest) -> ExitView:
+        """Bind an order to this lane, by its pass or its typed number."""
+        return await exits.claim(await lane_device(access, request, lane), data)
+
+    @get("/api/lanes/{lane:str}/exits", tags=["exits"])
+    async def exits_of_lane(lane: str, request: AnyRequest) -> list[ExitView]:
+        """The lane's exits that are not ended."""
+        return await exits.of_lane(await lane_device(access, request, lane))
+
+    @get("/api/exits/{exit_id:str}", tags=["exits"])
+    async def read_exit(exit_id: str, request: AnyRequest) -> ExitView:
+        """An exit as it stands."""
+        return await exits.get(await lane_device(access, request), exit_id)
+
+    return [issue_pass, claim, exits_of_lane, read_exit, *_steps(exits, calls, access, receipt_of)]
+
+
+def _steps(exits: Exits, calls: Calls, access: Access, receipt_of: ReceiptOf) -> list[HTTPRouteHandler]:
+    @post("/api/exits/{exit_id:str}/weighings", status_code=200, tags=["exits"])
+    async def weigh(exit_id: str, data: Weighing, request: AnyRequest) -> ExitView:
+        """What the lane weighed. A ``check`` calls staff."""
+        return await exits.weigh(await lane_device(access, request), exit_id, data)
+
+    @post("/api/exits/{exit_id:str}/release", status_code=200, tags=["exits"])
+    async def release(exit_id: str, data: Passages, request: AnyRequest) -> ExitView:
+        """Allow the gate to open: once per order, durable before it is answered."""
+        return await exits.release(await lane_device(access, request), exit_id, data.passages)
+
+    @post("/api/exits/{exit_id:str}/left", status_code=200, tags=["exits"])
+    async def left(exit_id: str, data: Passages, request: AnyRequest) -> ExitView:
+        """The shopper walked through the gate."""
+        return await exits.left(await lane_device(access, request), exit_id, data.passages)
+
+    @post("/api/exits/{exit_id:str}/abandon", status_code=200, tags=["exits"])
+    async def abandon(exit_id: str, data: Reason, request: AnyRequest) -> ExitView:
+        """Let the order go back; it can come again."""
+        return await exits.abandon(await lane_device(access, request), exit_id, data.reason)
+
+    @post("/api/lanes/{lane:str}/alarms", status_code=200, tags=["exits"])
+    async def raise_alarm(lane: str, data: Alarm, request: AnyRequest) -> CallView:
+        """Call staff to the lane."""
+        return await calls.raise_alarm(await lane_device(access, request, lane), data)
+
+    @get("/api/exits/{exit_id:str}/receipt", tags=["exits"])
+    async def receipt(exit_id: str, request: AnyRequest) -> Any:
+        """The order's receipt, for the lane's printer."""
+        return await receipt_of(await exits.order_of(await lane_device(access, request), exit_id))
+
+    return [weigh, release, left, abandon, raise_alarm, receipt]

@@ -1,0 +1,325 @@
+"""The use cases of the way out: the pass, and an exit's steps at its lane. One unit of work each; every step may be
+sent again and has one effect.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Connection
+
+from unqueue.kernel.clock import from_micros, micros
+from unqueue.kernel.database import Database, Transaction
+from unqueue.kernel.errors import DomainError, InvalidRequest, NotFound
+from unqueue.kernel.ids import is_order_number, new_id
+from unqueue.server.access import Principal
+from unqueue.server.exits import calls, passes, store
+from unqueue.server.exits.model import (
+    Exit,
+    ExitConflict,
+    ExitNotAccepted,
+    Guesses,
+    LaneBusy,
+    OrderAtOtherLane,
+    OrderLeft,
+    OrderUnpaid,
+    TooManyGuesses,
+    Weighing,
+    checks_of,
+)
+from unqueue.server.exits.passes import PassClaims, PassExpired, PassInvalid
+from unqueue.server.exits.views import ExitView, PassView, exit_view
+from unqueue.server.orders import store as orders_store
+from unqueue.server.orders.model import Order, OrderUnknown
+from unqueue.server.orders.service import may_see, qr_svg
+from unqueue.server.trips.service import normal_id
+
+LastContact = Callable[[Connection, str], int | None]
+"""When a lane was last heard of, in microseconds UTC; None for never. The fleet knows."""
+ABANDON_REASON_LENGTH_MAX = 200
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """What the lane read: a pass, or the order number that was typed. ``id`` is made by the lane."""
+
+    id: str
+    pass_: str | None = msgspec.field(name="pass", default=None)
+    order_number: str | None = None
+
+
+class Exits:
+    """All exits of the store.
+
+    ``key`` signs passes, which are good for ``pass_minutes``; ``last_contact`` tells when a lane was last heard of.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        store_id: str,
+        key: Ed25519PrivateKey,
+        pass_minutes: int,
+        last_contact: LastContact,
+    ) -> None:
+        self._database = database
+        self._store_id = store_id
+        self._key = key
+        self._pass_minutes = pass_minutes
+        self._last_contact = last_contact
+        self._guesses: defaultdict[str, Guesses] = defaultdict(Guesses)
+
+    async def issue_pass(self, principal: Principal, order_id: str) -> PassView:
+        """A fresh pass for a paid order of the principal's own; OrderUnpaid, OrderLeft, or NotFound."""
+        order = await self._database.read(lambda connection: orders_store.get(connection, order_id))
+        if order is None or principal.kind not in {"trip", "order"} or not may_see(principal, order):
+            raise NotFound
+        _refuse_unless_paid(order)
+        issued_s = self._now_s()
+        claims = PassClaims(
+            store_id=self._store_id,
+            order_id=bytes.fromhex(order.order_id),
+            basket_hash=bytes.fromhex(order.basket_hash),
+            pass_id=bytes.fromhex(new_id()),
+            issued_s=issued_s,
+            expires_s=issued_s + 60 * self._pass_minutes,
+        )
+        text = passes.sign(claims, self._key)
+        note = {"order_id": order.order_id, "trip_id": order.trip_id, "pass_id": claims.pass_id.hex()}
+        self._database.later(lambda tx: tx.record("pass.issued", f"order:{order.order_id}", principal.actor, note))
+        return PassView(text, from_micros(claims.expires_s * 1_000_000).isoformat(), qr_svg(text))
+
+    async def claim(self, device: Principal, request: Claim) -> ExitView:
+        """Bind an order to the device's lane. The lane's own live exit of that order is answered as it is."""
+        exit_id, request_hash = normal_id(request.id), _hash(request)
+        if (request.pass_ is None) == (request.order_number is None):
+            raise InvalidRequest(problem="give a pass or an order number")
+
+        shown = self._read_pass(request.pass_) if request.pass_ is not None else None
+
+        def write(tx: Transaction) -> ExitView:
+            known = store.get(tx.connection, exit_id)
+            if known is not None:
+                if known.lane != device.id or known.request_hash != request_hash:
+                    raise ExitConflict
+                return exit_view(tx.connection, known)
+            if isinstance(shown, DomainError):
+                raise shown
+            if shown is not None:
+                order, pass_id = _order_of_pass(tx.connection, shown), shown.pass_id.hex()
+            else:
+                order, pass_id = self._order_of_number(tx.connection, device.id, request.order_number or ""), None
+            claimed = self._claim(tx, device, order, exit_id=exit_id, request_hash=request_hash, pass_id=pass_id)
+            return exit_view(tx.connection, claimed)
+
+        try:
+            return await self._database.unit(write)
+        except OrderUnknown:
+            if request.order_number is not None:
+                self._guesses[device.id].wrong(self._now_s())
+            raise
+
+    def _read_pass(self, text: str) -> PassClaims | DomainError:
+        """What a pass says, or why it is none; told rather than raised, for a resend is answered as the first was."""
+        try:
+            return passes.verify(text, self._key.public_key(), store_id=self._store_id, now_s=self._now_s())
+        except (PassInvalid, PassExpired) as refusal:
+            return refusal
+
+    def _order_of_number(self, connection: Connection, lane: str, text: str) -> Order:
+        pause_s = self._guesses[lane].pause_s(self._now_s())
+        if pause_s:
+            raise TooManyGuesses(retry_after_s=pause_s)
+        number = text.strip()
+        order = orders_store.by_number(connection, number) if is_order_number(number) else None
+        if order is None:
+            raise OrderUnknown
+        return order
+
+    def _claim(
+        self, tx: Transaction, device: Principal, order: Order, *, exit_id: str, request_hash: str, pass_id: str | None
+    ) -> Exit:
+        live = store.live_of_order(tx.connection, order.order_id)
+        if live is not None and live.lane == device.id:
+            return live
+        _refuse_unless_paid(order)
+        if live is not None:
+            contact_us = self._last_contact(tx.connection, live.lane)
+            if not live.is_stale(last_contact_us=contact_us, now_us=tx.at_us):
+                raise OrderAtOtherLane(lane=live.lane)
+            _abandon(tx, live, device.actor, "lane_silent")
+        if store.live_of_lane(tx.connection, device.id) is not None:
+            raise LaneBusy
+        age_limits = [line.age_limit for line in orders_store.lines(tx.connection, order.order_id)]
+        fresh = Exit(
+            exit_id=exit_id,
+            lane=device.id,
+            order_id=order.order_id,
+            trip_id=order.trip_id,
+            basket_hash=order.basket_hash,
+            request_hash=request_hash,
+            pass_id=pass_id,
+            status="claimed",
+            checks=checks_of(age_limits),
+            weighing=None,
+            override_call_id=None,
+            passages=None,
+            claimed_us=tx.at_us,
+            touched_us=tx.at_us,
+        )
+        store.insert_exit(tx, fresh)
+        record(tx, "exit.claimed", fresh, device.actor, pass_id=pass_id)
+        if "min_age" in fresh.checks:
+            age_limit = max(limit for limit in age_limits if limit is not None)
+            calls.open_for_exit(tx, fresh, "min_age", device.actor, {"age_limit": age_limit})
+        return fresh
+
+    async def of_lane(self, device: Principal) -> list[ExitView]:
+        """The lane's exits that are not ended: what it reads after a restart."""
+
+        def read(connection: Connection) -> list[ExitView]:
+            live = store.live_of_lane(connection, device.id)
+            return [exit_view(connection, live)] if live is not None else []
+
+        return await self._database.read(read)
+
+    async def get(self, device: Principal, exit_id: str) -> ExitView:
+        plain = normal_id(exit_id)
+        return await self._database.read(lambda connection: exit_view(connection, _own(connection, device, plain)))
+
+    async def weigh(self, device: Principal, exit_id: str, request: Weighing) -> ExitView:
+        """Take a weighing to the books. A ``check`` opens a call for staff; a ``pass`` settles one that is open."""
+        plain = normal_id(exit_id)
+        body = msgspec.structs.replace(request, id=normal_id(request.id))
+        if min(body.interval_g, body.expected_g, body.sigma_g, body.tolerance_g) < 0:
+            raise InvalidRequest(problem="weights but measured_g are not negative")
+
+        def write(tx: Transaction) -> ExitView:
+            one = _own(tx.connection, device, plain)
+            known = store.weighing(tx.connection, body.id)
+            if known is not None:
+                if known != (plain, body):
+                    raise ExitConflict
+                return exit_view(tx.connection, one)
+            now = _touched(tx, one.weighed(body))
+            store.insert_weighing(tx, plain, body)
+            store.update_exit(tx, now)
+            record(tx, "exit.weighed", now, device.actor, weighing=body)
+            if body.verdict == "check":
+                evidence = {
+                    "expected_g": body.expected_g,
+                    "measured_g": body.measured_g,
+                    "tolerance_g": body.tolerance_g,
+                    "suspects": body.suspects,
+                }
+                calls.open_for_exit(tx, now, "weight", device.actor, msgspec.to_builtins(evidence))
+            else:
+                calls.settle(tx, now, "weight", device.actor, "weight_fits")
+            return exit_view(tx.connection, now)
+
+        return await self._database.unit(write)
+
+    async def release(self, device: Principal, exit_id: str, passages: int) -> ExitView:
+        """Allow the gate to open, durably and once per order for ever: accepted, still paid, the same basket."""
+        plain = normal_id(exit_id)
+
+        def write(tx: Transaction) -> ExitView:
+            one = _own(tx.connection, device, plain)
+            if one.status not in {"released", "left"}:
+                order = orders_store.get(tx.connection, one.order_id)
+                if order is None or order.status != "paid":
+                    raise OrderUnpaid
+                if order.basket_hash != one.basket_hash:
+                    raise ExitNotAccepted
+                one = _touched(tx, one.released(passages))
+                store.insert_release(tx, one)
+                store.update_exit(tx, one)
+                record(tx, "exit.released", one, device.actor, passages=passages)
+            return exit_view(tx.connection, one)
+
+        return await self._database.unit(write)
+
+    async def left(self, device: Principal, exit_id: str, passages: int) -> ExitView:
+        """The shopper walked through: the visit is over."""
+        plain = normal_id(exit_id)
+
+        def write(tx: Transaction) -> ExitView:
+            one = _own(tx.connection, device, plain)
+            if one.status != "left":
+                one = _touched(tx, one.left())
+                order = orders_store.get(tx.connection, one.order_id)
+                assert order is not None, "a released order stays known"
+                store.update_exit(tx, one)
+                orders_store.mark_left(tx, order, device.actor)
+                record(tx, "exit.left", one, device.actor, passages=passages)
+            return exit_view(tx.connection, one)
+
+        return await self._database.unit(write)
+
+    async def abandon(self, device: Principal, exit_id: str, reason: str) -> ExitView:
+        """Let the order go back: it can come again, here or at another lane. Not after a release."""
+        plain = normal_id(exit_id)
+
+        def write(tx: Transaction) -> ExitView:
+            one = _own(tx.connection, device, plain)
+            if one.status != "abandoned":
+                one = _abandon(tx, one, device.actor, reason[:ABANDON_REASON_LENGTH_MAX])
+            return exit_view(tx.connection, one)
+
+        return await self._database.unit(write)
+
+    async def order_of(self, device: Principal, exit_id: str) -> str:
+        """The order's id of an exit at the device's lane."""
+        plain = normal_id(exit_id)
+        return (await self._database.read(lambda connection: _own(connection, device, plain))).order_id
+
+    def _now_s(self) -> int:
+        return micros(self._database.clock.now()) // 1_000_000
+
+
+def record(tx: Transaction, kind: str, one: Exit, actor: str, **more: Any) -> None:
+    """Journal what happened to an exit, so that its trip, its order, its lane and staff hear of it."""
+    names = {"trip_id": one.trip_id, "order_id": one.order_id, "lane": one.lane, "status": one.status}
+    tx.record(kind, f"exit:{one.exit_id}", actor, {**names, **more})
+
+
+def _own(connection: Connection, device: Principal, exit_id: str) -> Exit:
+    one = store.get(connection, exit_id)
+    if one is None or one.lane != device.id:
+        raise NotFound
+    return one
+
+
+def _order_of_pass(connection: Connection, shown: PassClaims) -> Order:
+    order = orders_store.get(connection, shown.order_id.hex())
+    if order is None:
+        raise OrderUnknown
+    if order.basket_hash != shown.basket_hash.hex():
+        raise PassInvalid
+    return order
+
+
+def _abandon(tx: Transaction, one: Exit, actor: str, reason: str) -> Exit:
+    ended = _touched(tx, one.abandoned())
+    store.update_exit(tx, ended)
+    record(tx, "exit.abandoned", ended, actor, reason=reason)
+    calls.settle(tx, ended, None, actor, reason)
+    return ended
+
+
+def _touched(tx: Transaction, one: Exit) -> Exit:
+    return msgspec.structs.replace(one, touched_us=tx.at_us)
+
+
+def _refuse_unless_paid(order: Order) -> None:
+    if order.status == "left":
+        raise OrderLeft
+    if order.status != "paid":
+        raise OrderUnpaid
+
+
+def _hash(request: Claim) -> str:
+    return hashlib.sha256(msgspec.json.encode([request.pass_, request.order_number])).hexdigest()

@@ -1,0 +1,246 @@
+"""The tables of exits and of calls for staff. The database itself keeps what matters most: one live exit per order
+and per lane, and one release per order for ever.
+"""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Row,
+    String,
+    Table,
+    Text,
+    insert,
+    select,
+    text,
+    update,
+)
+
+from unqueue.kernel.database import Transaction
+from unqueue.kernel.schema import append_only, metadata
+from unqueue.server.exits.model import LIVE, Call, Check, Exit, Weighing
+
+_LIVE = text("status IN ('claimed', 'accepted', 'released')")
+_OPEN = text("status = 'open'")
+
+exits = Table(
+    "exits",
+    metadata,
+    Column("exit_id", String(32), primary_key=True),
+    Column("lane", String(40), nullable=False),
+    Column("order_id", String(32), nullable=False),
+    Column("trip_id", String(32), nullable=False),
+    Column("basket_hash", String(64), nullable=False),
+    Column("request_hash", String(64), nullable=False),
+    Column("pass_id", String(32)),
+    Column("status", String(16), nullable=False),
+    Column("checks", Text, nullable=False),
+    Column("weighing", Text),
+    Column("override_call_id", String(32)),
+    Column("passages", BigInteger),
+    Column("claimed_us", BigInteger, nullable=False),
+    Column("touched_us", BigInteger, nullable=False),
+    CheckConstraint("status IN ('claimed', 'accepted', 'released', 'left', 'abandoned')", name="status"),
+    Index("exits_live_order", "order_id", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+    Index("exits_live_lane", "lane", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+)
+
+exit_releases = Table(
+    "exit_releases",
+    metadata,
+    Column("order_id", String(32), primary_key=True),
+    Column("exit_id", String(32), ForeignKey("exits.exit_id"), nullable=False, unique=True),
+    Column("lane", String(40), nullable=False),
+    Column("passages", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+)
+append_only(exit_releases)
+
+exit_weighings = Table(
+    "exit_weighings",
+    metadata,
+    Column("weighing_id", String(32), primary_key=True),
+    Column("exit_id", String(32), ForeignKey("exits.exit_id"), nullable=False, index=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+append_only(exit_weighings)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("call_id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("lane", String(40), nullable=False),
+    Column("exit_id", String(32), ForeignKey("exits.exit_id"), index=True),
+    Column("order_id", String(32)),
+    Column("opened_us", BigInteger, nullable=False),
+    Column("answered_us", BigInteger),
+    Column("answered_by", String(80)),
+    Column("action", String(16)),
+    Column("reason", Text),
+    Column("answer_id", String(32), unique=True),
+    Column("evidence", Text, nullable=False),
+    CheckConstraint("status IN ('open', 'answered')", name="status"),
+    Index("calls_open", "lane", "kind", sqlite_where=_OPEN, postgresql_where=_OPEN),
+)
+
+# Several alarms may lead to one call: a tag that rings three times is one thing to look at.
+call_alarms = Table(
+    "call_alarms",
+    metadata,
+    Column("alarm_id", String(32), primary_key=True),
+    Column("call_id", String(32), ForeignKey("calls.call_id"), nullable=False),
+    Column("lane", String(40), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("detail", Text),
+)
+append_only(call_alarms)
+
+
+def get(connection: Connection, exit_id: str) -> Exit | None:
+    return _exit(connection.execute(select(exits).where(exits.c.exit_id == exit_id)).first())
+
+
+def live_of_order(connection: Connection, order_id: str) -> Exit | None:
+    return _exit(connection.execute(select(exits).where(exits.c.order_id == order_id, _LIVE)).first())
+
+
+def live_of_lane(connection: Connection, lane: str) -> Exit | None:
+    return _exit(connection.execute(select(exits).where(exits.c.lane == lane, _LIVE)).first())
+
+
+def live_by_lane(connection: Connection) -> dict[str, Exit]:
+    """All live exits, by lane."""
+    found = [_exit(row) for row in connection.execute(select(exits).where(exits.c.status.in_(LIVE)))]
+    return {one.lane: one for one in found if one is not None}
+
+
+def insert_exit(tx: Transaction, one: Exit) -> None:
+    tx.execute(insert(exits), _columns(one))
+
+
+def update_exit(tx: Transaction, one: Exit) -> None:
+    columns = _columns(one)
+    tx.execute(update(exits).where(exits.c.exit_id == columns.pop("exit_id")).values(columns))
+
+
+def insert_release(tx: Transaction, one: Exit) -> None:
+    """Note that the gate may open for an order; the database refuses a second time for the same order."""
+    assert one.passages is not None, "a release tells the gate's counter"
+    tx.execute(
+        insert(exit_releases),
+        {
+            "order_id": one.order_id,
+            "exit_id": one.exit_id,
+            "lane": one.lane,
+            "passages": one.passages,
+            "at_us": tx.at_us,
+        },
+    )
+
+
+def weighing(connection: Connection, weighing_id: str) -> tuple[str, Weighing] | None:
+    """The exit of a weighing, and the weighing."""
+    row = connection.execute(select(exit_weighings).where(exit_weighings.c.weighing_id == weighing_id)).first()
+    return (row.exit_id, _weighing.decode(row.body)) if row is not None else None
+
+
+def insert_weighing(tx: Transaction, exit_id: str, body: Weighing) -> None:
+    values = {"weighing_id": body.id, "exit_id": exit_id, "at_us": tx.at_us, "body": _json(body)}
+    tx.execute(insert(exit_weighings), values)
+
+
+def get_call(connection: Connection, call_id: str) -> Call | None:
+    return _call(connection.execute(select(calls).where(calls.c.call_id == call_id)).first())
+
+
+def call_of_alarm(connection: Connection, alarm_id: str) -> Call | None:
+    joined = select(calls).join(call_alarms, call_alarms.c.call_id == calls.c.call_id)
+    return _call(connection.execute(joined.where(call_alarms.c.alarm_id == alarm_id)).first())
+
+
+def call_of_answer(connection: Connection, answer_id: str) -> Call | None:
+    return _call(connection.execute(select(calls).where(calls.c.answer_id == answer_id)).first())
+
+
+def open_calls(connection: Connection, *, lane: str | None = None, exit_id: str | None = None) -> list[Call]:
+    """Open calls, the oldest first; of one lane, or about one exit."""
+    query = select(calls).where(_OPEN).order_by(calls.c.opened_us, calls.c.call_id)
+    if lane is not None:
+        query = query.where(calls.c.lane == lane)
+    if exit_id is not None:
+        query = query.where(calls.c.exit_id == exit_id)
+    return [call for row in connection.execute(query) if (call := _call(row)) is not None]
+
+
+def recent_calls(connection: Connection, limit: int) -> list[Call]:
+    """Answered calls, the newest first."""
+    query = select(calls).where(calls.c.status == "answered").order_by(calls.c.answered_us.desc()).limit(limit)
+    return [call for row in connection.execute(query) if (call := _call(row)) is not None]
+
+
+def latest_call_of_exit(connection: Connection, exit_id: str) -> Call | None:
+    """The call that a lane shows for its exit: the oldest open one, else the one answered last."""
+    found = open_calls(connection, exit_id=exit_id)
+    if found:
+        return found[0]
+    query = select(calls).where(calls.c.exit_id == exit_id).order_by(calls.c.answered_us.desc()).limit(1)
+    return _call(connection.execute(query).first())
+
+
+def insert_call(tx: Transaction, call: Call) -> None:
+    tx.execute(insert(calls), _call_columns(call))
+
+
+def update_call(tx: Transaction, call: Call) -> None:
+    columns = _call_columns(call)
+    tx.execute(update(calls).where(calls.c.call_id == columns.pop("call_id")).values(columns))
+
+
+def insert_alarm(tx: Transaction, alarm_id: str, call_id: str, lane: str, detail: str | None) -> None:
+    values = {"alarm_id": alarm_id, "call_id": call_id, "lane": lane, "at_us": tx.at_us, "detail": detail}
+    tx.execute(insert(call_alarms), values)
+
+
+def _columns(one: Exit) -> dict[str, Any]:
+    columns = msgspec.structs.asdict(one)
+    columns["checks"] = _json(one.checks)
+    columns["weighing"] = _json(one.weighing) if one.weighing is not None else None
+    return columns
+
+
+def _exit(row: Row[Any] | None) -> Exit | None:
+    if row is None:
+        return None
+    columns = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented way to read a row by names
+    columns["checks"] = _checks.decode(columns["checks"])
+    columns["weighing"] = _weighing.decode(columns["weighing"]) if columns["weighing"] is not None else None
+    return Exit(**columns)
+
+
+def _call_columns(call: Call) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(call), "evidence": _json(call.evidence)}
+
+
+def _call(row: Row[Any] | None) -> Call | None:
+    if row is None:
+        return None
+    columns = dict(row._mapping)  # noqa: SLF001
+    columns["evidence"] = msgspec.json.decode(columns["evidence"])
+    return Call(**columns)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+_weighing = msgspec.json.Decoder(Weighing)
+_checks: msgspec.json.Decoder[tuple[Check, ...]] = msgspec.json.Decoder(tuple[Check, ...])

@@ -1,0 +1,142 @@
+"""Exits and calls as JSON shows them: ``Exit`` and ``Call`` of docs/protocols/http.md."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from unqueue.kernel.clock import from_micros
+from unqueue.kernel.money import Money
+from unqueue.server.exits import store
+from unqueue.server.exits.model import Action, Call, CallKind, Check, Exit, Status, Weighing
+from unqueue.server.orders import store as orders_store
+from unqueue.server.orders.model import Order, OrderLine
+
+
+class OrderSummary(msgspec.Struct, frozen=True):
+    id: str
+    number: str
+    item_count: int
+    total: Money
+
+
+class ExitLine(msgspec.Struct, frozen=True):
+    """One line as the lane weighs it; ``weight_g_expected`` and ``weight_g_sd`` are of the whole line."""
+
+    line: int
+    product_id: str
+    name_zh: str
+    name_en: str
+    quantity: int
+    weight_g_expected: int
+    weight_g_sd: float
+    eas: bool
+
+
+class CallView(msgspec.Struct, frozen=True):
+    """``action`` is None while the call is open, and where it settled itself."""
+
+    id: str
+    kind: CallKind
+    status: str
+    lane: str
+    exit_id: str | None
+    order: OrderSummary | None
+    opened_at: str
+    answered_at: str | None
+    answered_by: str | None
+    action: Action | None
+    reason: str | None
+    evidence: dict[str, Any]
+
+
+class ExitView(msgspec.Struct, frozen=True):
+    """``checks`` are those that staff have still to clear; ``tags`` is how many goods carry one."""
+
+    id: str
+    lane: str
+    status: Status
+    order: OrderSummary
+    basket_hash: str
+    lines: list[ExitLine]
+    tags: int
+    checks: tuple[Check, ...]
+    weighing: Weighing | None
+    call: CallView | None
+    passages: int | None
+
+
+class PassView(msgspec.Struct, frozen=True):
+    """An exit pass: its text, when it ends, and its QR code."""
+
+    # ``pass`` is a word of Python's own.
+    pass_: str = msgspec.field(name="pass")
+    expires_at: str
+    svg: str
+
+
+def exit_view(connection: Connection, one: Exit) -> ExitView:
+    """An exit with its order's lines and the call that it waits for."""
+    order = _order(connection, one.order_id)
+    lines = orders_store.lines(connection, one.order_id)
+    call = store.latest_call_of_exit(connection, one.exit_id)
+    return ExitView(
+        id=one.exit_id,
+        lane=one.lane,
+        status=one.status,
+        order=order_summary(order),
+        basket_hash=one.basket_hash,
+        lines=[exit_line(line) for line in lines],
+        tags=sum(line.quantity for line in lines if line.tag == "EAS"),
+        checks=one.checks,
+        weighing=one.weighing,
+        call=call_view(connection, call) if call is not None else None,
+        passages=one.passages,
+    )
+
+
+def exit_line(line: OrderLine) -> ExitLine:
+    """The line's weight: of independent units, means and variances add up."""
+    return ExitLine(
+        line=line.line,
+        product_id=line.product_id,
+        name_zh=line.name_zh,
+        name_en=line.name_en,
+        quantity=line.quantity,
+        weight_g_expected=line.weight_g_expected * line.quantity,
+        weight_g_sd=round(line.weight_g_sd * math.sqrt(line.quantity), 2),
+        eas=line.tag == "EAS",
+    )
+
+
+def call_view(connection: Connection, call: Call) -> CallView:
+    return CallView(
+        id=call.call_id,
+        kind=call.kind,
+        status=call.status,
+        lane=call.lane,
+        exit_id=call.exit_id,
+        order=order_summary(_order(connection, call.order_id)) if call.order_id is not None else None,
+        opened_at=from_micros(call.opened_us).isoformat(),
+        answered_at=from_micros(call.answered_us).isoformat() if call.answered_us is not None else None,
+        answered_by=call.answered_by,
+        action=call.action,
+        reason=call.reason,
+        evidence=call.evidence,
+    )
+
+
+def call_views(connection: Connection, found: Iterable[Call]) -> list[CallView]:
+    return [call_view(connection, call) for call in found]
+
+
+def order_summary(order: Order) -> OrderSummary:
+    return OrderSummary(order.order_id, order.number, order.item_count, Money(order.total_minor, order.currency))
+
+
+def _order(connection: Connection, order_id: str) -> Order:
+    order = orders_store.get(connection, order_id)
+    assert order is not None, f"order {order_id} came to a lane and must stay known"
+    return order

@@ -1,0 +1,191 @@
+"""The use cases of an order: submit a basket, read it, go back to shopping."""
+
+import base64
+import hmac
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import segno
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from unqueue.kernel.clock import from_micros
+from unqueue.kernel.database import Database, Transaction
+from unqueue.kernel.errors import NotFound
+from unqueue.kernel.ids import new_id, new_order_number, token_hash
+from unqueue.kernel.money import Money
+from unqueue.server.access import Principal
+from unqueue.server.orders import store
+from unqueue.server.orders.model import Order, OrderClosed, OrderPaid, PaymentOpen, basket_hash, order_lines
+from unqueue.server.trips.basket import encode_basket
+from unqueue.server.trips.model import BasketEmpty
+from unqueue.server.trips.service import LiveTrip, Trips
+
+NUMBER_TRIES = 5
+PaymentsOf = Callable[[Connection, str], list[Any]]
+OpenPayment = Callable[[Connection, str], Any | None]
+
+
+class OrderQr(msgspec.Struct, frozen=True):
+    """The one QR of an order: ``url`` opens the pay page; kiosk and lane read the token out of it."""
+
+    url: str
+    svg: str
+
+
+class OrderView(msgspec.Struct, frozen=True):
+    """An order as its owner sees it: ``Order`` of docs/protocols/http.md."""
+
+    id: str
+    number: str
+    token: str
+    status: str
+    trip_id: str
+    created_at: str
+    paid_at: str | None
+    basket_hash: str
+    basket: msgspec.Raw
+    total: Money
+    paid: Money
+    qr: OrderQr
+    payments: list[Any]
+
+
+class Orders:
+    """All orders of the store.
+
+    ``payments_of`` and ``open_payment`` are what orders need to know of payments, which stand above them:
+    the payments of an order as they are shown, and the attempt that is open, if any.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        trips: Trips,
+        *,
+        public_url: str,
+        token_key: bytes,
+        payments_of: PaymentsOf,
+        open_payment: OpenPayment,
+    ) -> None:
+        self._database = database
+        self._trips = trips
+        self._public_url = public_url.rstrip("/")
+        self._token_key = token_key
+        self._payments_of = payments_of
+        self._open_payment = open_payment
+
+    def token(self, order_id: str) -> str:
+        """The order's token. It can be made again from the store's key, so that every answer may show the QR."""
+        digest = hmac.digest(self._token_key, b"order:" + order_id.encode(), "sha256")
+        return "o_" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    async def submit(self, live: LiveTrip) -> tuple[OrderView, bool]:
+        """Lock the basket's prices and make it an order. Again: the same order, and False."""
+        async with live.lock:
+            if live.trip.status != "shopping":
+                trip_id = live.row.trip_id
+                existing = await self._database.read(lambda connection: store.live_of_trip(connection, trip_id))
+                if existing is None:
+                    raise OrderClosed
+                return await self.view(existing), False
+            if not live.trip.lines:
+                raise BasketEmpty
+            return await self.view(await self._submit(live)), True
+
+    async def _submit(self, live: LiveTrip) -> Order:
+        pricing = self._trips.price(live.trip)
+        lines = order_lines(live.trip, pricing)
+        order_id = new_id()
+        frozen = msgspec.structs.replace(live.trip, status="submitted", order_id=order_id)
+        for remaining in reversed(range(NUMBER_TRIES)):
+            order = Order(
+                order_id=order_id,
+                trip_id=live.row.trip_id,
+                number=new_order_number(),
+                token_hash=token_hash(self.token(order_id)),
+                status="open",
+                total_minor=sum(line.total_minor for line in lines),
+                currency=live.trip.currency,
+                basket_hash=basket_hash(live.row.trip_id, live.trip.currency, lines),
+                item_count=sum(line.quantity for line in lines),
+                basket=encode_basket(frozen, pricing, live.cache).decode(),
+                created_us=round(self._database.clock.now().timestamp() * 1_000_000),
+            )
+            try:
+                await self._database.unit(lambda tx, order=order: store.submit(tx, order, lines))  # type: ignore[misc]
+            except IntegrityError:
+                if not remaining:  # five random numbers were all taken: something else is wrong
+                    raise
+                continue
+            except BaseException:
+                self._trips.forget(live.row.trip_id)
+                raise
+            return order
+        raise AssertionError("the last try returns or raises")
+
+    async def reopen(self, live: LiveTrip, actor: str) -> bytes:
+        """Give the order up and go on shopping: the basket as JSON. Refused while a payment is open, or once paid."""
+        async with live.lock:
+            trip_id = live.row.trip_id
+
+            def write(tx: Transaction) -> None:
+                order = store.live_of_trip(tx.connection, trip_id)
+                if order is None:
+                    return
+                if order.status != "open":
+                    raise OrderPaid
+                payment = self._open_payment(tx.connection, order.order_id)
+                if payment is not None:
+                    raise PaymentOpen(payment=payment)
+                store.close(tx, order, actor)
+
+            await self._database.unit(write)
+            return self._trips.basket(live)
+
+    async def of(self, principal: Principal, order_id: str) -> Order:
+        """An order that the principal may see: its trip's, its own token's, or any for staff. Else NotFound."""
+        order = await self._database.read(lambda connection: store.get(connection, order_id))
+        if order is None or not may_see(principal, order):
+            raise NotFound
+        return order
+
+    async def view(self, order: Order) -> OrderView:
+        """The order as JSON shows it."""
+        payments = await self._database.read(lambda connection: self._payments_of(connection, order.order_id))
+        url = f"{self._public_url}/o/{self.token(order.order_id)}"
+        paid = order.total_minor if order.status in {"paid", "left"} else 0
+        return OrderView(
+            id=order.order_id,
+            number=order.number,
+            token=self.token(order.order_id),
+            status=order.status,
+            trip_id=order.trip_id,
+            created_at=from_micros(order.created_us).isoformat(),
+            paid_at=from_micros(order.paid_us).isoformat() if order.paid_us is not None else None,
+            basket_hash=order.basket_hash,
+            basket=msgspec.Raw(order.basket.encode()),
+            total=Money(order.total_minor, order.currency),
+            paid=Money(paid, order.currency),
+            qr=OrderQr(url, qr_svg(url)),
+            payments=payments,
+        )
+
+
+def may_see(principal: Principal, order: Order) -> bool:
+    """Who may read an order."""
+    match principal.kind:
+        case "trip":
+            return principal.id == order.trip_id
+        case "order":
+            return principal.id == order.order_id
+        case "staff":
+            return True
+        case _:
+            return False
+
+
+def qr_svg(text: str) -> str:
+    """A QR code (ISO/IEC 18004, error correction M) as SVG that scales to its box, with the quiet zone of 4 modules."""
+    return segno.make(text, error="m", micro=False).svg_inline(border=4, omitsize=True, light="#fff", dark="#000")

@@ -1,0 +1,172 @@
+"""The orders' tables. An order's amounts never change; its status only moves on."""
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    insert,
+    select,
+    text,
+    update,
+)
+
+from unqueue.kernel.database import Transaction
+from unqueue.kernel.schema import metadata
+from unqueue.server.orders.model import Order, OrderClosed, OrderLine, OrderPaid
+from unqueue.server.trips import store as trips_store
+from unqueue.server.trips.model import Status as TripStatus
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("order_id", String(32), primary_key=True),
+    Column("trip_id", String(32), ForeignKey("trips.trip_id"), nullable=False),
+    Column("number", String(9), nullable=False, unique=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("status", String(16), nullable=False),
+    Column("total_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("basket_hash", String(64), nullable=False),
+    Column("item_count", Integer, nullable=False),
+    Column("basket", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("paid_us", BigInteger),
+    Column("left_us", BigInteger),
+    CheckConstraint("status IN ('open', 'paid', 'left', 'closed')", name="status"),
+    CheckConstraint("total_minor >= 0", name="total"),
+    Index(
+        "orders_live_trip",
+        "trip_id",
+        unique=True,
+        sqlite_where=text("status <> 'closed'"),
+        postgresql_where=text("status <> 'closed'"),
+    ),
+)
+
+order_lines = Table(
+    "order_lines",
+    metadata,
+    Column("order_id", String(32), ForeignKey("orders.order_id"), primary_key=True),
+    Column("line", Integer, primary_key=True),
+    Column("product_id", String(64), nullable=False),
+    Column("gtin", String(14), nullable=False),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("category", String(64), nullable=False),
+    Column("sold_by", String(8), nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("weight_g", Integer),
+    Column("unit_price_minor", BigInteger, nullable=False),
+    Column("subtotal_minor", BigInteger, nullable=False),
+    Column("discount_minor", BigInteger, nullable=False),
+    Column("deposit_minor", BigInteger, nullable=False),
+    Column("total_minor", BigInteger, nullable=False),
+    Column("tax_rate_bp", Integer, nullable=False),
+    Column("weight_g_expected", Integer, nullable=False),
+    Column("weight_g_sd", Float, nullable=False),
+    Column("tag", String(8), nullable=False),
+    Column("age_limit", Integer),
+    CheckConstraint("quantity > 0", name="quantity"),
+    CheckConstraint("discount_minor >= 0 AND discount_minor <= subtotal_minor", name="discount"),
+    CheckConstraint("total_minor = subtotal_minor - discount_minor + deposit_minor", name="total"),
+)
+
+
+def submit(tx: Transaction, order: Order, lines: list[OrderLine]) -> None:
+    """Write a new order and freeze its trip."""
+    trips_store.change_status(tx, order.trip_id, expected="shopping", to="submitted", order_id=order.order_id)
+    tx.execute(insert(orders), msgspec.structs.asdict(order))
+    tx.execute(insert(order_lines), [{"order_id": order.order_id, **msgspec.structs.asdict(line)} for line in lines])
+    tx.record(
+        "order.submitted",
+        f"order:{order.order_id}",
+        f"trip:{order.trip_id}",
+        {
+            **_names(order, "open"),
+            "number": order.number,
+            "total_minor": order.total_minor,
+            "currency": order.currency,
+            "basket_hash": order.basket_hash,
+            "lines": lines,
+        },
+    )
+
+
+def get(connection: Connection, order_id: str) -> Order | None:
+    row = connection.execute(select(orders).where(orders.c.order_id == order_id)).first()
+    return Order(*row) if row is not None else None
+
+
+def by_number(connection: Connection, number: str) -> Order | None:
+    row = connection.execute(select(orders).where(orders.c.number == number)).first()
+    return Order(*row) if row is not None else None
+
+
+def by_token(connection: Connection, token_hash: str) -> Order | None:
+    row = connection.execute(select(orders).where(orders.c.token_hash == token_hash)).first()
+    return Order(*row) if row is not None else None
+
+
+def live_of_trip(connection: Connection, trip_id: str) -> Order | None:
+    """The order of a trip that is not closed; there is at most one."""
+    row = connection.execute(select(orders).where(orders.c.trip_id == trip_id, orders.c.status != "closed")).first()
+    return Order(*row) if row is not None else None
+
+
+def lines(connection: Connection, order_id: str) -> list[OrderLine]:
+    columns = [column for column in order_lines.columns if column.name != "order_id"]
+    rows = connection.execute(
+        select(*columns).where(order_lines.c.order_id == order_id).order_by(order_lines.c.line)
+    )
+    return [OrderLine(*row) for row in rows]
+
+
+def mark_paid(tx: Transaction, order: Order, actor: str) -> None:
+    """open → paid, with its trip. OrderPaid or OrderClosed where it isn't open (any more)."""
+    _move(tx, order, "open", "paid", "submitted", "paid", actor, {"paid_us": tx.at_us})
+
+
+def mark_left(tx: Transaction, order: Order, actor: str) -> None:
+    """paid → left, with its trip: the goods are out of the door."""
+    _move(tx, order, "paid", "left", "paid", "left", actor, {"left_us": tx.at_us})
+
+
+def close(tx: Transaction, order: Order, actor: str) -> None:
+    """open → closed: the shopper goes on shopping."""
+    _move(tx, order, "open", "closed", "submitted", "shopping", actor, {})
+
+
+def _move(
+    tx: Transaction,
+    order: Order,
+    expected: str,
+    to: str,
+    trip_expected: TripStatus,
+    trip_to: TripStatus,
+    actor: str,
+    values: dict[str, int],
+) -> None:
+    changed = tx.execute(
+        update(orders)
+        .where(orders.c.order_id == order.order_id, orders.c.status == expected)
+        .values(status=to, **values)
+    )
+    if changed.rowcount != 1:
+        now = get(tx.connection, order.order_id)
+        raise OrderClosed if now is not None and now.status == "closed" else OrderPaid
+    keeps_order = None if trip_to == "shopping" else order.order_id
+    trips_store.change_status(tx, order.trip_id, expected=trip_expected, to=trip_to, order_id=keeps_order)
+    tx.record(f"order.{to}", f"order:{order.order_id}", actor, _names(order, to))
+
+
+def _names(order: Order, status: str) -> dict[str, str]:
+    return {"order_id": order.order_id, "trip_id": order.trip_id, "status": status}

@@ -1,0 +1,235 @@
+"""When item-level offers cost a basket offer its threshold: both chosen together. Pure.
+
+The rare case. Small baskets are searched completely, as far as the step limit goes; in large ones item-level discounts
+are left out until the threshold holds, and what saves more is taken.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from unqueue.server.promotions.offers import Offer
+from unqueue.server.promotions.search import Use, set_amounts
+from unqueue.server.promotions.thresholds import Steps, best_amount
+
+STATES_MAX = 1500
+_MOVES_MAX = 400
+_PIECES_MAX = 60
+
+
+class Seat(NamedTuple):
+    """A line in the basket as the joint choice sees it: unit price, quantity, grams or 0, the offers it can be in."""
+
+    price: int
+    quantity: int
+    weight_g: int
+    subtotal: int
+    places: tuple[tuple[Offer, int], ...]
+
+
+class Piece(NamedTuple):
+    """One set of one offer, all or nothing: (position, units, amount in minor units) for each line."""
+
+    offer: Offer
+    amount: int
+    lines: tuple[tuple[int, int, int], ...]
+
+
+class Choice(NamedTuple):
+    """What item-level pieces to use, and what they save together with the basket offers."""
+
+    pieces: tuple[Piece, ...]
+    total: int
+
+
+def leave_out(pieces: Sequence[Piece], seats: Sequence[Seat], steps: Steps) -> Choice:
+    """The best of a few ways to leave item-level pieces out so that one more threshold holds."""
+    best = _choice(pieces, seats, steps)
+    if len(pieces) > _PIECES_MAX:
+        return best
+    remaining = _remaining(pieces, seats)
+    for reach in itertools.chain(*steps):
+        spent = sum(remaining[position] for position in reach.positions)
+        gap = reach.threshold.rule.spend_minor - spent
+        if gap <= 0:
+            continue
+        inside = set(reach.positions)
+        weights = [sum(amount for position, _, amount in piece.lines if position in inside) for piece in pieces]
+        for dropped in _ways_to_drop(weights, gap):
+            kept = [piece for number, piece in enumerate(pieces) if number not in dropped]
+            choice = _choice(kept, seats, steps)
+            if choice.total > best.total:
+                best = choice
+    return best
+
+
+def search_jointly(start: Choice, seats: Sequence[Seat], steps: Steps) -> tuple[Choice, bool]:
+    """The best choice of item-level sets and basket offers together, and whether it is proven to be."""
+    search = _JointSearch(start, seats, steps)
+    if not search.is_feasible:
+        return start, False
+    search.descend(search.start_state(), 0, [], ())
+    return search.best, search.states_left > 0
+
+
+class _State(NamedTuple):
+    units: tuple[int, ...]
+    remaining: tuple[int, ...]
+    saved: int
+
+
+class _JointSearch:
+    def __init__(self, start: Choice, seats: Sequence[Seat], steps: Steps) -> None:
+        self.best = start
+        self.states_left = STATES_MAX
+        self._seats = seats
+        self._steps = steps
+        moves = _moves(seats)
+        self.is_feasible = moves is not None
+        self._moves: list[list[Piece]] = [[] for _ in seats]
+        rates = [0.0] * len(seats)
+        for piece in moves or ():
+            self._moves[min(position for position, _, _ in piece.lines)].append(piece)
+            rate = piece.amount / sum(seats[position].price * units for position, units, _ in piece.lines)
+            for position, _, _ in piece.lines:
+                rates[position] = max(rates[position], rate)
+        # A unit never earns more than its price times the best rate of any set that it can be in.
+        self._shares = [seat.price * rate for seat, rate in zip(seats, rates, strict=True)]
+        for positions in self._moves:
+            positions.sort(key=lambda piece: (-piece.amount, piece.offer.index, piece.lines))
+        self._seen: set[tuple[object, ...]] = set()
+
+    def start_state(self) -> _State:
+        units = tuple(seat.quantity if share else 0 for seat, share in zip(self._seats, self._shares, strict=True))
+        return _State(units, tuple(seat.subtotal for seat in self._seats), 0)
+
+    def descend(self, state: _State, first_move: int, chosen: list[Piece], uses: tuple[tuple[int, int], ...]) -> None:
+        """Decide the units of the first undecided line: the sets that hold it, or nothing more for it."""
+        key = (state.units, state.remaining, first_move, uses)
+        if self.states_left <= 0 or key in self._seen:
+            return
+        self._seen.add(key)
+        self.states_left -= 1
+        basket = best_amount(self._steps, state.remaining)
+        if state.saved + basket > self.best.total:
+            self.best = Choice(tuple(chosen), state.saved + basket)
+        more = sum([units * share for units, share in zip(state.units, self._shares, strict=True) if units])
+        if state.saved + basket + math.floor(more + 1e-6) <= self.best.total:
+            return
+        position = next(number for number, units in enumerate(state.units) if units)
+        used = dict(uses)
+        moves = self._moves[position]
+        for number in range(first_move, len(moves)):
+            piece = moves[number]
+            times = used.get(piece.offer.index, 0)
+            if times >= piece.offer.uses_max or any(state.units[line] < units for line, units, _ in piece.lines):
+                continue
+            after = {**used, piece.offer.index: times + 1} if piece.offer.uses_max < 1 << 60 else used
+            self.descend(_apply(state, piece), number, [*chosen, piece], tuple(sorted(after.items())))
+        without = (*state.units[:position], 0, *state.units[position + 1 :])
+        self.descend(_State(without, state.remaining, state.saved), 0, chosen, uses)
+
+
+def _apply(state: _State, piece: Piece) -> _State:
+    units, remaining = list(state.units), list(state.remaining)
+    for position, taken, amount in piece.lines:
+        units[position] -= taken
+        remaining[position] -= amount
+    return _State(tuple(units), tuple(remaining), state.saved + piece.amount)
+
+
+def pieces_of(uses: Sequence[tuple[Use, Sequence[int]]], plain: Sequence[Piece]) -> list[Piece]:
+    """Single sets from the uses of components; with each use come the positions of its component's lines."""
+    pieces = list(plain)
+    for use, positions in uses:
+        for times, lines in use.sets:
+            moved = tuple((positions[position], units, amount) for position, units, amount in lines)
+            pieces += [Piece(use.offer, sum(amount for _, _, amount in lines), moved)] * times
+    return pieces
+
+
+def _choice(pieces: Sequence[Piece], seats: Sequence[Seat], steps: Steps) -> Choice:
+    saved = sum(piece.amount for piece in pieces)
+    return Choice(tuple(pieces), saved + best_amount(steps, _remaining(pieces, seats)))
+
+
+def _remaining(pieces: Sequence[Piece], seats: Sequence[Seat]) -> list[int]:
+    remaining = [seat.subtotal for seat in seats]
+    for piece in pieces:
+        for position, _, amount in piece.lines:
+            remaining[position] -= amount
+    return remaining
+
+
+def _ways_to_drop(weights: Sequence[int], gap: int) -> Iterator[set[int]]:
+    """Some small sets of pieces that weigh at least ``gap`` together."""
+    ascending = sorted(range(len(weights)), key=lambda number: (weights[number], number))
+    single = next((number for number in ascending if weights[number] >= gap), None)
+    if single is not None:
+        yield {single}
+    for order in (ascending, ascending[::-1]):
+        dropped: list[int] = []
+        weight = 0
+        for number in order:
+            if weight >= gap:
+                break
+            dropped.append(number)
+            weight += weights[number]
+        if weight < gap:
+            return
+        for number in list(dropped):
+            if weight - weights[number] >= gap:
+                dropped.remove(number)
+                weight -= weights[number]
+        yield set(dropped)
+
+
+def _moves(seats: Sequence[Seat]) -> list[Piece] | None:
+    """Every set that any offer could make of these lines; None if there are too many to look at."""
+    groups: dict[int, list[list[int]]] = {}
+    offers: dict[int, Offer] = {}
+    for position, seat in enumerate(seats):
+        for offer, group in seat.places:
+            offers[offer.index] = offer
+            groups.setdefault(offer.index, [[] for _ in offer.sizes])[group].append(position)
+    count = sum(
+        math.prod(
+            math.comb(len(group) + size - 1, size) for group, size in zip(groups[index], offer.sizes, strict=True)
+        )
+        for index, offer in offers.items()
+    )
+    if count > _MOVES_MAX:
+        return None
+    best: dict[tuple[int, tuple[tuple[int, int], ...]], Piece] = {}
+    for index in sorted(offers):
+        for piece in _sets_of(offers[index], groups[index], seats):
+            key = (index, tuple((position, units) for position, units, _ in piece.lines))
+            if key not in best or piece.amount > best[key].amount:
+                best[key] = piece
+    return list(best.values())
+
+
+def _sets_of(offer: Offer, groups: Sequence[Sequence[int]], seats: Sequence[Seat]) -> Iterator[Piece]:
+    choices = [
+        itertools.combinations_with_replacement(group, size) for group, size in zip(groups, offer.sizes, strict=True)
+    ]
+    parts = [(seat.price, 0, seat.quantity, seat.weight_g, ()) for seat in seats]
+    for chosen in itertools.product(*choices):
+        counts: dict[int, int] = {}
+        for position in itertools.chain(*chosen):
+            counts[position] = counts.get(position, 0) + 1
+        if any(seats[position].quantity < units for position, units in counts.items()):
+            continue
+        discount = offer.set_discount(
+            [
+                (group, seats[position].price, seats[position].weight_g)
+                for group, positions in enumerate(chosen)
+                for position in positions
+            ]
+        )
+        if discount:
+            runs = tuple(sorted(counts.items()))
+            amounts = set_amounts(discount, runs, parts)
+            lines = tuple((position, units, amount) for (position, units), amount in zip(runs, amounts, strict=True))
+            yield Piece(offer, discount, lines)

@@ -1,0 +1,135 @@
+"""The spend rules of a basket: which of them to take, on what the item-level offers left. Pure.
+
+Of each step at most one rule applies; a later step counts what the earlier ones left. A line is named by its position
+among the lines that any promotion looks at.
+"""
+
+import math
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from unqueue.kernel.money import allocate
+from unqueue.server.promotions.offers import Threshold
+
+_COMBINATIONS_MAX = 400  # over the steps; beyond that each step takes its best for itself
+
+
+class Reach(NamedTuple):
+    """A spend rule that this basket can reach: its lines, and what they cost before any discount."""
+
+    threshold: Threshold
+    positions: tuple[int, ...]
+    full_minor: int
+
+
+class Taken(NamedTuple):
+    """A spend rule that applies: its discount, and each line's part of it."""
+
+    threshold: Threshold
+    amount_minor: int
+    parts: tuple[tuple[int, int], ...]
+
+
+Steps = Sequence[Sequence[Reach]]
+
+
+def by_steps(reaches: Sequence[Reach]) -> list[list[Reach]]:
+    """Sorted by step; within one by the rules' order in the book."""
+    steps: dict[int, list[Reach]] = {}
+    for reach in sorted(reaches, key=lambda reach: (reach.threshold.rule.step, reach.threshold.index)):
+        steps.setdefault(reach.threshold.rule.step, []).append(reach)
+    return list(steps.values())
+
+
+def is_small(steps: Steps) -> bool:
+    """Whether all combinations are tried."""
+    return math.prod(len(step) + 1 for step in steps) <= _COMBINATIONS_MAX
+
+
+def best_amount(steps: Steps, remaining: Sequence[int], *, at_best: bool = False) -> int:
+    """The most that can be saved with ``remaining`` minor units left on each line.
+
+    ``at_best`` holds the full prices against the thresholds instead: an upper bound, whatever the item-level offers do.
+    """
+    if len(steps) == 1:
+        best = 0
+        for reach in steps[0]:
+            spent = sum([remaining[position] for position in reach.positions])
+            amount = reach.threshold.amount(spent, reach.full_minor if at_best else spent)
+            best = max(best, amount)
+        return best
+    return _best(steps, remaining, at_best=at_best)[0]
+
+
+def take(steps: Steps, remaining: Sequence[int]) -> list[Taken]:
+    """The spend rules to apply, with each line's part; of equally good ones the first in the book."""
+    left = list(remaining)
+    taken = []
+    for reach, amount in _best(steps, remaining, at_best=False)[1]:
+        parts = _split(reach, amount, left)
+        for position, part in parts:
+            left[position] -= part
+        taken.append(Taken(reach.threshold, amount, parts))
+    return taken
+
+
+def upper_bound(steps: Steps, remaining: Sequence[int], components: Collection[Sequence[int]]) -> int:
+    """What the spend rules could save together with item-level offers that, as now, save the most themselves.
+
+    ``components`` are the lines whose item-level offers are chosen together. A reduction by a share loses no more than
+    the item-level offers gain, so it needs no look at other choices where each component is wholly inside or outside.
+    """
+    everything = len(remaining)
+    if len(steps) == 1:
+        bound = 0
+        for reach in steps[0]:
+            inside = set(reach.positions)
+            spent = reach.full_minor
+            if reach.threshold.rule.off_bp is not None and all(
+                len(inside.intersection(component)) in {0, len(component)} for component in components
+            ):
+                spent = sum([remaining[position] for position in reach.positions])
+            bound = max(bound, reach.threshold.amount(spent, reach.full_minor))
+        return bound
+    if all(len(reach.positions) == everything for step in steps for reach in step):
+        return best_amount(steps, remaining, at_best=True)
+    return sum(
+        max(reach.threshold.amount(reach.full_minor, reach.full_minor) for reach in step) for step in steps
+    )
+
+
+def _best(steps: Steps, remaining: Sequence[int], *, at_best: bool) -> tuple[int, list[tuple[Reach, int]]]:
+    if not steps:
+        return 0, []
+    later = steps[1:]
+    is_greedy = not is_small(steps)
+    best, chosen = (0, []) if is_greedy else _best(later, remaining, at_best=at_best)
+    for reach in steps[0]:
+        spent = sum([remaining[position] for position in reach.positions])
+        amount = reach.threshold.amount(spent, reach.full_minor if at_best else spent)
+        if not amount:
+            continue
+        total, others = amount, []
+        if later and not is_greedy:
+            more, others = _best(later, _after(reach, amount, remaining), at_best=at_best)
+            total += more
+        if total > best:
+            best, chosen = total, [(reach, amount), *others]
+    if is_greedy and later:
+        left = _after(chosen[0][0], best, remaining) if chosen else remaining
+        more, others = _best(later, left, at_best=at_best)
+        return best + more, [*chosen, *others]
+    return best, chosen
+
+
+def _after(reach: Reach, amount_minor: int, remaining: Sequence[int]) -> list[int]:
+    left = list(remaining)
+    for position, part in _split(reach, amount_minor, remaining):
+        left[position] -= part
+    return left
+
+
+def _split(reach: Reach, amount_minor: int, remaining: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Each line bears its share of the discount by what it still costs, so none goes below zero."""
+    parts = allocate(amount_minor, [remaining[position] for position in reach.positions])
+    return tuple((position, part) for position, part in zip(reach.positions, parts, strict=True) if part)

@@ -1,0 +1,225 @@
+"""A trip: what one shopper has in the basket, as the sum of what happened. Pure.
+
+A trip's state is the fold of its actions; each action is one journal event, so the state can be rebuilt at any time,
+up to any action. Prices of lines are those of the moment of the scan: what the shopper saw is what is charged.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import msgspec
+
+from unqueue.kernel.errors import DomainError
+from unqueue.kernel.money import divide_half_up
+from unqueue.server.catalogue.model import Product
+from unqueue.server.promotions.model import PricingLine
+
+QUANTITY_MAX = 999
+LINES_MAX = 1000
+
+Status = Literal["shopping", "submitted", "paid", "left"]
+
+
+class Added(msgspec.Struct, frozen=True, tag="added", omit_defaults=True):
+    """``quantity`` pieces of a product, or one weighed piece, were put on line ``line`` (a new or an existing one)."""
+
+    line: int
+    gtin: str
+    quantity: int
+    unit_price_minor: int
+    code: str
+    weight_g: int | None = None
+    label_price_minor: int | None = None
+    symbology: str | None = None
+    at: str | None = None
+
+
+class Changed(msgspec.Struct, frozen=True, tag="changed"):
+    """Line ``line`` now has ``quantity`` pieces; none means that it was taken off."""
+
+    line: int
+    quantity: int
+
+
+class Batched(msgspec.Struct, frozen=True, tag="batched"):
+    """Several changes at once, all or none."""
+
+    changes: list[Added | Changed]
+
+
+Action = Added | Changed | Batched
+
+
+class Line(msgspec.Struct):
+    """One line of the basket. Either ``quantity`` pieces, or one weighed piece of ``weight_g`` grams.
+
+    ``label_price_minor`` is the price that a store-printed label holds; it is what the goods cost.
+    """
+
+    number: int
+    product: Product
+    quantity: int
+    unit_price_minor: int
+    weight_g: int | None = None
+    label_price_minor: int | None = None
+
+    @property
+    def is_weighed(self) -> bool:
+        return self.product.sold_by == "weight"
+
+    @property
+    def subtotal_minor(self) -> int:
+        """Before discounts and deposit. Weighed goods: price per kilogram times weight, halves rounded up."""
+        if self.label_price_minor is not None:
+            return self.label_price_minor * self.quantity
+        if self.weight_g is not None and self.is_weighed:
+            return divide_half_up(self.unit_price_minor * self.weight_g, 1000)
+        return self.unit_price_minor * self.quantity
+
+    @property
+    def deposit_minor(self) -> int:
+        return self.product.deposit_minor * self.quantity
+
+    def pricing_line(self) -> PricingLine:
+        """What the promotions see of this line."""
+        product = self.product
+        return PricingLine(
+            line=self.number,
+            product_id=product.product_id,
+            gtin=product.gtin,
+            brand=product.brand,
+            category=product.category,
+            quantity=1 if self.is_weighed else self.quantity,
+            unit_price_minor=self.subtotal_minor if self.is_weighed else self.subtotal_minor // self.quantity,
+            weight_g=self.weight_g,
+            subtotal_minor=self.subtotal_minor,
+        )
+
+
+class Trip(msgspec.Struct):
+    """The state of one visit. ``version`` counts its actions; line numbers are never used twice."""
+
+    trip_id: str
+    currency: str
+    status: Status = "shopping"
+    lines: dict[int, Line] = {}
+    last_line: int = 0
+    version: int = 0
+    order_id: str | None = None
+    is_member: bool = False
+
+    def line_for(self, product: Product, unit_price_minor: int, *, mergeable: bool) -> int:
+        """The number of the line on which a scan of ``product`` lands: an equal line, else a new one."""
+        if mergeable:
+            for line in self.lines.values():
+                if (
+                    line.product.product_id == product.product_id
+                    and line.unit_price_minor == unit_price_minor
+                    and line.label_price_minor is None
+                    and line.weight_g is None
+                ):
+                    return line.number
+        return self.last_line + 1
+
+    def apply(self, action: Action, products: Mapping[str, Product]) -> None:
+        """Let an action that was accepted take its effect."""
+        for change in action.changes if isinstance(action, Batched) else (action,):
+            if isinstance(change, Added):
+                self._add(change, products[change.gtin])
+            elif change.quantity == 0:
+                del self.lines[change.line]
+            else:
+                self.lines[change.line].quantity = change.quantity
+        self.version += 1
+
+    def _add(self, change: Added, product: Product) -> None:
+        line = self.lines.get(change.line)
+        if line is not None:
+            line.quantity += change.quantity
+            return
+        self.last_line = max(self.last_line, change.line)
+        self.lines[change.line] = Line(
+            number=change.line,
+            product=product,
+            quantity=change.quantity,
+            unit_price_minor=change.unit_price_minor,
+            weight_g=change.weight_g,
+            label_price_minor=change.label_price_minor,
+        )
+
+
+def fold(
+    trip_id: str, currency: str, actions: Iterable[Action], products: Mapping[str, Product], *, is_member: bool = False
+) -> Trip:
+    """The trip after ``actions``, oldest first. ``products`` by GTIN."""
+    trip = Trip(trip_id, currency, is_member=is_member)
+    for action in actions:
+        trip.apply(action, products)
+    return trip
+
+
+def is_member_card(number: str) -> bool:
+    """Whether ``number`` can be a member's card: 10 to 19 digits that sum up (Luhn, ISO/IEC 7812-1 annex B).
+
+    >>> is_member_card("7992739871"), is_member_card("79927398713")
+    (False, True)
+    """
+    if not (10 <= len(number) <= 19 and number.isascii() and number.isdigit()):
+        return False
+    doubled = [int(digit) * (2 if position % 2 else 1) for position, digit in enumerate(reversed(number))]
+    return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
+
+
+class ScanConflict(DomainError):
+    code = "scan_conflict"
+    status = 409
+    zh = "这个编号已用于另一次操作"
+    en = "This id was already used for something else. Please send a new one."
+
+
+class TripFrozen(DomainError):
+    code = "trip_frozen"
+    status = 409
+    zh = "订单已提交；想再改，请先返回购物"
+    en = "The order has been submitted. To change it, go back to shopping first."
+
+
+class LineUnknown(DomainError):
+    code = "line_unknown"
+    status = 404
+    zh = "购物篮里没有这一行"
+    en = "There is no such line in the basket."
+
+
+class QuantityInvalid(DomainError):
+    code = "quantity_invalid"
+    status = 422
+    zh = "数量应为 1 到 {quantity_max} 的整数；称重商品每次 1 份"
+    en = "The quantity must be a whole number from 1 to {quantity_max}; weighed goods are scanned one by one."
+
+    def __init__(self) -> None:
+        super().__init__(quantity_max=QUANTITY_MAX)
+
+
+class BasketEmpty(DomainError):
+    code = "basket_empty"
+    status = 409
+    zh = "购物篮是空的"
+    en = "The basket is empty."
+
+
+class BasketFull(DomainError):
+    code = "basket_full"
+    status = 409
+    zh = "购物篮已有 {lines_max} 行，请先结账"
+    en = "The basket holds {lines_max} lines already. Please check out first."
+
+    def __init__(self) -> None:
+        super().__init__(lines_max=LINES_MAX)
+
+
+class MemberCardInvalid(DomainError):
+    code = "member_card_invalid"
+    status = 422
+    zh = "会员卡号不对，请再看一下"
+    en = "That is not a member's card number. Please check it."

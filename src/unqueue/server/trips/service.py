@@ -1,0 +1,436 @@
+"""The use cases of a trip. The state of trips that are going on is kept in memory; every change is durable before it
+is answered, and a trip that is not in memory is folded from its actions.
+"""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from unqueue.kernel.database import Database, Transaction
+from unqueue.kernel.errors import DomainError, InvalidRequest, NotAuthenticated, NotFound
+from unqueue.kernel.ids import new_id, same_secret, token_hash
+from unqueue.kernel.journal import Event
+from unqueue.server.access import issue_token
+from unqueue.server.catalogue.model import Product, Resolved
+from unqueue.server.promotions.model import Pricing, PricingLine
+from unqueue.server.trips import store
+from unqueue.server.trips.basket import LineCache, discounts_by_line, encode_basket
+from unqueue.server.trips.model import (
+    LINES_MAX,
+    QUANTITY_MAX,
+    Action,
+    Added,
+    BasketFull,
+    Batched,
+    Changed,
+    LineUnknown,
+    MemberCardInvalid,
+    QuantityInvalid,
+    ScanConflict,
+    Trip,
+    TripFrozen,
+    fold,
+    is_member_card,
+)
+
+LIVE_TRIPS_MAX = 20_000
+_UUID_DIGITS = frozenset("0123456789abcdef")
+
+
+class ProductFinder(Protocol):
+    """What a trip needs of the catalogue."""
+
+    async def resolve(self, code: str, symbology: str | None, at: datetime) -> Resolved: ...
+    async def find(self, gtin: str) -> Product | None: ...
+
+
+class Pricer(Protocol):
+    """What a trip needs of the promotions."""
+
+    def price(self, lines: list[PricingLine], *, at: datetime, member: bool) -> Pricing: ...
+
+
+class Scan(msgspec.Struct, frozen=True):
+    """A scan as the handset sends it; ``id`` is its UUID, ``at`` its own clock (recorded, never believed)."""
+
+    id: str
+    code: str
+    quantity: int = 1
+    symbology: str | None = None
+    at: str | None = None
+
+
+class BatchAdd(msgspec.Struct, frozen=True):
+    code: str
+    quantity: int = 1
+    symbology: str | None = None
+
+
+class BatchSet(msgspec.Struct, frozen=True):
+    line: int
+    quantity: int
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Many changes in one: add codes, set quantities, delete lines."""
+
+    id: str
+    add: list[BatchAdd] = []
+    set: list[BatchSet] = []
+    delete: list[int] = []
+
+
+class OpenedTrip(msgspec.Struct, frozen=True):
+    """A new trip. The token is shown once and is all that proves whose trip it is."""
+
+    id: str
+    token: str
+    basket: msgspec.Raw
+
+
+class LiveTrip:
+    """A trip in memory: its state, its actions, and the JSON of its lines. ``lock`` keeps its actions in order."""
+
+    __slots__ = ("actions", "cache", "ids", "lock", "products", "row", "trip")
+
+    def __init__(self, row: store.TripRow, trip: Trip) -> None:
+        self.row = row
+        self.trip = trip
+        self.lock = asyncio.Lock()
+        self.cache = LineCache()
+        self.actions: list[Action] = []
+        self.ids: dict[str, tuple[bytes, int]] = {}
+        self.products: dict[str, Product] = {}
+
+    @property
+    def actor(self) -> str:
+        return f"trip:{self.row.trip_id}"
+
+    def took(self, action_id: str, body_hash: bytes, action: Action) -> None:
+        self.actions.append(action)
+        self.ids[action_id] = (body_hash, len(self.actions))
+
+
+class Trips:
+    """All trips of the store."""
+
+    def __init__(
+        self, database: Database, catalogue: ProductFinder, promotions: Pricer, *, currency: str, time_zone: str
+    ) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._promotions = promotions
+        self._currency = currency
+        self._zone = ZoneInfo(time_zone)
+        self._live: OrderedDict[str, LiveTrip] = OrderedDict()
+        database.listen(self._follow)
+
+    async def open(self, language: str, member: str | None) -> OpenedTrip:
+        """Start a visit."""
+        if member and not is_member_card(member):
+            raise MemberCardInvalid
+        token, hashed = issue_token("trip")
+        row = store.TripRow(
+            trip_id=new_id(),
+            token_hash=hashed,
+            status="shopping",
+            currency=self._currency,
+            language=language,
+            is_member=bool(member),
+            opened_us=self._now_us(),
+            order_id=None,
+        )
+
+        def write(tx: Transaction) -> None:
+            store.insert_trip(tx, row)
+            tx.record("trip.opened", f"trip:{row.trip_id}", f"trip:{row.trip_id}", {"language": language})
+
+        await self._database.unit(write)
+        live = LiveTrip(row, Trip(row.trip_id, row.currency, is_member=row.is_member))
+        self._keep(live)
+        return OpenedTrip(row.trip_id, token, msgspec.Raw(self.basket(live)))
+
+    async def owned(self, trip_id: str, token: str) -> LiveTrip:
+        """The trip that ``token`` proves to be the bearer's; NotFound for anyone else's."""
+        live = self._live.get(trip_id)
+        if live is None:
+            live = await self._load(normal_id(trip_id))
+        if not same_secret(live.row.token_hash, token_hash(token)):
+            raise NotFound
+        return live
+
+    async def by_token(self, token: str) -> LiveTrip:
+        """The trip of a token; NotAuthenticated where there is none."""
+        hashed = token_hash(token)
+        row = await self._database.read(lambda connection: store.by_token(connection, hashed))
+        if row is None:
+            raise NotAuthenticated
+        return await self.live(row.trip_id)
+
+    async def live(self, trip_id: str) -> LiveTrip:
+        """A trip by its id, for other capabilities: whoever calls has made sure who asks."""
+        return self._live.get(trip_id) or await self._load(trip_id)
+
+    async def scan(self, live: LiveTrip, request: Scan) -> bytes:
+        """Put what was scanned into the basket; the JSON of ``{line, basket}``. A resend is answered as the first."""
+        action_id, body_hash = normal_id(request.id), _body_hash(request)
+        async with live.lock:
+            done = self._again(live, action_id, body_hash)
+            if done is None:
+                self._open_for_change(live)
+                action = await self._added(live, live.trip, request)
+                return await self._take(live, action_id, body_hash, action, action.line)
+            return self._answer(live, self._as_of(live, done), _line_of(live.actions[done - 1]))
+
+    async def change(self, live: LiveTrip, line: int, quantity: int) -> bytes:
+        """Set a line's quantity; 0 takes it off."""
+        async with live.lock:
+            self._open_for_change(live)
+            self._check_change(live.trip, line, quantity)
+            action = Changed(line, quantity)
+            return await self._take(live, new_id(), _body_hash(action), action, line if quantity else None)
+
+    async def batch(self, live: LiveTrip, request: Batch) -> bytes:
+        """Add, set and delete many at once. What can't be added is told in ``refused``; the rest is one action."""
+        action_id, body_hash = normal_id(request.id), _body_hash(request)
+        async with live.lock:
+            done = self._again(live, action_id, body_hash)
+            refused: list[dict[str, Any]] = []
+            if done is None:
+                self._open_for_change(live)
+                action, refused = await self._batched(live, request)
+                trip = await self._commit(live, action_id, body_hash, action) if action.changes else live.trip
+            else:
+                trip, action = self._as_of(live, done), live.actions[done - 1]
+                assert isinstance(action, Batched), "a batch's body belongs to a batch"
+            touched = dict.fromkeys(change.line for change in action.changes)
+            return self._answer_batch(live, trip, list(touched), refused)
+
+    def basket(self, live: LiveTrip) -> bytes:
+        """The whole priced basket as JSON."""
+        return encode_basket(live.trip, self.price(live.trip), live.cache)
+
+    def price(self, trip: Trip) -> Pricing:
+        """What the promotions make of the basket now."""
+        return self._promotions.price(
+            [line.pricing_line() for line in trip.lines.values()],
+            at=self._database.clock.now().astimezone(self._zone),
+            member=trip.is_member,
+        )
+
+    async def look_at(self, live: LiveTrip, code: str) -> Resolved:
+        """What a code stands for, without buying it. Noted in the journal."""
+        found = await self._catalogue.resolve(code, None, self._local_now())
+        self.note(live, "product.viewed", {"gtin": found.product.gtin})
+        return found
+
+    def note(self, live: LiveTrip, kind: str, data: Mapping[str, Any]) -> None:
+        """Journal that the shopper looked at something; nobody waits for it."""
+        self._database.later(lambda tx: tx.record(kind, live.actor, live.actor, data))
+
+    def forget(self, trip_id: str) -> None:
+        """Drop a trip from memory; it is folded from its actions when it is next asked for."""
+        self._live.pop(trip_id, None)
+
+    async def _added(self, live: LiveTrip, trip: Trip, request: Scan | BatchAdd) -> Added:
+        found = await self._catalogue.resolve(request.code, request.symbology, self._local_now())
+        product = found.product
+        if not 1 <= request.quantity <= QUANTITY_MAX:
+            raise QuantityInvalid
+        if product.is_weighed and request.quantity != 1:
+            raise QuantityInvalid
+        unit_price_minor = product.unit_price_minor
+        plain = found.weight_g is None and found.label_price_minor is None
+        number = trip.line_for(product, unit_price_minor, mergeable=plain)
+        line = trip.lines.get(number)
+        if line is None and len(trip.lines) >= LINES_MAX:
+            raise BasketFull
+        if line is not None and line.quantity + request.quantity > QUANTITY_MAX:
+            raise QuantityInvalid
+        live.products[product.gtin] = product
+        return Added(
+            line=number,
+            gtin=product.gtin,
+            quantity=request.quantity,
+            unit_price_minor=unit_price_minor,
+            code=request.code,
+            weight_g=found.weight_g,
+            label_price_minor=found.label_price_minor,
+            symbology=request.symbology,
+            at=request.at if isinstance(request, Scan) else None,
+        )
+
+    async def _batched(self, live: LiveTrip, request: Batch) -> tuple[Batched, list[dict[str, Any]]]:
+        """The batch as one action, checked step by step on a copy of the trip."""
+        trial = self._as_of(live, len(live.actions))
+        changes: list[Added | Changed] = []
+        refused: list[dict[str, Any]] = []
+        steps = [Changed(entry.line, entry.quantity) for entry in request.set]
+        for change in [*steps, *(Changed(line, 0) for line in request.delete)]:
+            self._check_change(trial, change.line, change.quantity)
+            trial.apply(change, live.products)
+            changes.append(change)
+        for entry in request.add:
+            try:
+                added = await self._added(live, trial, entry)
+            except DomainError as error:
+                refused.append({"code": entry.code, "problem": error.problem()})
+                continue
+            trial.apply(added, live.products)
+            changes.append(added)
+        return Batched(changes), refused
+
+    async def _take(
+        self, live: LiveTrip, action_id: str, body_hash: bytes, action: Action, line: int | None
+    ) -> bytes:
+        trip = await self._commit(live, action_id, body_hash, action)
+        return self._answer(live, trip, line)
+
+    async def _commit(self, live: LiveTrip, action_id: str, body_hash: bytes, action: Action) -> Trip:
+        """Make an action durable, then let it take effect in memory. If it can't be known, memory is thrown away."""
+        try:
+            await self._database.unit(
+                lambda tx: store.insert_action(tx, live.row.trip_id, action_id, body_hash, action)
+            )
+        except BaseException:
+            self.forget(live.row.trip_id)
+            raise
+        live.trip.apply(action, live.products)
+        live.took(action_id, body_hash, action)
+        return live.trip
+
+    def _answer(self, live: LiveTrip, trip: Trip, line: int | None) -> bytes:
+        pricing = self.price(trip)
+        cache = live.cache if trip is live.trip else LineCache()
+        basket = encode_basket(trip, pricing, cache)
+        shown = b"null"
+        if line is not None:
+            discounts = discounts_by_line(pricing, trip.currency).get(line, ()) if pricing.discounts else ()
+            shown = bytes(cache.encoded(trip.lines[line], discounts, trip.currency))
+        return b'{"line":%b,"basket":%b}' % (shown, basket)
+
+    def _answer_batch(self, live: LiveTrip, trip: Trip, lines: list[int], refused: list[dict[str, Any]]) -> bytes:
+        pricing = self.price(trip)
+        cache = live.cache if trip is live.trip else LineCache()
+        basket = encode_basket(trip, pricing, cache)
+        discounts = discounts_by_line(pricing, trip.currency)
+        shown = [
+            cache.encoded(trip.lines[line], discounts.get(line, ()), trip.currency)
+            for line in lines
+            if line in trip.lines
+        ]
+        return msgspec.json.encode({"lines": shown, "basket": msgspec.Raw(basket), "refused": refused})
+
+    def _again(self, live: LiveTrip, action_id: str, body_hash: bytes) -> int | None:
+        """How many actions there were when this one had been taken, if it was."""
+        known = live.ids.get(action_id)
+        if known is None:
+            return None
+        if known[0] != body_hash:
+            raise ScanConflict
+        return known[1]
+
+    def _as_of(self, live: LiveTrip, count: int) -> Trip:
+        """The trip as it was after its first ``count`` actions."""
+        past = fold(
+            live.trip.trip_id,
+            live.trip.currency,
+            live.actions[:count],
+            live.products,
+            is_member=live.trip.is_member,
+        )
+        return past
+
+    @staticmethod
+    def _open_for_change(live: LiveTrip) -> None:
+        if live.trip.status != "shopping":
+            raise TripFrozen
+
+    @staticmethod
+    def _check_change(trip: Trip, line: int, quantity: int) -> None:
+        known = trip.lines.get(line)
+        if known is None:
+            raise LineUnknown
+        if not 0 <= quantity <= QUANTITY_MAX or (quantity > 1 and known.is_weighed):
+            raise QuantityInvalid
+
+    async def _load(self, trip_id: str) -> LiveTrip:
+        def read(connection: Any) -> tuple[store.TripRow | None, list[store.ActionRow]]:
+            return store.get(connection, trip_id), store.actions(connection, trip_id)
+
+        row, rows = await self._database.read(read)
+        if row is None:
+            raise NotFound
+        live = LiveTrip(row, Trip(row.trip_id, row.currency, is_member=row.is_member))
+        for gtin in {change.gtin for entry in rows for change in _changes(entry.action) if isinstance(change, Added)}:
+            product = await self._catalogue.find(gtin)
+            assert product is not None, f"product {gtin} was sold and must stay known"
+            live.products[gtin] = product
+        for entry in rows:
+            live.trip.apply(entry.action, live.products)
+            live.took(entry.action_id, entry.body_hash, entry.action)
+        live.trip.status, live.trip.order_id = row.status, row.order_id
+        # Another request may have loaded the same trip meanwhile: there must be one state, one lock.
+        return self._live.get(trip_id) or self._keep(live)
+
+    def _keep(self, live: LiveTrip) -> LiveTrip:
+        self._live[live.row.trip_id] = live
+        while len(self._live) > LIVE_TRIPS_MAX:
+            oldest = next(iter(self._live.values()))
+            if oldest.lock.locked():
+                break
+            del self._live[oldest.row.trip_id]
+        return live
+
+    def _follow(self, events: list[Event]) -> None:
+        """What became of a trip's order shows on the trip."""
+        for event in events:
+            status = _STATUS_AFTER.get(event.kind)
+            if status is None:
+                continue
+            payload = event.payload()
+            live = self._live.get(payload["trip_id"])
+            if live is not None:
+                live.trip.status = status
+                live.trip.order_id = payload["order_id"] if status != "shopping" else None
+
+    def _local_now(self) -> datetime:
+        return self._database.clock.now().astimezone(self._zone)
+
+    def _now_us(self) -> int:
+        return round(self._database.clock.now().timestamp() * 1_000_000)
+
+
+def normal_id(text: str) -> str:
+    """A UUID in its plain form: 32 lower-case hexadecimal digits (RFC 9562; hyphens are optional here)."""
+    plain = text.replace("-", "").lower()
+    if len(plain) != 32 or not _UUID_DIGITS.issuperset(plain):
+        raise InvalidRequest(problem="id must be a UUID")
+    return plain
+
+
+def _body_hash(body: Any) -> bytes:
+    return hashlib.blake2b(msgspec.json.encode(body), digest_size=16).digest()
+
+
+def _changes(action: Action) -> list[Added | Changed]:
+    return action.changes if isinstance(action, Batched) else [action]
+
+
+def _line_of(action: Action) -> int:
+    assert isinstance(action, Added), "a scan's body belongs to a scan"
+    return action.line
+
+
+_STATUS_AFTER: Mapping[str, Any] = {
+    "order.submitted": "submitted",
+    "order.paid": "paid",
+    "order.left": "left",
+    "order.closed": "shopping",
+}

@@ -1,0 +1,282 @@
+"""``unqueue demo``: a whole store on one machine. Server, lanes, device simulators and the wallet are processes of
+their own, as they would be computers of their own; this one is the front door and the physical world between them.
+"""
+
+import asyncio
+import contextlib
+import datetime as dt
+import random
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import segno
+import uvicorn
+
+from unqueue.devices.simulators.control import ControlClient
+from unqueue.twin.certificate import lan_address, make_certificate
+from unqueue.twin.client import StoreClient
+from unqueue.twin.front import FrontDoor
+from unqueue.twin.plan import DemoStore, LanGuide, demo_app
+from unqueue.twin.processes import Process
+from unqueue.twin.shoppers import Attendant, Diary, LanePlace, Mood, Pace, Shopper
+from unqueue.twin.wallet import pay_in_wallet
+from unqueue.twin.world import Good, LaneWorld
+
+SIMULATORS = ("scale", "io", "scanner", "printer")
+READY_TIMEOUT_S = 60.0
+MOODS: tuple[Mood, ...] = ("honest",) * 17 + ("forgetful",) * 2 + ("dishonest",)
+
+
+class DemoOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the visitor asked for. ``shoppers`` simulated people walk in at a time; ``lan`` opens it to phones."""
+
+    directory: Path
+    port: int = 8000
+    lan: bool = False
+    shoppers: int = 0
+    seed: int = 1
+    pace: Pace = Pace()
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """What a store that is ready to open consists of: settings files, goods, and the attendant's credentials."""
+
+    server_settings: Path
+    lane_settings: Mapping[str, Path]
+    lane_ports: Mapping[str, int]
+    lane_tokens: Mapping[str, str]
+    server_port: int
+    goods: Mapping[str, Good]
+    names: Mapping[str, str]
+    attendant: Mapping[str, str]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where the store is to be built: addresses of the processes that stand already."""
+
+    directory: Path
+    public_url: str
+    lanes: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    wallet: Mapping[str, Any]
+
+
+Prepare = Callable[[Place], Awaitable[Prepared]]
+Tell = Callable[[str], None]
+
+
+class Demo:
+    """The running demo. ``prepare`` writes database and settings; ``tell`` says what is going on."""
+
+    def __init__(self, options: DemoOptions, prepare: Prepare, tell: Tell) -> None:
+        self.options = options
+        self.diary = Diary()
+        self.processes: dict[str, Process] = {}
+        self.store: DemoStore | None = None
+        self._prepare = prepare
+        self._tell = tell
+        self._stack = contextlib.AsyncExitStack()
+        self._random = random.Random(options.seed)  # noqa: S311  # repeatable, not secret
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.public_url = ""
+        self.prepared: Prepared | None = None
+
+    async def open(self) -> None:
+        """Start everything, and return when the first page can be opened."""
+        options = self.options
+        address = lan_address() if options.lan else "localhost"
+        self.public_url = f"{'https' if options.lan else 'http'}://{address}:{options.port}"
+        lanes = ("lane-1", "lane-2") if options.shoppers else ("lane-1",)
+        self._tell("devices and wallet")
+        devices, wallet = await self._start_outside(lanes)
+        self._tell("products, promotions, people")
+        place = Place(options.directory, self.public_url, devices, wallet)
+        prepared = self.prepared = await self._prepare(place)
+        self._tell("server and lanes")
+        await self._start_store(prepared)
+        places = {lane: await self._lane_place(lane, devices[lane], prepared) for lane in lanes}
+        guide = LanGuide(self.public_url, _qr_svg(self.public_url)) if options.lan else None
+        self.store = DemoStore(
+            names=prepared.names,
+            public_url=self.public_url,
+            lan=guide,
+            attendant=prepared.attendant,
+            lanes=places,
+        )
+        await self._open_front_door(prepared, wallet, address)
+        await self._until_ready(prepared, places)
+        if options.shoppers:
+            self._let_shoppers_in(places["lane-2"])
+
+    async def serve(self) -> None:
+        """Run until cancelled."""
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        """Stop the people, then the processes."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(process.stop() for process in self.processes.values()))
+        await self._stack.aclose()
+
+    def spawn(self, coroutine: Any) -> None:
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def start_process(self, name: str, *arguments: str, announces: bool = False) -> Process:
+        """Start (again) one of the store's processes."""
+        log = self.options.directory / "logs" / f"{name}.log"
+        process = Process(name, arguments, log, {})
+        self.processes[name] = process
+        return await process.start(announces=announces)
+
+    async def _start_outside(self, lanes: tuple[str, ...]) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+        names = [(lane, device) for lane in lanes for device in SIMULATORS]
+        wallet_port = free_port()
+        directory = self.options.directory
+        wallet = self.start_process(
+            "wallet",
+            "simulate",
+            "wallet",
+            "--port",
+            str(wallet_port),
+            "--data-dir",
+            str(directory / "wallet"),
+            "--public-url",
+            f"{self.public_url}/wallet",
+            announces=True,
+        )
+        devices = [
+            self.start_process(f"{lane}-{device}", "simulate", device, *_TCP.get(device, ()), announces=True)
+            for lane, device in names
+        ]
+        started_wallet, *started = await asyncio.gather(wallet, *devices)
+        by_lane: dict[str, dict[str, Any]] = {lane: {} for lane in lanes}
+        for (lane, device), process in zip(names, started, strict=True):
+            by_lane[lane][device] = process.announced
+        return by_lane, started_wallet.announced
+
+    async def _start_store(self, prepared: Prepared) -> None:
+        await asyncio.gather(
+            self.start_server(),
+            *(self.start_lane(lane) for lane in prepared.lane_settings),
+        )
+
+    async def start_server(self) -> None:
+        assert self.prepared is not None, "prepare first"
+        await self.start_process("server", "serve", "--settings", str(self.prepared.server_settings))
+
+    async def start_lane(self, lane: str) -> None:
+        assert self.prepared is not None, "prepare first"
+        await self.start_process(lane, "lane", "--settings", str(self.prepared.lane_settings[lane]))
+
+    async def _lane_place(self, lane: str, devices: Mapping[str, Any], prepared: Prepared) -> LanePlace:
+        controls = {
+            device: await self._stack.enter_async_context(ControlClient(int(devices[device]["control_port"])))
+            for device in ("scale", "io", "scanner")
+        }
+        world = LaneWorld(lane, **controls, goods=prepared.goods, seed=self._random.getrandbits(32))
+        world.start()
+        self._stack.push_async_callback(world.stop)
+        screen = StoreClient(f"http://127.0.0.1:{prepared.lane_ports[lane]}", patience_s=20)
+        server = StoreClient(f"http://127.0.0.1:{prepared.server_port}", prepared.lane_tokens[lane])
+        self._stack.push_async_callback(screen.close)
+        self._stack.push_async_callback(server.close)
+        return LanePlace(world, screen, server)
+
+    async def _open_front_door(self, prepared: Prepared, wallet: Mapping[str, Any], address: str) -> None:
+        assert self.store is not None, "the store is described first"
+        front = FrontDoor()
+        self._stack.push_async_callback(front.close)
+        front.forward("/", f"http://127.0.0.1:{prepared.server_port}", strip=False)
+        front.forward("/wallet/", wallet["url"], strip=True)
+        for lane, port in prepared.lane_ports.items():
+            front.forward(f"/lanes/{lane}/", f"http://127.0.0.1:{port}", strip=True)
+        pages = Path(__file__).parent.parent / "web_dist" / "demo"
+        demo = demo_app(self.store, pages if pages.exists() else None)
+
+        async def application(scope: Any, receive: Any, send: Any) -> None:
+            is_ours = scope["type"] != "http" or scope["path"] == "/" or scope["path"].startswith("/demo")
+            await (demo if is_ours else front)(scope, receive, send)
+
+        secure: dict[str, Any] = {}
+        if self.options.lan:
+            now = dt.datetime.now(dt.UTC)
+            certificate, key = make_certificate(self.options.directory / "tls", address, now)
+            secure = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
+        config = uvicorn.Config(
+            application,
+            host="0.0.0.0" if self.options.lan else "127.0.0.1",  # noqa: S104  # the visitor asked for the network
+            port=self.options.port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=1,
+            **secure,
+        )
+        server = uvicorn.Server(config)
+        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]  # the command line has its own
+        serving = asyncio.ensure_future(server.serve())
+
+        async def stop() -> None:
+            server.should_exit = True
+            await serving
+
+        self._stack.push_async_callback(stop)
+
+    async def _until_ready(self, prepared: Prepared, places: Mapping[str, LanePlace]) -> None:
+        server = StoreClient(f"http://127.0.0.1:{prepared.server_port}", patience_s=READY_TIMEOUT_S)
+        await server.get("/api/health")
+        await server.close()
+        await asyncio.gather(*(place.screen.get("state") for place in places.values()))
+
+    def _let_shoppers_in(self, place: LanePlace) -> None:
+        assert self.prepared is not None, "prepare first"
+        base_url = f"http://127.0.0.1:{self.prepared.server_port}"
+        attendant = self.prepared.attendant
+        helper = Attendant(base_url, attendant["name"], attendant["pin"], {place.world.lane: place}, self.options.pace)
+        self.spawn(helper.work())
+        for _ in range(self.options.shoppers):
+            self.spawn(self._one_after_another(base_url, place))
+
+    async def _one_after_another(self, base_url: str, place: LanePlace) -> None:
+        """One place in the store, taken by one simulated shopper after the other."""
+        assert self.prepared is not None, "prepare first"
+        assert self.store is not None, "open first"
+        goods = list(self.prepared.goods.values())
+        while True:
+            await asyncio.sleep(self._random.expovariate(1 / self.options.pace.arrival))
+            self.store.visits += 1
+            shopper = Shopper(
+                f"shopper-{self.store.visits}",
+                self._random.choice(MOODS),
+                base_url=base_url,
+                goods=goods,
+                lane=place,
+                pay=pay_in_wallet,
+                pace=self.options.pace,
+                diary=self.diary,
+                seed=self._random.getrandbits(32),
+            )
+            self.store.shoppers.append(shopper)
+            try:
+                await shopper.visit()
+            finally:
+                self.store.shoppers.remove(shopper)
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _qr_svg(text: str) -> str:
+    return segno.make(text, micro=False).svg_inline(border=4, omitsize=True, light="#fff", dark="#000")
+
+
+_TCP: Mapping[str, tuple[str, ...]] = {}

@@ -1,0 +1,191 @@
+"""The demo's HTTP: what the landing page, the shelf and the belt panel ask of the simulated world."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Response, delete, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import File
+from litestar.static_files import create_static_files_router
+
+from unqueue.kernel.errors import DomainError, NotFound
+from unqueue.twin.shoppers import LanePlace, Shopper
+
+
+class LanGuide(msgspec.Struct, frozen=True):
+    """How a phone finds the store: its address, and that as a QR code."""
+
+    url: str
+    svg: str
+
+
+class LaidGood(msgspec.Struct, frozen=True):
+    """``quantity`` pieces to lay on the belt; ``weight_g`` is the labelled weight of weighed goods."""
+
+    gtin: str
+    quantity: int = 1
+    weight_g: int | None = None
+
+
+class Laid(msgspec.Struct, frozen=True):
+    goods: list[LaidGood]
+
+
+class Shown(msgspec.Struct, frozen=True):
+    code: str
+
+
+class Walk(msgspec.Struct, frozen=True):
+    """``goods`` are pocketed ones: carried past the belt."""
+
+    goods: list[LaidGood] = []
+
+
+class DemoStore:
+    """What the demo knows of itself."""
+
+    def __init__(
+        self,
+        *,
+        names: Mapping[str, str],
+        public_url: str,
+        lan: LanGuide | None,
+        attendant: Mapping[str, str],
+        lanes: Mapping[str, LanePlace],
+    ) -> None:
+        self.names = names
+        self.public_url = public_url
+        self.lan = lan
+        self.attendant = attendant
+        self.lanes = lanes
+        self.shoppers: list[Shopper] = []
+        self.visits = 0
+
+    async def lane_states(self) -> list[dict[str, str]]:
+        found = []
+        for lane, place in self.lanes.items():
+            try:
+                state = await place.screen.get("state")
+                found.append({"id": lane, "name": state["name"], "state": state["state"]})
+            except TimeoutError:
+                found.append({"id": lane, "name": lane.rpartition("-")[2], "state": "out_of_service"})
+        return found
+
+    async def describe(self) -> dict[str, Any]:
+        """The plan of the store with what happens on it."""
+        shown = [
+            {"id": shopper.name, "where": shopper.where, "mood": shopper.mood, "items": shopper.items}
+            for shopper in self.shoppers
+            if shopper.where not in {"door", "gone"}
+        ]
+        return {
+            "store": self.names,
+            "public_url": self.public_url,
+            "lan_url": self.lan.url if self.lan else None,
+            "lan_qr_svg": self.lan.svg if self.lan else None,
+            "attendant": self.attendant,
+            "lanes": await self.lane_states(),
+            "shoppers": shown,
+            "totals": {"visits": self.visits, "inside": len(shown)},
+        }
+
+    def place(self, lane: str) -> LanePlace:
+        place = self.lanes.get(lane)
+        if place is None:
+            raise NotFound
+        return place
+
+
+async def describe_lane(place: LanePlace) -> dict[str, Any]:
+    """What lies on a lane's belt, and what its devices show."""
+    world = place.world
+    belt: dict[str, dict[str, Any]] = {}
+    for piece in world.belt:
+        entry = belt.setdefault(
+            piece.good.gtin,
+            {
+                "gtin": piece.good.gtin,
+                "name_zh": piece.good.name_zh,
+                "name_en": piece.good.name_en,
+                "weight_g": 0,
+                "tag_live": False,
+                "count": 0,
+            },
+        )
+        entry["weight_g"] += round(piece.weight_g)
+        entry["tag_live"] = entry["tag_live"] or piece.tag_live
+        entry["count"] += 1
+    return {
+        "belt": list(belt.values()),
+        "scale_g": round(await world.scale_g()),
+        "gate": "open" if await world.gate_is_open() else "closed",
+        "tags_live": sum(piece.tag_live for piece in (*world.belt, *world.taken)),
+        "taken": len(world.taken),
+        "order": await place.order_goods(),
+    }
+
+
+def demo_app(store: DemoStore, pages: Path | None) -> Litestar:
+    """The ASGI application of the demo's own pages and API; ``pages`` is the folder of the built screen, if any."""
+    handlers: list[Any] = [*_api(store)]
+    if pages is not None:
+        index = pages / "index.html"
+
+        @get(["/", "/demo", "/demo/shop", "/demo/lane"], include_in_schema=False, sync_to_thread=False)
+        def page() -> File:
+            return File(index, media_type="text/html; charset=utf-8", content_disposition_type="inline")
+
+        handlers += [page, create_static_files_router(path="/demo", directories=[pages], include_in_schema=False)]
+    return Litestar(
+        route_handlers=handlers,
+        openapi_config=None,
+        logging_config=None,
+        exception_handlers={DomainError: _problem},
+    )
+
+
+def _api(store: DemoStore) -> list[HTTPRouteHandler]:
+    @get("/demo/api/store")
+    async def read_store() -> dict[str, Any]:
+        return await store.describe()
+
+    @get("/demo/api/lanes/{lane:str}")
+    async def read_lane(lane: str) -> dict[str, Any]:
+        return await describe_lane(store.place(lane))
+
+    @post("/demo/api/lanes/{lane:str}/belt", status_code=200)
+    async def lay(lane: str, data: Laid) -> dict[str, Any]:
+        place = store.place(lane)
+        await place.world.lay([place.world.piece(good.gtin, good.weight_g) for good in _each(data.goods)])
+        return await describe_lane(place)
+
+    @delete("/demo/api/lanes/{lane:str}/belt", status_code=200)
+    async def take_off(lane: str) -> dict[str, Any]:
+        place = store.place(lane)
+        await place.world.take_off()
+        return await describe_lane(place)
+
+    @post("/demo/api/lanes/{lane:str}/scanner", status_code=200)
+    async def show(lane: str, data: Shown) -> dict[str, Any]:
+        place = store.place(lane)
+        await place.world.show(data.code)
+        return await describe_lane(place)
+
+    @post("/demo/api/lanes/{lane:str}/walk", status_code=200)
+    async def walk(lane: str, data: Walk) -> dict[str, Any]:
+        place = store.place(lane)
+        pocketed = [place.world.piece(good.gtin, good.weight_g) for good in _each(data.goods)]
+        live = await place.world.walk(pocketed)
+        return {**await describe_lane(place), "live_tags": live}
+
+    return [read_store, read_lane, lay, take_off, show, walk]
+
+
+def _each(goods: list[LaidGood]) -> list[LaidGood]:
+    return [good for good in goods for _ in range(max(0, min(good.quantity, 99)))]
+
+
+def _problem(_: Any, error: DomainError) -> Response[dict[str, Any]]:
+    return Response(error.problem(), status_code=error.status, media_type="application/problem+json")

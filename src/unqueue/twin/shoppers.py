@@ -1,0 +1,230 @@
+"""Simulated shoppers: they scan, change their minds, pay, and walk out, over the same HTTP and devices as people.
+
+Most are honest. Some forget to scan a thing; a few mean to. All they were promised is noted in a :class:`Diary`, so
+that a test can ask the store afterwards whether every promise held.
+"""
+
+import asyncio
+import random
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from unqueue.twin.client import Refused, StoreClient
+from unqueue.twin.world import Good, LaneWorld, Piece
+
+Mood = Literal["honest", "forgetful", "dishonest"]
+Pay = Callable[[dict[str, Any]], Awaitable[None]]
+POLL_S = 0.15
+ITEMS_MEAN = 9
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How fast simulated people are, in seconds. A test sets all to 0."""
+
+    arrival: float = 12.0
+    between_scans: float = 4.0
+    at_payment: float = 5.0
+    laying_an_item: float = 0.6
+    attendant: float = 12.0
+
+
+class Diary(msgspec.Struct):
+    """What shoppers were promised and what they did."""
+
+    scans: dict[str, list[str]] = {}
+    orders: dict[str, str] = {}
+    paid: set[str] = set()
+    left: list[str] = []
+    stopped: list[str] = []
+
+
+class LanePlace:
+    """A lane as shoppers meet it: its world, its screen, and the queue of one before it."""
+
+    def __init__(self, world: LaneWorld, screen: StoreClient, server: StoreClient) -> None:
+        self.world = world
+        self.screen = screen
+        self.server = server
+        self.turn = asyncio.Lock()
+        self.unpaid: list[Piece] = []
+
+    async def state(self) -> str:
+        return str((await self.screen.get("state"))["state"])
+
+    async def order_goods(self) -> dict[str, Any] | None:
+        """The goods of the order that is at the lane now, as the lane's own device token may see them."""
+        exits = await self.server.get(f"/api/lanes/{self.world.lane}/exits")
+        if not exits:
+            return None
+        goods = [self.world.good_of(line["product_id"]) for line in exits[-1]["lines"]]
+        return {
+            "number": exits[-1]["order"]["number"],
+            "goods": [
+                {"gtin": good.gtin, "name_zh": good.name_zh, "name_en": good.name_en, "quantity": line["quantity"]}
+                for good, line in zip(goods, exits[-1]["lines"], strict=True)
+                if good is not None
+            ],
+        }
+
+    async def until(self, *states: str, timeout_s: float = 60.0) -> str:
+        """Wait until the lane's screen shows one of ``states``; which it was."""
+        async with asyncio.timeout(timeout_s):
+            while (state := await self.state()) not in states:
+                await asyncio.sleep(POLL_S)
+            return state
+
+
+class Shopper:
+    """One simulated visit."""
+
+    def __init__(
+        self,
+        name: str,
+        mood: Mood,
+        *,
+        base_url: str,
+        goods: Sequence[Good],
+        lane: LanePlace,
+        pay: Pay,
+        pace: Pace,
+        diary: Diary,
+        seed: int,
+    ) -> None:
+        self.name = name
+        self.mood = mood
+        self.where = "door"
+        self.items = 0
+        self._client = StoreClient(base_url)
+        self._goods = goods
+        self._lane = lane
+        self._pay = pay
+        self._pace = pace
+        self._diary = diary
+        self._random = random.Random(seed)  # noqa: S311  # repeatable, not secret
+        self._trolley: list[Piece] = []
+        self._unpaid: list[Piece] = []
+        self._pocketed: list[Piece] = []
+
+    async def visit(self) -> None:
+        """From the door to the door. A refusal or a store that stays away ends the visit without the goods."""
+        try:
+            trip = await self._client.post("/api/trips", {"language": "zh"})
+            self._client.authorize(trip["token"])
+            self.where = "shelf"
+            await self._shop(trip["id"])
+            order = await self._client.post(f"/api/trips/{trip['id']}/order")
+            self._diary.orders[order["id"]] = trip["id"]
+            self.where = "pay"
+            await self._pause(self._pace.at_payment)
+            await self._pay_order(order["id"])
+            self.where = f"queue:{self._lane.world.lane}"
+            async with self._lane.turn:
+                self.where = self._lane.world.lane
+                await self._leave(order["id"])
+            self.where = "gone"
+        except (Refused, TimeoutError) as error:
+            self._diary.stopped.append(f"{self.name}: {error}")
+            self.where = "gone"
+        finally:
+            await self._client.close()
+
+    async def _shop(self, trip: str) -> None:
+        wanted = max(1, min(30, round(self._random.expovariate(1 / ITEMS_MEAN)) + 1))
+        # The skipped one is any but the first: an order with no line can't be submitted.
+        skipped = self._random.randrange(1, wanted) if self.mood != "honest" and wanted > 1 else -1
+        for number in range(wanted):
+            good = self._goods[min(int(self._random.paretovariate(0.6)) - 1, 10**9) % len(self._goods)]
+            self.items += 1
+            await self._pause(self._pace.between_scans)
+            if number == skipped:
+                self._skip(good)
+                continue
+            await self._scan(trip, good)
+
+    def _skip(self, good: Good) -> None:
+        piece = self._lane.world.piece(good.gtin)
+        if self.mood == "dishonest" and piece.tag_live:
+            self._pocketed.append(piece)
+        else:
+            self._unpaid.append(piece)
+
+    async def _scan(self, trip: str, good: Good) -> None:
+        scan = {"id": str(uuid.UUID(int=self._random.getrandbits(128), version=4)), "code": good.code or good.gtin}
+        answer = await self._client.post(f"/api/trips/{trip}/scans", scan)
+        self._diary.scans.setdefault(trip, []).append(scan["id"])
+        line = answer["line"]
+        self._trolley.append(self._lane.world.piece(good.gtin, line["weight_g"]))
+        if line["sold_by"] == "piece" and self._random.random() < 0.15:
+            quantity = line["quantity"] + 1
+            await self._client.send("PATCH", f"/api/trips/{trip}/lines/{line['line']}", json={"quantity": quantity})
+            self._trolley.append(self._lane.world.piece(good.gtin))
+            self.items += 1
+
+    async def _pay_order(self, order: str) -> None:
+        methods = await self._client.get("/api/payment-methods")
+        body = {"method": methods[0]["method"], "id": str(uuid.UUID(int=self._random.getrandbits(128), version=4))}
+        payment = await self._client.post(f"/api/orders/{order}/payments", body)
+        await self._pay(payment)
+        async with asyncio.timeout(60):
+            while (await self._client.get(f"/api/orders/{order}"))["status"] == "open":
+                await asyncio.sleep(POLL_S)
+        self._diary.paid.add(order)
+
+    async def _leave(self, order: str) -> None:
+        lane = self._lane
+        await lane.until("idle")
+        lane.unpaid = self._unpaid
+        code = (await self._client.get(f"/api/orders/{order}/pass"))["pass"]
+        await lane.world.show(code)
+        await lane.until("loading", "weighing")
+        for piece in (*self._trolley, *self._unpaid):
+            await self._pause(self._pace.laying_an_item)
+            await lane.world.lay([piece])
+        await lane.until("open", timeout_s=180)
+        await lane.world.walk(self._pocketed)
+        self._diary.left.append(order)
+        await lane.until("idle", timeout_s=180)
+
+    async def _pause(self, mean_s: float) -> None:
+        if mean_s:
+            await asyncio.sleep(self._random.expovariate(1 / mean_s))
+
+
+class Attendant:
+    """A simulated member of staff, who clears calls as a person would: looks, takes off what is not paid, answers."""
+
+    def __init__(self, base_url: str, name: str, pin: str, lanes: dict[str, LanePlace], pace: Pace) -> None:
+        self._client = StoreClient(base_url)
+        self._name, self._pin = name, pin
+        self._lanes = lanes
+        self._pace = pace
+
+    async def work(self) -> None:
+        """Answer the calls of the lanes that simulated shoppers use, until cancelled."""
+        session = await self._client.post("/api/staff/sessions", {"name": self._name, "pin": self._pin})
+        self._client.authorize(session["token"])
+        while True:
+            await asyncio.sleep(max(POLL_S, self._pace.attendant / 10))
+            for call in await self._client.get("/api/staff/calls", status="open"):
+                if call["lane"] in self._lanes:
+                    await asyncio.sleep(self._pace.attendant)
+                    await self._answer(call, self._lanes[call["lane"]])
+
+    async def _answer(self, call: dict[str, Any], place: LanePlace) -> None:
+        action, reason = "done", "looked at it"
+        if call["kind"] == "min_age":
+            action, reason = "let_go", "ID checked"
+        elif call["kind"] == "weight":
+            action, reason = "let_go", "everything on the belt is on the order"
+            if place.unpaid:
+                await place.world.remove(place.unpaid)
+                place.unpaid = []
+                action, reason = "reweigh", "took an unscanned item off the belt"
+        body = {"id": str(uuid.uuid4()), "action": action, "reason": reason}
+        try:
+            await self._client.post(f"/api/staff/calls/{call['id']}/answer", body)
+        except Refused:
+            return  # somebody else was quicker

@@ -1,0 +1,290 @@
+import { asProblem, Problem, serverNow } from "../shared/api.ts";
+import type { ServerEvent } from "../shared/events.ts";
+import { inLanguage, t } from "../shared/language.svelte.ts";
+import { notify } from "../shared/notices.svelte.ts";
+import { soundDone, soundLook } from "../shared/sound.ts";
+import type { ExitPass, Order, Payment, PaymentMethod, Receipt } from "../shared/types.ts";
+import { uuid } from "../shared/uuid.ts";
+import type { Visit } from "./visit.svelte.ts";
+
+export type Phase = "start" | "shopping" | "order" | "pass" | "goodbye";
+type Work = "submit" | "pay" | "close" | "reopen";
+
+/** A payment attempt keeps its id until the server has taken it, so that a second press is the same attempt. */
+interface Attempt {
+  readonly id: string;
+  readonly order: string;
+  readonly method: string;
+}
+
+const SETTLE_MS = 6_000;
+const POLL_MS = 4_000; // without events
+const POLL_MS_CONNECTED = 20_000; // with them: in case one was lost
+const GOODBYE_MS = 10_000;
+const PASS_RETRY_MS = 3_000;
+
+/** From “Check out” to goodbye: the order, its payments, the exit pass, the receipt. */
+export class Checkout {
+  order = $state.raw<Order | null>(null);
+  methods = $state.raw<readonly PaymentMethod[] | null>(null);
+  pass = $state.raw<ExitPass | null>(null);
+  receipt = $state.raw<Receipt | null>(null);
+  working = $state<Work | null>(null);
+  /** What the lane said of this visit's exit: `claimed`, `accepted`, `released`. */
+  exit = $state<string | null>(null);
+  #leaving = $state(false);
+
+  readonly payment = $derived(this.order?.payments.find(({ status }) => status === "pending") ?? null);
+  /** The latest attempt that did not come to anything, to say so. */
+  readonly failed = $derived.by((): Payment | null => {
+    const last = this.order?.payments.at(-1);
+    return last?.status === "failed" ? last : null;
+  });
+  readonly phase = $derived.by((): Phase => {
+    if (this.#leaving) return "goodbye";
+    if (this.visit.trip === null) return "start";
+    if (this.order?.status === "open") return "order";
+    if (this.order?.status === "paid") return "pass";
+    return "shopping";
+  });
+
+  readonly visit: Visit;
+  #eventsFlow = false;
+  #pollTimer: ReturnType<typeof setTimeout> | undefined;
+  #passTimer: ReturnType<typeof setTimeout> | undefined;
+  #goodbyeTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(visit: Visit) {
+    this.visit = visit;
+    visit.onEvent = (event) => this.#onEvent(event);
+    visit.onReset = () => this.#forget();
+  }
+
+  /** Takes up a kept order after a reload, or one of another tab; call after the visit's own. */
+  resume(): void {
+    const order = this.visit.trip === null ? null : this.visit.keep.read<Order>("order");
+    if (order === null) {
+      if (this.order !== null) this.#drop();
+      this.follow();
+    } else if (order.id !== this.order?.id || order.status !== this.order.status) {
+      this.#take(order);
+      // A pass that is still good shows without network.
+      const pass = this.visit.keep.read<ExitPass>("pass");
+      if (order.status === "paid" && pass !== null && Date.parse(pass.expires_at) > serverNow()) this.pass ??= pass;
+      void this.refresh();
+    }
+  }
+
+  /** The basket can tell of an order that this tab has not seen: submitted elsewhere, or the answer was lost. */
+  follow(): void {
+    const { basket } = this.visit;
+    if (basket === null || basket.order_id === null || basket.status === "shopping") return;
+    if (this.order?.id !== basket.order_id) void this.refresh(basket.order_id);
+  }
+
+  async submit(): Promise<void> {
+    await this.#work("submit", async () => {
+      const { trip } = this.visit;
+      if (trip === null) return;
+      if (!(await this.visit.settle(SETTLE_MS))) {
+        soundLook();
+        notify({ kind: "look", text: t("handset.submit_later") });
+        return;
+      }
+      this.#take(await this.visit.api.submit(trip.id));
+    });
+  }
+
+  /** `open` shows the wallet's page; it is called with null where there is nothing to open. */
+  async pay(method: string, open: (url: string | null) => void): Promise<void> {
+    const { order } = this;
+    if (order === null) return open(null);
+    let url: string | null = null;
+    await this.#work("pay", async () => {
+      const payment = await this.#attempt(order, method);
+      url = payment?.action?.url ?? null;
+      await this.refresh();
+    });
+    open(url);
+  }
+
+  async closePayment(): Promise<void> {
+    const { order, payment } = this;
+    if (order === null || payment === null) return;
+    await this.#work("close", async () => {
+      await this.visit.api.closePayment(order.id, payment.id);
+      await this.refresh();
+    });
+  }
+
+  async reopen(): Promise<void> {
+    const { trip } = this.visit;
+    if (trip === null) return;
+    await this.#work("reopen", async () => {
+      const basket = await this.visit.api.reopen(trip.id);
+      this.#drop();
+      this.visit.apply(basket);
+    });
+  }
+
+  async loadMethods(): Promise<void> {
+    try {
+      this.methods = await this.visit.api.paymentMethods();
+    } catch (error) {
+      this.#tell(error);
+    }
+  }
+
+  async loadReceipt(): Promise<void> {
+    if (this.order === null || this.receipt !== null) return;
+    try {
+      this.receipt = await this.visit.api.receipt(this.order.id);
+    } catch (error) {
+      this.#tell(error);
+    }
+  }
+
+  /** Asks the server for the order; a failure is no news, the next poll asks again. */
+  async refresh(id: string | undefined = this.order?.id): Promise<void> {
+    if (id === undefined || this.visit.trip === null) return;
+    clearTimeout(this.#pollTimer);
+    try {
+      const order = await this.visit.api.order(id);
+      this.visit.connected = true;
+      if (this.visit.trip !== null) this.#take(order);
+    } catch (error) {
+      this.visit.connected = asProblem(error).status !== 0;
+      if (this.visit.trip !== null) this.#pollLater();
+    }
+  }
+
+  /** The shopper has gone through the gate, or gives up: forget everything, say goodbye, be ready for the next. */
+  goodbye(): void {
+    soundDone();
+    this.visit.wipe();
+    this.#leaving = true;
+    this.#goodbyeTimer = setTimeout(() => this.greet(), GOODBYE_MS);
+  }
+
+  greet(): void {
+    clearTimeout(this.#goodbyeTimer);
+    this.#leaving = false;
+  }
+
+  async #attempt(order: Order, method: string): Promise<Payment | null> {
+    const kept = this.visit.keep.read<Attempt>("attempt");
+    const same = kept?.order === order.id && kept.method === method;
+    const attempt: Attempt = same ? kept : { id: uuid(), order: order.id, method };
+    this.visit.keep.write("attempt", attempt);
+    try {
+      const payment = await this.visit.api.pay(order.id, { method, id: attempt.id });
+      this.visit.keep.write("attempt", null);
+      return payment;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (error.permanent) this.visit.keep.write("attempt", null);
+      if (error.code === "payment_open") return (error.details["payment"] as Payment | undefined) ?? null;
+      if (error.code === "order_paid") return null;
+      throw error;
+    }
+  }
+
+  async #work(name: Work, work: () => Promise<void>): Promise<void> {
+    if (this.working !== null) return;
+    this.working = name;
+    try {
+      await work();
+    } catch (error) {
+      this.#tell(error);
+      void this.visit.refresh().then(() => this.follow());
+    } finally {
+      this.working = null;
+    }
+  }
+
+  #tell(error: unknown): void {
+    soundLook();
+    notify({ kind: "look", text: inLanguage(asProblem(error)) });
+  }
+
+  #onEvent({ event, data }: ServerEvent): void {
+    const status = (data as { status?: string } | null)?.status ?? null;
+    if (event === "connected") this.#eventsFlow = true;
+    if (event === "disconnected") this.#eventsFlow = false;
+    if (event === "connected" || event === "order" || event === "payment") {
+      if (this.order === null) void this.visit.refresh().then(() => this.follow());
+      else void this.refresh();
+    }
+    if (event === "disconnected" && this.order !== null) this.#pollLater();
+    if (event !== "exit") return;
+    if (status === "left") this.goodbye();
+    else this.exit = status === "abandoned" ? null : status;
+  }
+
+  #take(order: Order): void {
+    const before = this.order;
+    if (order.status === "left") return this.goodbye();
+    if (order.status === "closed") {
+      this.#drop();
+      void this.visit.refresh();
+      return;
+    }
+    if (before?.id === order.id && before.status === "paid" && order.status === "open") return; // paid never goes back
+    this.order = order;
+    this.visit.keep.write("order", order);
+    if (order.status === "paid" && before?.status === "open") soundDone();
+    if (order.status === "paid" && this.#passTimer === undefined) void this.#renewPass();
+    if (order.status === "open" && this.methods === null) void this.loadMethods();
+    this.#pollLater();
+  }
+
+  #pollLater(): void {
+    clearTimeout(this.#pollTimer);
+    this.#pollTimer = setTimeout(() => void this.#poll(), this.#eventsFlow ? POLL_MS_CONNECTED : POLL_MS);
+  }
+
+  async #poll(): Promise<void> {
+    if (this.order === null) return;
+    if (document.hidden) return this.#pollLater();
+    const { payment, order } = this;
+    // Asking for the payment makes the server ask the provider, when its notification is overdue.
+    if (payment !== null) await this.visit.api.payment(order.id, payment.id).catch(() => undefined);
+    await this.refresh();
+  }
+
+  /** Fetches the pass and again before it expires, by the server's clock. */
+  async #renewPass(): Promise<void> {
+    const { order } = this;
+    if (order?.status !== "paid") return;
+    clearTimeout(this.#passTimer);
+    let wait_ms = PASS_RETRY_MS;
+    try {
+      const pass = await this.visit.api.pass(order.id);
+      if (this.order?.id !== order.id) return;
+      this.pass = pass;
+      this.visit.keep.write("pass", pass);
+      const left_ms = Date.parse(pass.expires_at) - serverNow();
+      wait_ms = Math.max(PASS_RETRY_MS, left_ms * 0.6);
+    } catch (error) {
+      const problem = asProblem(error);
+      if (problem.code === "order_left") return this.goodbye();
+      if (this.pass !== null && Date.parse(this.pass.expires_at) < serverNow()) this.pass = null;
+    }
+    this.#passTimer = setTimeout(() => void this.#renewPass(), wait_ms);
+  }
+
+  #drop(): void {
+    clearTimeout(this.#pollTimer);
+    clearTimeout(this.#passTimer);
+    this.#passTimer = undefined;
+    this.order = this.pass = this.receipt = this.exit = null;
+    for (const name of ["order", "pass", "attempt"]) this.visit.keep.write(name, null);
+  }
+
+  #forget(): void {
+    this.#drop();
+    this.methods = null;
+    this.working = null;
+    this.#eventsFlow = false;
+  }
+}

@@ -1,0 +1,103 @@
+import type { Message } from "./format.ts";
+
+export const common = {
+  "app.name": { zh: "Unqueue", en: "Unqueue" },
+  "language.name": { zh: "中文", en: "English" },
+  "language.switch": { zh: "Switch to English", en: "切换到中文" },
+
+  "action.close": { zh: "关闭", en: "Close" },
+  "action.cancel": { zh: "取消", en: "Cancel" },
+  "action.back": { zh: "返回", en: "Back" },
+  "action.retry": { zh: "再试一次", en: "Try again" },
+  "action.undo": { zh: "撤销", en: "Undo" },
+  "action.delete": { zh: "删除", en: "Delete" },
+  "action.add": { zh: "添加", en: "Add" },
+  "action.more": { zh: "加一件", en: "One more" },
+  "action.fewer": { zh: "减一件", en: "One fewer" },
+  "action.print": { zh: "打印", en: "Print" },
+  "action.done": { zh: "完成", en: "Done" },
+
+  "keypad.clear": { zh: "清空", en: "Clear" },
+  "keypad.back": { zh: "退一格", en: "Delete last digit" },
+
+  "state.loading": { zh: "请稍候…", en: "One moment…" },
+  "state.offline": { zh: "网络断开，商品先存在这里", en: "No network. Your items are kept here." },
+  "state.online": { zh: "网络已恢复", en: "Back online" },
+
+  "problem.network": {
+    zh: "暂时连不上商店，请稍后再试",
+    en: "We can't reach the store right now. Please try again in a moment.",
+  },
+  "problem.timeout": {
+    zh: "商店的回答有点慢，请再试一次",
+    en: "The store is taking a little long. Please try again.",
+  },
+  "problem.unexpected": {
+    zh: "出了点小问题，请再试一次；还是不行就找店员帮忙",
+    en: "Something went wrong. Please try again, or ask a member of staff.",
+  },
+
+  "money.subtotal": { zh: "小计", en: "Subtotal" },
+  "money.discount": { zh: "已优惠", en: "You saved" },
+  "money.saved": { zh: "已省 {amount}", en: "Saved {amount}" },
+  "money.deposit": { zh: "押金", en: "Deposit" },
+  "money.total": { zh: "合计", en: "Total" },
+  "money.tax": { zh: "含税", en: "Tax included" },
+  "money.rate": { zh: "税率", en: "Rate" },
+  "money.net": { zh: "不含税金额", en: "Net" },
+  "money.tax_amount": { zh: "税额", en: "Tax" },
+  "money.gross": { zh: "含税金额", en: "Gross" },
+  "money.per_piece": { zh: "{amount}/件", en: "{amount} each" },
+  "money.per_kg": { zh: "{amount}/千克", en: "{amount}/kg" },
+
+  "line.quantity": { zh: "数量", en: "Quantity" },
+  "line.deposit": { zh: "另付押金 {amount}", en: "plus {amount} deposit" },
+  "line.age": { zh: "{age} 岁以上", en: "Age {age}+" },
+
+  "payment.pending": { zh: "等待付款", en: "Waiting for payment" },
+  "payment.succeeded": { zh: "付款成功", en: "Paid" },
+  "payment.failed": { zh: "没有付成，可以再试一次", en: "The payment did not go through. You can try again." },
+  "payment.closed": { zh: "已取消这次付款", en: "This payment was cancelled" },
+  "payment.surplus": {
+    zh: "这笔付款多出来了，正在退回",
+    en: "This payment was not needed. It is on its way back to you.",
+  },
+  "payment.refunded": { zh: "已退款", en: "Refunded" },
+
+  "receipt.title": { zh: "购物小票", en: "Receipt" },
+  "receipt.number": { zh: "小票号", en: "Receipt no." },
+  "receipt.order": { zh: "订单号", en: "Order no." },
+  "receipt.issued": { zh: "时间", en: "Issued" },
+  "receipt.tax_id": { zh: "纳税人识别号", en: "Tax ID" },
+  "receipt.paid_with": { zh: "付款方式", en: "Paid with" },
+  "receipt.reference": { zh: "流水号 {reference}", en: "Ref. {reference}" },
+  "receipt.thanks": { zh: "谢谢光临，祝您生活愉快", en: "Thank you. Have a lovely day." },
+
+  "scan.title": { zh: "摄像头扫码", en: "Camera scanner" },
+  "scan.start": { zh: "打开摄像头", en: "Turn the camera on" },
+  "scan.stop": { zh: "收起摄像头", en: "Turn the camera off" },
+  "scan.starting": { zh: "正在打开摄像头…", en: "Turning the camera on…" },
+  "scan.aim": { zh: "把条码放进框里", en: "Hold the barcode inside the frame" },
+  "scan.torch_on": { zh: "开灯", en: "Light on" },
+  "scan.torch_off": { zh: "关灯", en: "Light off" },
+  "scan.denied": {
+    zh: "没有摄像头权限。请在浏览器地址栏旁的设置里允许使用摄像头，再点“再试一次”。也可以在下面输入条码。",
+    en: "The camera is not allowed. Allow it in the settings beside the address bar, then try again. Or type the code below.",
+  },
+  "scan.missing": {
+    zh: "这台设备没有找到摄像头。请在下面输入条码，或用扫码枪。",
+    en: "No camera was found. Type the code below, or use a hand scanner.",
+  },
+  "scan.busy": {
+    zh: "摄像头正被别的应用使用。请关掉那个应用，再试一次。",
+    en: "Another app is using the camera. Close it, then try again.",
+  },
+  "scan.insecure": {
+    zh: "浏览器只在安全页面（https 或 localhost）开放摄像头。请打开 https 开头的地址，或在下面输入条码。",
+    en: "Browsers give the camera to secure pages only. Open the address that starts with https, or type the code below.",
+  },
+  "scan.failed": {
+    zh: "摄像头打不开。请再试一次，或在下面输入条码。",
+    en: "The camera did not start. Try again, or type the code below.",
+  },
+} as const satisfies Record<string, Message>;
