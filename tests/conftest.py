@@ -1,3 +1,3 @@
 """Fixtures that every test may ask for."""
 
-pytest_plugins = ["tests.support.postgresql"]
+pytest_plugins = ["tests.support.postgresql", "tests.support.databases"]

@@ -18,8 +18,9 @@ export function screenConfig(screen: Screen): InlineConfig {
   return {
     configFile: false,
     root: join(HERE, screen),
-    // The pay page answers at /o/<token>, so its assets need an absolute address; all others work under any prefix.
-    base: screen === "shop" ? "/shop/" : "./",
+    // The pay page answers at /o/<token> and the demo's at / and /demo/<page>, so their assets need an absolute
+    // address; all others work under any prefix.
+    base: screen === "shop" || screen === "demo" ? `/${screen}/` : "./",
     logLevel: "warn",
     plugins: [
       svelte({ configFile: false, compilerOptions: { runes: true } }),

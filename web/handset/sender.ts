@@ -1,6 +1,14 @@
 import { Problem } from "../shared/problem.ts";
 import type { Basket, BatchAnswer, BatchBody, LineAnswer, ScanBody } from "../shared/types.ts";
-import { isEmptyBody, settle, type Action, type BatchAction, type Entry, type Queue, type ScanAction } from "./queue.ts";
+import {
+  isEmptyBody,
+  settle,
+  type Action,
+  type BatchAction,
+  type Entry,
+  type Queue,
+  type ScanAction,
+} from "./queue.ts";
 
 /** What the sender needs of the world; tests bring their own. */
 export interface SenderPorts {
@@ -9,7 +17,7 @@ export interface SenderPorts {
   /** The basket as the server last told it. */
   basket(): Basket | null;
   /** Runs a piece of work in one tab at a time. */
-  alone<T>(work: () => Promise<T>): Promise<T>;
+  alone(work: () => Promise<number>): Promise<number>;
   /** Resolves after the pause, or earlier when there is reason to hope. */
   pause(pause_ms: number): Promise<void>;
   onScan(action: ScanAction, answer: LineAnswer): void;

@@ -209,7 +209,7 @@ export class Visit {
       scan: (body) => shopperApi(trip.token).scan(trip.id, body),
       batch: (body) => shopperApi(trip.token).batch(trip.id, body),
       basket: () => this.keep.read<Basket>("basket"),
-      alone: (work) => (navigator.locks === undefined ? work() : navigator.locks.request(LOCK, work)),
+      alone: async (work) => (navigator.locks === undefined ? work() : await navigator.locks.request(LOCK, work)),
       pause: (pause_ms) => this.#pause(pause_ms),
       onScan: (action, answer) => this.#onScan(action, answer),
       onBatch: (_action, answer) => this.#onBatch(answer),

@@ -19,22 +19,29 @@ export class LaneConnection {
 
   /** Listens until the returned function is called. */
   start(): () => void {
-    this.#timer = setTimeout(() => (this.link = "lost"), PATIENCE_MS);
+    this.#wait();
     const stop = listen({
       url: "./events",
       onEvent: ({ event, data }) => {
         if (event === "state") this.#take(data as LaneState, false);
       },
       onConnect: () => void this.#read(),
-      onDisconnect: () => {
-        clearTimeout(this.#timer);
-        this.#timer = setTimeout(() => (this.link = "lost"), PATIENCE_MS);
-      },
+      onDisconnect: () => this.#wait(),
     });
     return () => {
-      clearTimeout(this.#timer);
+      this.#heard();
       stop();
     };
+  }
+
+  /** From the first failure on, not from the latest: every further attempt fails too. */
+  #wait(): void {
+    this.#timer ??= setTimeout(() => (this.link = "lost"), PATIENCE_MS);
+  }
+
+  #heard(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   async #read(): Promise<void> {
@@ -47,7 +54,7 @@ export class LaneConnection {
 
   /** An answer that was overtaken by an event is older: `seq` tells. After a restart the lane counts anew. */
   #take(state: LaneState, answered: boolean): void {
-    clearTimeout(this.#timer);
+    this.#heard();
     const overtaken = answered && this.link === "live" && this.current !== null && state.seq < this.current.seq;
     this.link = "live";
     if (!overtaken) this.current = state;

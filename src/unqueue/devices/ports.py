@@ -6,6 +6,7 @@ connection by itself: unplugging it makes `status` say so, plugging it in again 
 while a device is claimed; they are totals, so that the difference of two readings is what happened in between.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
@@ -97,6 +98,16 @@ class Device(Protocol):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+async def wait_until_ready(device: Device, timeout_s: float, poll_interval_s: float = 0.05) -> DeviceStatus:
+    """Wait for a claimed device to be ready; its last status, ready or not, when the time is over."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_s
+    # Devices are asked, not listened to: a status is an answer on the wire, not an event.
+    while (status := await device.status()).status != "ready" and loop.time() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(poll_interval_s)
+    return status
 
 
 class Scale(Device, Protocol):

@@ -145,8 +145,13 @@ class Database:
         if self._thread is not None:
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
+        self.dispose()
+
+    def dispose(self) -> None:
+        """Close every connection of a database whose writer was never started, or has ended."""
         if self._reader is not None:
             self._reader.close()
+            self._reader = None
         self.engine.dispose()
 
     def listen(self, listener: Listener) -> None:

@@ -20,16 +20,20 @@ from msgspec import Meta
 from unqueue.kernel.settings_reading import Complaint, Reader, place_environment
 from unqueue.kernel.toml_lines import Key, key_lines
 
+DEFAULT_DATA_DIR = Path(".unqueue")
+
 Name = Annotated[str, Meta(min_length=1, description="text that is not empty")]
 Identifier = Annotated[
     str, Meta(pattern="^[a-z0-9][a-z0-9_-]*$", description="a short name of a-z, 0-9, - and _", examples=["name-1"])
 ]
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port number from 0 to 65535", examples=[8000])]
-Address = Annotated[int, Meta(ge=0, le=65535, description="a Modbus address from 0 to 65535", examples=[17])]
+Channel = Annotated[int, Meta(ge=0, le=63, description="a channel of the module from 0 to 63", examples=[6])]
 Minutes = Annotated[int, Meta(ge=1, description="whole minutes, at least 1", examples=[30])]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="a currency of ISO 4217", examples=["CNY"])]
 TimeZone = Annotated[str, Meta(min_length=1, description="a time zone's name", examples=["Asia/Shanghai"])]
 Sigmas = Annotated[float, Meta(ge=1, le=10, description="a number from 1 to 10", examples=[3.3])]
+BaudRate = Annotated[int, Meta(ge=300, le=921_600, description="a baud rate from 300 up", examples=[9600])]
+Interval = Annotated[int, Meta(ge=1, le=1000, description="whole grams from 1 to 1000", examples=[5])]
 Grams = Annotated[int, Meta(ge=0, description="whole grams, not negative", examples=[10])]
 _WEB_ADDRESS = "a web address (http or https) without a slash at its end"
 HttpUrl = Annotated[
@@ -49,7 +53,7 @@ DatabaseUrl = Annotated[
 SerialPort = Annotated[
     str,
     Meta(
-        pattern=r"^(/dev/\S+|socket://\S+:\d+|COM\d+)$",
+        pattern=r"^(/\S+|socket://\S+:\d+|COM\d+)$",
         description="a serial port",
         examples=["/dev/ttyUSB0", "socket://10.0.0.7:4001"],
     ),
@@ -57,7 +61,7 @@ SerialPort = Annotated[
 PrinterUrl = Annotated[
     str,
     Meta(
-        pattern=r"^(tcp://\S+:\d+|serial:/dev/\S+|file:/\S+)$",
+        pattern=r"^(tcp://\S+:\d+|serial:/\S+|file:/\S+)$",
         description="the address of a printer",
         examples=["tcp://10.0.0.8:9100", "serial:/dev/ttyUSB1"],
     ),
@@ -93,7 +97,7 @@ class Server(_Section, frozen=True, kw_only=True):
 
     host: Name = "127.0.0.1"
     port: Port = 8000
-    data_dir: Path = Path(".unqueue")
+    data_dir: Path = DEFAULT_DATA_DIR
     order_expiry_minutes: Minutes = 30
     tls_certificate_file: Path | None = None
     tls_key_file: Path | None = None
@@ -147,24 +151,35 @@ class Weighing(_Section, frozen=True, kw_only=True):
 
 
 class Scale(_Section, frozen=True, kw_only=True):
+    """The lane's scale. `parity` is checked by the `line` (9600 7E1), by `software` (a line at 8N1), or by none."""
+
     port: SerialPort
     driver: Literal["toledo_8217"] = "toledo_8217"
+    unit: Literal["kg", "lb"] = "kg"
+    interval_g: Interval = 5
+    parity: Literal["line", "software", "none"] = "line"
+    resynchronise: Literal["echo", "silence"] = "echo"
 
 
 class Io(_Section, frozen=True, kw_only=True):
-    """The Modbus TCP module of belt, deactivator, EAS gate, lamp and barrier. `map` moves single signals."""
+    """The Modbus TCP module of belt, deactivator, EAS gate, lamp and barrier. `map` moves signals to other channels."""
 
     host: Name
+    driver: Literal["moxa_e1212"] = "moxa_e1212"
     port: Port = 502
-    map: dict[str, Address] = {}
+    map: dict[str, Channel] = {}
 
 
 class Scanner(_Section, frozen=True, kw_only=True):
     port: SerialPort
+    baud_rate: BaudRate = 9600
 
 
 class Printer(_Section, frozen=True, kw_only=True):
     url: PrinterUrl
+    width_chars: Annotated[int, Meta(ge=24, le=96, description="a number from 24 to 96", examples=[48])] = 48
+    baud_rate: BaudRate = 9600
+    answers_status: bool = True
 
 
 class Lane(_Section, frozen=True, kw_only=True):
@@ -245,6 +260,9 @@ def load_settings(path: Path | None, environ: Mapping[str, str], rules: Sequence
     except tomllib.TOMLDecodeError as error:
         raise SettingsError([_broken(path, text, error)]) from error
     base = Path.cwd() if path is None else path.absolute().parent
+    server = table.setdefault("server", {})
+    if isinstance(server, dict):  # a default path is relative to the file, too
+        server.setdefault("data_dir", str(DEFAULT_DATA_DIR))
     reader = Reader(str(path) if path else "defaults", key_lines(text), base)
     place_environment(reader, Settings, table, environ)
     settings = reader.section(Settings, table, ())

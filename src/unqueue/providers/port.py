@@ -59,7 +59,7 @@ class ProviderState(msgspec.Struct, frozen=True):
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
-    """An authentic, fresh message of the provider about an attempt; whether it fits the order is for the store to check."""
+    """An authentic, fresh message of the provider about an attempt. The store checks whether it fits the order."""
 
     attempt_id: str
     merchant_id: str

@@ -3,9 +3,10 @@
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from litestar import Litestar, get
-from litestar.datastructures import CacheControlHeader
+from litestar import Litestar, Request, get
+from litestar.datastructures import CacheControlHeader, State
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -78,6 +79,7 @@ class MerchantServer:
             *catalogue_routes.routes(self.catalogue),
             *events.routes(self.hub, self.access),
             health,
+            openapi,
         ]
 
 
@@ -87,9 +89,19 @@ async def health() -> dict[str, str]:
     return {"status": "ok", "version": __version__}
 
 
+@get("/openapi.json", include_in_schema=False, sync_to_thread=False)
+def openapi(request: Request[Any, Any, State]) -> dict[str, Any]:
+    """The contract in the form that machines read (OpenAPI 3.1)."""
+    return request.app.openapi_schema.to_schema()
+
+
 def create_app(settings: Settings, *, clock: Clock | None = None) -> Litestar:
     """The ASGI application of one store."""
-    server = MerchantServer(settings, clock=clock)
+    return application(MerchantServer(settings, clock=clock))
+
+
+def application(server: MerchantServer) -> Litestar:
+    """The ASGI application of a server that was put together; it starts and stops with it."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -105,7 +117,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> Litestar:
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=OpenAPIConfig(
-            title="Unqueue", version=__version__, path="/", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
+            title="Unqueue", version=__version__, path="/api/schema", render_plugins=[JsonRenderPlugin()]
         ),
         logging_config=None,
     )

@@ -218,7 +218,7 @@ class Demo:
             **secure,
         )
         server = uvicorn.Server(config)
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]  # the command line has its own
+        server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]  # the command line has its own
         serving = asyncio.ensure_future(server.serve())
 
         async def stop() -> None:

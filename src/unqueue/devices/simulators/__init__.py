@@ -1,0 +1,17 @@
+"""Simulated devices: each its own process, speaking the bytes of a real one. Nothing that runs in a store imports them.
+
+`SIMULATORS` names them: the options, and what runs until SIGTERM.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from unqueue.devices.simulators import io_module, printer, scale, scanner
+from unqueue.devices.simulators.serving import Announce
+
+SIMULATORS: dict[str, tuple[type, Callable[[Any, Announce], Awaitable[None]]]] = {
+    "scale": (scale.ScaleOptions, scale.run),
+    "scanner": (scanner.ScannerOptions, scanner.run),
+    "io": (io_module.IoOptions, io_module.run),
+    "printer": (printer.PrinterOptions, printer.run),
+}

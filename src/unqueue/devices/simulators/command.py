@@ -9,12 +9,15 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from unqueue.devices.simulators import io_module as io_simulator
+from unqueue.devices.simulators import printer as printer_simulator
 from unqueue.devices.simulators import scale as scale_simulator
 from unqueue.devices.simulators import scanner as scanner_simulator
 
 app = typer.Typer(
     name="simulate",
     no_args_is_help=True,
+    add_completion=False,
     help="Run a simulated device that speaks the bytes of a real one, in a process of its own. The first line on "
     "standard output is JSON: where a driver finds the device, and `control_port`, where JSON lines do to it what "
     "hands and goods would. Ctrl-C ends it.",
@@ -40,6 +43,7 @@ def _simulate() -> None:
 
 @app.command(short_help="A scale that speaks Toledo 8217.")
 def scale(
+    *,
     tcp_port: TcpPort = None,
     link: Link = None,
     control_port: ControlPort = 0,
@@ -52,9 +56,7 @@ def scale(
     style: Annotated[
         Literal["8217", "8213"], typer.Option(help="8213 always sets bit 6 of the status byte, as some makers do.")
     ] = "8217",
-    parity: Annotated[
-        bool, typer.Option(help="Even parity in bit 7, as an 8-bit terminal server passes it on.")
-    ] = False,
+    parity: Annotated[bool, typer.Option(help="Even parity in bit 7, as an 8-bit line has it.")] = False,
 ) -> None:
     """A scale that speaks Toledo 8217 on a new pseudo-terminal or a TCP port.
 
@@ -70,6 +72,7 @@ def scale(
 
 @app.command(short_help="A barcode scanner on a serial line.")
 def scanner(
+    *,
     tcp_port: TcpPort = None,
     link: Link = None,
     control_port: ControlPort = 0,
@@ -82,6 +85,45 @@ def scanner(
     """
     options = scanner_simulator.ScannerOptions(tcp_port=tcp_port, link=link, control_port=control_port, end=end)
     asyncio.run(scanner_simulator.run(options, announce))
+
+
+@app.command(short_help="A Modbus TCP I/O module: belt, deactivator, EAS pedestals, barrier, lamps, tone.")
+def io(
+    *,
+    port: Annotated[int, typer.Option(help="Modbus TCP port on 127.0.0.1; 0 takes a free one.")] = 0,
+    control_port: ControlPort = 0,
+    pulse_ms: Annotated[int, typer.Option(min=1, help="Width of its pulse outputs.")] = 500,
+    gate_open_ms: Annotated[int, typer.Option(min=1, help="How long the barrier waits for a person.")] = 10_000,
+    gate_close_ms: Annotated[int, typer.Option(min=1, help="How soon it closes behind one.")] = 300,
+    watchdog_ms: Annotated[int, typer.Option(min=0, help="Outputs go off after so long without a request.")] = 5_000,
+) -> None:
+    """A Modbus TCP I/O module (Moxa E1212 registers) with an exit lane's machinery on its terminals.
+
+    Physical side: {"pulse": "belt_items" | "tags_deactivated" | "eas_alarm" | "passages", "count": 2, "width_ms": 5},
+    {"passage": 1} lets a person walk through, {"set": {"belt_occupied" | "gate_closed" | "fire_alarm": true}},
+    {"fault": "unplugged" | "silent" | "restart" | null}, {"get": true} asks for the state and the gate's history.
+    """
+    options = io_simulator.IoOptions(
+        port=port, control_port=control_port, pulse_ms=pulse_ms, gate_open_ms=gate_open_ms,
+        gate_close_ms=gate_close_ms, watchdog_ms=watchdog_ms,
+    )  # fmt: skip
+    asyncio.run(io_simulator.run(options, announce))
+
+
+@app.command(short_help="A receipt printer on a TCP port.")
+def printer(
+    *,
+    port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1, as 9100 on a real one; 0 takes a free one.")] = 0,
+    control_port: ControlPort = 0,
+    directory: Annotated[str | None, typer.Option(help="Where it keeps its jobs, one file each.")] = None,
+) -> None:
+    """An ESC/POS receipt printer that keeps each job as a file and answers status questions.
+
+    Physical side: {"fault": "paper_out" | "cover_open" | "silent" | "unplugged" | null}, {"get": true} asks for the
+    number of jobs and the last one in base64.
+    """
+    options = printer_simulator.PrinterOptions(port=port, control_port=control_port, directory=directory)
+    asyncio.run(printer_simulator.run(options, announce))
 
 
 if __name__ == "__main__":

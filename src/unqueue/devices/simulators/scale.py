@@ -42,9 +42,9 @@ from unqueue.devices.wire.toledo8217 import (
 )
 
 FAULTS = (None, "overload", "unplugged", "silent", "late", "garbage", "split")
-"""Beside overload and unplugged: no answer; answers 1 s late; noise around each answer; answers byte by byte."""
+"""Beside overload and unplugged: no answer; answers 0.8 s late; noise around each answer; answers byte by byte."""
 
-_LATE_S = 1.0
+_LATE_S = 0.8
 _SPLIT_PAUSE_S = 0.005
 _NO_WEIGHT = Status.MOTION | Status.OVER_CAPACITY | Status.UNDER_ZERO
 

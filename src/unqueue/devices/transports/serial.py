@@ -10,13 +10,14 @@ import asyncio
 import contextlib
 import errno
 import logging
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 import serialx
+
+from unqueue.devices.transports.backoff import backoff_s
 
 logger = logging.getLogger(__name__)
 
@@ -90,13 +91,18 @@ class SerialLine:
         """Send bytes. LineDown when there is no line; that they arrive is for the answer to tell."""
         if self._transport is None:
             raise LineDown(self.trouble)
-        self._transport.write(data)
+        try:
+            self._transport.write(data)
+        except OSError as error:  # broken, and not yet reported as lost
+            self.hang_up(describe(error))
+            raise LineDown(self.trouble) from error
 
     def hang_up(self, reason: str) -> None:
         """Break the connection, so that it is made anew."""
-        self.trouble = reason
         if self._transport is not None:
+            self.trouble = reason
             self._transport.abort()
+            self._transport = None
 
     async def _keep_open(self) -> None:
         failures = 0
@@ -110,7 +116,7 @@ class SerialLine:
                 if failures == 0:
                     logger.warning("%s: %s", self._settings.url, self.trouble)
                 failures += 1
-                await asyncio.sleep(backoff_s(failures, self._settings))
+                await asyncio.sleep(backoff_s(failures, self._settings.retry_s_min, self._settings.retry_s_max))
                 continue
             failures = 0
             await self._use(transport, protocol)
@@ -121,7 +127,8 @@ class SerialLine:
         logger.info("%s: connected", self._settings.url)
         self._on_state(True)
         try:
-            self.trouble = await protocol.lost
+            lost = await protocol.lost
+            self.trouble = lost if self._transport is not None else self.trouble
             logger.warning("%s: %s", self._settings.url, self.trouble)
         finally:
             self._transport = None
@@ -158,16 +165,6 @@ async def _connect(
 def is_pseudo_terminal(path: str) -> bool:
     """Whether the path is, or leads to, a pseudo-terminal."""
     return str(Path(path).resolve()).startswith("/dev/pts/")
-
-
-def backoff_s(failures: int, settings: LineSettings) -> float:
-    """The pause after the nth failure in a row: it doubles up to the longest.
-
-    >>> [backoff_s(failures, LineSettings("/dev/ttyS0")) for failures in (1, 2, 3, 9, 10_000)]
-    [0.1, 0.2, 0.4, 5.0, 5.0]
-    """
-    doublings = min(failures - 1, math.ceil(math.log2(settings.retry_s_max / settings.retry_s_min)))
-    return min(settings.retry_s_max, settings.retry_s_min * float(2**doublings))
 
 
 def describe(error: BaseException) -> str:

@@ -97,13 +97,22 @@ CATEGORIES = (
     Category(OTHER, "其他", "Other", frozenset()),
 )  # fmt: skip
 
+_PLAN = (
+    "produce", "bakery", "dairy", "deli", "frozen", "staples", "oils", "sauces", "tins", "breakfast", "snacks",
+    "sweets", "drinks", "tea-coffee", "alcohol", "baby", "pet", OTHER,
+)  # fmt: skip
 BY_SLUG = {category.slug: category for category in CATEGORIES}
-_RANK_BY_TAG = {tag: rank for rank, category in reversed(list(enumerate(CATEGORIES))) for tag in category.tags}
+_ORDER_BY_TAG = {tag: order for order, category in reversed(list(enumerate(CATEGORIES))) for tag in category.tags}
 
 
 def category(slug: str) -> Category:
     """The department of that name; of a store's own department, one with that name and usual goods."""
     return BY_SLUG.get(slug) or Category(slug, slug, slug, frozenset())
+
+
+def rank(slug: str) -> int:
+    """Where a department stands on the plan of the store, fresh goods first; a store's own come last."""
+    return _PLAN.index(slug) if slug in _PLAN else len(_PLAN)
 
 
 def category_of_tags(tags: Iterable[str]) -> str:
@@ -112,5 +121,5 @@ def category_of_tags(tags: Iterable[str]) -> str:
     >>> category_of_tags(["en:beverages", "en:alcoholic-beverages", "en:beers"]), category_of_tags(["en:lamps"])
     ('alcohol', 'other')
     """
-    rank = min((found for tag in tags if (found := _RANK_BY_TAG.get(tag)) is not None), default=None)
-    return OTHER if rank is None else CATEGORIES[rank].slug
+    first = min((found for tag in tags if (found := _ORDER_BY_TAG.get(tag)) is not None), default=None)
+    return OTHER if first is None else CATEGORIES[first].slug

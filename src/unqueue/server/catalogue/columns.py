@@ -2,8 +2,9 @@
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 from unqueue.kernel.money import currency_exponent
@@ -14,6 +15,7 @@ from unqueue.server.catalogue.model import PACKAGINGS, SOLD_BY, TAGS
 Parser = Callable[[str], Any]
 EMPTY = "-"  # a cell that says so empties the field; an empty cell leaves it as it is
 _AMOUNT_MAX = 100_000_000  # minor units; more is a slip of the keyboard
+_VALUES_KEPT = 5000  # of a column, so that names, of which each comes once, do not pile up
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LIST = re.compile(r"\s*[|;,]\s*|\s+")
 
@@ -126,42 +128,72 @@ def fault_of_header(names: Sequence[str]) -> str | None:
     return None
 
 
+class _Column:
+    """One column of a file: where it is, what it fills, how its cells are read. Cells repeat, so values are kept."""
+
+    __slots__ = ("_known", "field", "index", "name", "parse")
+
+    def __init__(self, index: int, name: str, field: str, parse: Parser) -> None:
+        self.index = index
+        self.name = name
+        self.field = field
+        self.parse = parse
+        self._known: dict[str, Any] = {}
+
+    def read(self, cell: str) -> Any:
+        known = self._known
+        if cell in known:
+            return known[cell]
+        if cell == EMPTY:
+            if self.field not in _EMPTIES:
+                raise RowRefused(f"{self.name}: cannot be emptied")
+            return _EMPTIES[self.field]
+        try:
+            value = self.parse(cell)
+        except RowRefused as refused:
+            raise RowRefused(f"{self.name}: {refused}") from None
+        if len(known) < _VALUES_KEPT:
+            known[cell] = value
+        return value
+
+
 class ColumnReader:
     """Reads the rows of a file with a given header, for a store that sells in ``currency``."""
 
     def __init__(self, header: Sequence[str], currency: str) -> None:
+        self._width = len(header)
         self._currency = currency
-        self._fields = [(name, *_FIELDS[name]) for name in header if name in _FIELDS]
-        self._details = [(name, _DETAILS[name]) for name in header if name in _DETAILS]
-        self._nutrition = [name for name in header if name in NUTRITION]
-        self._amounts = [(name, _AMOUNTS[name]) for name in header if name in _AMOUNTS]
+        self._index = {name: header.index(name) for name in _IDENTITY if name in header}
+        columns = list(enumerate(header))
+        self._fields = [_Column(at, name, *_FIELDS[name]) for at, name in columns if name in _FIELDS]
+        for at, name in columns:
+            if name in _AMOUNTS:
+                self._fields.append(_Column(at, name, _AMOUNTS[name], partial(self._amount, name)))
+        self._details = [_Column(at, name, name, _DETAILS[name]) for at, name in columns if name in _DETAILS]
+        self._nutrition = [_Column(at, name, name, _fraction(0, 10_000)) for at, name in columns if name in NUTRITION]
 
-    def read(self, cells: Mapping[str, str]) -> Given:
+    def read(self, cells: Sequence[str]) -> Given:
         """What a row states. Raises RowRefused."""
-        if (currency := cells.get("currency", "").strip()) not in {"", self._currency}:
+        if len(cells) != self._width:
+            cells = self._fitted(cells)
+        if (currency := self._cell(cells, "currency")) not in {"", self._currency}:
             raise RowRefused(f"currency {currency[:10]}: this store sells in {self._currency}")
-        fields: dict[str, Any] = {}
-        for column, field, parse in self._fields:
-            if cell := cells.get(column, "").strip():
-                fields[field] = _parsed(column, field, parse, cell)
-        for column, field in self._amounts:
-            if cell := cells.get(column, "").strip():
-                fields[field] = _parsed(column, field, lambda text, column=column: self._amount(column, text), cell)  # type: ignore[misc]
-        details: dict[str, Any] = {}
-        for column, parse in self._details:
-            if cell := cells.get(column, "").strip():
-                details[column] = _parsed(column, column, parse, cell)
-        nutrition = {
-            column: _parsed(column, column, _fraction(0, 10_000), cell)
-            for column in self._nutrition
-            if (cell := cells.get(column, "").strip())
-        }
-        if nutrition:
+        details = _stated(self._details, cells)
+        if nutrition := _stated(self._nutrition, cells):
             details["nutrition"] = nutrition
-        product_id = clean_text(cells.get("product_id", "").strip(), 64) or None
-        return Given(
-            _gtin(cells), fields, details, "store", product_id, _other_codes(cells.get("other_codes", "").strip())
-        )
+        product_id = clean_text(self._cell(cells, "product_id"), 64) or None
+        other_codes = _other_codes(self._cell(cells, "other_codes"))
+        gtin = _gtin(self._cell(cells, "gtin"), self._cell(cells, "store_item"))
+        return Given(gtin, _stated(self._fields, cells), details, "store", product_id, other_codes)
+
+    def _cell(self, cells: Sequence[str], name: str) -> str:
+        index = self._index.get(name)
+        return "" if index is None else cells[index].strip()
+
+    def _fitted(self, cells: Sequence[str]) -> Sequence[str]:
+        if any(cells[self._width :]):
+            raise RowRefused(f"{len(cells)} cells, but the header has {self._width}")
+        return [*cells, *[""] * (self._width - len(cells))][: self._width]
 
     def _amount(self, column: str, cell: str) -> int:
         """Minor units, or hundredths of a percent for the tax rate."""
@@ -173,19 +205,11 @@ class ColumnReader:
         return int(amount)
 
 
-def _parsed(column: str, field: str, parse: Parser, cell: str) -> Any:
-    if cell == EMPTY:
-        if field not in _EMPTIES:
-            raise RowRefused(f"{column}: cannot be emptied")
-        return _EMPTIES[field]
-    try:
-        return parse(cell)
-    except RowRefused as refused:
-        raise RowRefused(f"{column}: {refused}") from None
+def _stated(columns: list[_Column], cells: Sequence[str]) -> dict[str, Any]:
+    return {column.field: column.read(cell) for column in columns if (cell := cells[column.index].strip())}
 
 
-def _gtin(cells: Mapping[str, str]) -> str:
-    gtin, store_item = cells.get("gtin", "").strip(), cells.get("store_item", "").strip()
+def _gtin(gtin: str, store_item: str) -> str:
     if gtin or not store_item:
         return read_gtin(gtin)
     digits = store_item.replace(" ", "")

@@ -18,7 +18,7 @@ class RowRefused(Exception):
     """A row cannot be used; the text says why, for the person who made the file."""
 
 
-class Given(msgspec.Struct, frozen=True):
+class Given(msgspec.Struct, frozen=True, gc=False):
     """``fields`` of Product and ``details`` of ProductDetails that the row states; what it leaves open is absent.
 
     ``product_id`` None: that of the product which has the GTIN, else the GTIN itself. ``other_codes`` None: as before.
@@ -34,14 +34,15 @@ class Given(msgspec.Struct, frozen=True):
 
 def clean_text(text: str, length_max: int) -> str:
     """One line without control characters, or :class:`RowRefused` when it is too long or was no text at all."""
-    plain = " ".join(_CONTROL.sub(" ", text).split()) if not text.isalnum() else text
+    if text.isprintable() and "  " not in text and len(text) <= length_max:  # most are; str does this in C
+        return text
+    plain = " ".join(_CONTROL.sub(" ", text).split())
     if len(plain) > length_max:
         raise RowRefused(f"longer than {length_max} characters: {plain[:40]}…")
-    if not plain.isascii():
-        try:
-            plain.encode()
-        except UnicodeEncodeError:
-            raise RowRefused("not readable as text: the file's encoding is wrong here") from None
+    try:
+        plain.encode()
+    except UnicodeEncodeError:
+        raise RowRefused("not readable as text: the file's encoding is wrong here") from None
     return plain
 
 

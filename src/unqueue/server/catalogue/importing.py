@@ -8,9 +8,9 @@ import csv
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import msgspec
 from sqlalchemy import Connection
@@ -70,46 +70,62 @@ def import_products(
     """
     source = recognise(path)
     digest = _digest(path)
-    for attempt in range(_ATTEMPTS_MAX):
+    for _ in range(_ATTEMPTS_MAX):
+        attempt = _Import(database, source, digest, currency, actor, progress or _untold)
         try:
-            return _import_once(database, source, digest, currency, actor, rejects, progress, dry_run=dry_run)
+            return attempt.run(rejects, dry_run=dry_run)
         except CatalogueMoved:
-            if attempt == _ATTEMPTS_MAX - 1:
-                raise
-    raise AssertionError("the last attempt returns or raises")
+            continue
+    raise CatalogueMoved
 
 
-def _import_once(
-    database: Database,
-    source: Source,
-    digest: str,
-    currency: str,
-    actor: str,
-    rejects: Path | None,
-    progress: Progress | None,
-    *,
-    dry_run: bool,
-) -> ImportReport:
-    report = ImportReport(source.path.name, source.format)
-    tell = progress or (lambda _stage, _done, _total: None)
-    known_version = database.read_now(store.version)
-    report.version = known_version
-    with tempfile.SpooledTemporaryFile(_SPOOL_BYTES_IN_MEMORY) as file, _rejects_file(rejects, source) as listed:
-        spool = _Spool(file)
-        comparison = _Comparison(report, currency, listed)
-        rows = source.rows(currency, lambda done, total: tell("read", done, total))
-        for batch in _batches(comparison.readable(rows)):
-            spool.add(database.read_now(lambda connection, batch=batch: comparison.compare(connection, batch)))  # type: ignore[misc]
-        if dry_run or spool.is_empty:
+class _Import(msgspec.Struct, frozen=True):
+    """One attempt at importing one file."""
+
+    database: Database
+    source: Source
+    digest: str
+    currency: str
+    actor: str
+    tell: Progress
+
+    def run(self, rejects: Path | None, *, dry_run: bool) -> ImportReport:
+        report = ImportReport(self.source.path.name, self.source.format)
+        known_version = report.version = self.database.read_now(store.version)
+        with tempfile.SpooledTemporaryFile(_SPOOL_BYTES_IN_MEMORY) as file, _Rejects(rejects, report.file) as listed:
+            spool = _Spool(file)
+            comparison = _Comparison(report, self.currency, listed, is_first=known_version == 0)
+            rows = self.source.rows(self.currency, lambda done, total: self.tell("read", done, total))
+            for batch in _batches(comparison.readable(rows)):
+                compare = partial(comparison.compare, rows=batch)
+                spool.add(self.database.read_now(compare))
+            if dry_run or spool.count == 0:
+                return report
+
+            def write(tx: Transaction) -> int:
+                if store.version(tx.connection) != known_version:
+                    raise CatalogueMoved
+                return self._write(tx, spool, report)
+
+            report.version = self.database.write_now(write)
             return report
 
-        def write(tx: Transaction) -> int:
-            if store.version(tx.connection) != known_version:
-                raise CatalogueMoved
-            return _write(tx, spool, report, digest, actor, tell)
-
-        report.version = database.write_now(write)
-        return report
+    def _write(self, tx: Transaction, spool: "_Spool", report: ImportReport) -> int:
+        version = report.version + 1
+        done = 0
+        for changes in spool:
+            store.insert_records(tx, changes.new)
+            store.update_records(tx, changes.changed)
+            touched: list[Product] = [record.product for record in (*changes.new, *changes.changed)]
+            for products in store.chunks(touched, _PRODUCTS_IN_EVENT):
+                tx.record("products.changed", "catalogue", self.actor, {"version": version, "products": products})
+            done += len(touched)
+            self.tell("write", done, spool.count)
+        store.set_version(tx, version)
+        summary = {"version": version, "file": report.file, "sha256": self.digest, "rows": report.rows}
+        counts = {"added": report.added, "changed": report.changed, "rejected": report.rejected}
+        tx.record("catalogue.imported", "catalogue", self.actor, {**summary, **counts})
+        return version
 
 
 class _Changes(msgspec.Struct, frozen=True):
@@ -120,8 +136,9 @@ class _Changes(msgspec.Struct, frozen=True):
 class _Comparison:
     """Turns rows into the records they change, and counts."""
 
-    def __init__(self, report: ImportReport, currency: str, listed: "_Rejects") -> None:
+    def __init__(self, report: ImportReport, currency: str, listed: "_Rejects", *, is_first: bool) -> None:
         self._report = report
+        self._is_first = is_first
         self._currency = currency
         self._listed = listed
         self._lines: dict[str, int] = {}
@@ -144,10 +161,12 @@ class _Comparison:
 
     def compare(self, connection: Connection, rows: list[Row]) -> _Changes:
         """What a batch changes in what is stored."""
-        gtins = [code for row in rows for code in (row.given.gtin, *(row.given.other_codes or ()))]
-        owners = store.owners(connection, gtins)
+        owners: dict[str, str] = {}
+        if not self._is_first:
+            gtins = [code for row in rows for code in (row.given.gtin, *(row.given.other_codes or ()))]
+            owners = store.owners(connection, gtins)
         ids = {row.line: row.given.product_id or owners.get(row.given.gtin) or row.given.gtin for row in rows}
-        known = store.records(connection, list(ids.values()))
+        known = {} if self._is_first else store.records(connection, list(ids.values()))
         changes = _Changes([], [])
         for row in rows:
             try:
@@ -193,10 +212,6 @@ class _Spool:
         self._decoder = msgspec.msgpack.Decoder(_Changes)
         self.count = 0
 
-    @property
-    def is_empty(self) -> bool:
-        return self.count == 0
-
     def add(self, changes: _Changes) -> None:
         if changes.new or changes.changed:
             body = msgspec.msgpack.encode(changes)
@@ -227,37 +242,16 @@ class _Rejects:
             self._writer.writerow(["file", "line", "outcome", "cause", "row"])
         self._writer.writerow([self._name, line, outcome, cause, raw])
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
 
 
-@contextmanager
-def _rejects_file(path: Path | None, source: Source) -> Iterator[_Rejects]:
-    rejects = _Rejects(path, source.path.name)
-    try:
-        yield rejects
-    finally:
-        rejects.close()
-
-
-def _write(tx: Transaction, spool: _Spool, report: ImportReport, digest: str, actor: str, tell: Progress) -> int:
-    version = report.version + 1
-    done = 0
-    for changes in spool:
-        store.insert_records(tx, changes.new)
-        store.update_records(tx, changes.changed)
-        touched: list[Product] = [record.product for record in (*changes.new, *changes.changed)]
-        for products in store.chunks(touched, _PRODUCTS_IN_EVENT):
-            tx.record("products.changed", "catalogue", actor, {"version": version, "products": products})
-        done += len(touched)
-        tell("write", done, spool.count)
-    store.set_version(tx, version)
-    counts = {"rows": report.rows, "added": report.added, "changed": report.changed, "rejected": report.rejected}
-    tx.record(
-        "catalogue.imported", "catalogue", actor, {"version": version, "file": report.file, "sha256": digest, **counts}
-    )
-    return version
+def _untold(stage: str, done: int, total: int) -> None:
+    """Nobody wants to hear of the progress."""
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:

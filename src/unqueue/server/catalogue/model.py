@@ -71,7 +71,7 @@ class Product(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return self.sold_by == "weight"
 
 
-class ProductDetails(msgspec.Struct, frozen=True, omit_defaults=True):
+class ProductDetails(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What a shopper may want to read: stored apart, so that the hot path stays small.
 
     ``nutrition`` is per 100 g or 100 ml: ``energy_kj``, ``fat_g``, ``saturated_fat_g``, ``carbohydrates_g``,

@@ -4,7 +4,7 @@ Field names: https://world.openfoodfacts.org/data. The data is under the Open Da
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -20,9 +20,10 @@ _NUTRITION = {
     "carbohydrates_g": "carbohydrates_100g", "sugars_g": "sugars_100g", "fiber_g": "fiber_100g",
     "proteins_g": "proteins_100g", "salt_g": "salt_100g", "alcohol_percent": "alcohol_100g",
 }  # fmt: skip
+_HIGHEST = dict.fromkeys(_NUTRITION, 100) | {"energy_kj": 4000}  # in 100 g; pure fat has 3,700 kJ
 _PACKAGINGS = (
     ("glass", re.compile(r"glass|verre|vidrio|vetro|glas\b|szk[lł]o")),
-    ("rigid", re.compile(r"bottle|can\b|cans\b|tin\b|carton|cardboard|box|brick|tetra|jar|tub|pot\b|metal|bouteille|boite")),
+    ("rigid", re.compile(r"bottle|cans?\b|tin\b|carton|cardboard|box|brick|tetra|jar|tub|pot\b|metal|boite")),
     ("flexible", re.compile(r"bag|film|sachet|wrapper|pouch|sack|plastic")),
 )  # fmt: skip
 
@@ -65,19 +66,24 @@ def is_header(names: Sequence[str]) -> bool:
     return {"code", "product_name"} <= set(names)
 
 
+class ColumnReader:
+    """Reads the rows of a CSV export with a given header."""
+
+    def __init__(self, header: Sequence[str]) -> None:
+        self._columns = [(at, _FIELD_BY_COLUMN[name]) for at, name in enumerate(header) if name in _FIELD_BY_COLUMN]
+
+    def read(self, cells: Sequence[str]) -> Given:
+        """What a row states. Raises RowRefused."""
+        width = len(cells)
+        return _given(_Row(**{field: cells[at] for at, field in self._columns if at < width and cells[at]}))
+
+
 def given_of_json(line: bytes) -> Given:
     """What a line of a JSONL export states. Raises RowRefused."""
     try:
         return _given(_DECODER.decode(line))
     except msgspec.DecodeError as error:
         raise RowRefused(f"not readable as JSON: {error}") from None
-
-
-def given_of_columns(cells: Mapping[str, str]) -> Given:
-    """What a row of a CSV export states. Raises RowRefused."""
-    return _given(
-        _Row(**{_FIELD_BY_COLUMN[name]: cell for name, cell in cells.items() if cell and name in _FIELD_BY_COLUMN})
-    )
 
 
 def _given(row: _Row) -> Given:
@@ -117,23 +123,22 @@ def _details(row: _Row, nutrition: dict[str, float]) -> dict[str, Any]:
 
 
 def _nutrition(row: _Row) -> dict[str, float]:
+    """The figures that can be true; the others are left out."""
     nested = row.nutriments if isinstance(row.nutriments, dict) else {}
     found: dict[str, float] = {}
     for name, off_name in _NUTRITION.items():
         value = getattr(row, name)
-        number = _number(nested.get(off_name) if value is None else value, 4000 if name == "energy_kj" else 100)
-        if number is not None:
-            found[name] = number
+        if value is None:
+            value = nested.get(off_name)
+        if value is None:
+            continue
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            continue
+        if 0 <= number <= _HIGHEST[name]:
+            found[name] = round(number, 3)
     return found
-
-
-def _number(value: Any, highest: float) -> float | None:
-    """A figure that can be true: of 100 g nothing weighs more than 100 g, and pure fat has 3,700 kJ."""
-    try:
-        number = round(float(value), 3)
-    except (TypeError, ValueError):
-        return None
-    return number if 0 <= number <= highest else None
 
 
 def _text(value: Any, length_max: int) -> str:

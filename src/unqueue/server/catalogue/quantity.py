@@ -1,4 +1,4 @@
-"""What a package says it holds: ``6 x 330 ml``, ``1 L``, ``500 g ℮``, ``10 1/2 OZ (298g)``, ``2斤`` … as grams or ml."""
+"""What a package holds: ``6 x 330 ml``, ``1 L``, ``500 g ℮``, ``10 1/2 OZ (298g)``, ``2斤`` … as grams or ml."""
 
 import re
 import unicodedata

@@ -7,6 +7,7 @@ import io
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -35,7 +36,7 @@ class Rejected(msgspec.Struct, frozen=True):
     raw: str
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """A row that could be read."""
 
     line: int
@@ -74,14 +75,11 @@ class Source(msgspec.Struct, frozen=True):
 
     def _csv_rows(self, stream: BinaryIO, currency: str) -> Iterator[Row | Rejected]:
         lines = _Lines(io.TextIOWrapper(stream, self.encoding, errors="surrogateescape", newline=""))
-        quoting = csv.QUOTE_NONE if self.format == "off-csv" and self.delimiter == "\t" else csv.QUOTE_MINIMAL
+        is_bare = self.format == "off-csv" and self.delimiter == "\t"  # that dump has quotes as plain characters
         csv.field_size_limit(_CELL_MAX)
-        reader = csv.reader(lines, delimiter=self.delimiter, quoting=quoting)
+        reader = csv.reader(lines, delimiter=self.delimiter, quoting=csv.QUOTE_NONE if is_bare else csv.QUOTE_MINIMAL)
         header = [name.strip() for name in next(reader)]
-        if self.format == "csv":
-            read: Callable[[dict[str, str]], Given] = columns.ColumnReader(header, currency).read
-        else:
-            read = off.given_of_columns
+        reading = columns.ColumnReader(header, currency) if self.format == "csv" else off.ColumnReader(header)
         lines.take()
         while True:
             try:
@@ -94,7 +92,7 @@ class Source(msgspec.Struct, frozen=True):
                 continue
             line, raw = lines.take()
             if any(cells):
-                yield _row(line, raw, lambda cells=cells: read(_cells(header, cells)))  # type: ignore[misc]
+                yield _row(line, raw, partial(reading.read, cells))
 
 
 def recognise(path: Path) -> Source:
@@ -149,7 +147,7 @@ def _json_rows(stream: BinaryIO) -> Iterator[Row | Rejected]:
     for number, line in enumerate(stream, start=1):
         if line.strip():
             raw = line[:_RAW_MAX].decode(errors="replace").rstrip("\r\n")
-            yield _row(number, raw, lambda line=line: off.given_of_json(line))  # type: ignore[misc]
+            yield _row(number, raw, partial(off.given_of_json, line))
 
 
 def _row(line: int, raw: str, read: Callable[[], Given]) -> Row | Rejected:
@@ -157,12 +155,6 @@ def _row(line: int, raw: str, read: Callable[[], Given]) -> Row | Rejected:
         return Row(line, raw, read())
     except RowRefused as refused:
         return Rejected(line, str(refused), raw.encode(errors="replace").decode())
-
-
-def _cells(header: list[str], cells: list[str]) -> dict[str, str]:
-    if len(cells) > len(header) and any(cells[len(header) :]):
-        raise RowRefused(f"{len(cells)} cells, but the header has {len(header)}")
-    return dict(zip(header, cells, strict=False))
 
 
 @contextmanager
@@ -173,7 +165,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, Any]]:
         disk.seek(0)
         if packed:
             with gzip.GzipFile(fileobj=disk) as unpacked:
-                yield io.BufferedReader(unpacked, 1 << 20), disk  # type: ignore[type-var]  # GzipFile reads like a raw file
+                yield io.BufferedReader(unpacked, 1 << 20), disk
         else:
             yield disk, disk
 

@@ -23,7 +23,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.sql.expression import ColumnElement
 
 from unqueue.kernel.database import Prepared, Transaction
 from unqueue.kernel.schema import metadata
@@ -111,7 +110,7 @@ _VERSION = Prepared(select(catalogue_version.c.version))
 _NO_DETAILS = ProductDetails()
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """Everything the catalogue keeps of a product. ``other_codes`` are GTIN-14s, sorted."""
 
     product: Product
@@ -262,8 +261,10 @@ def _values(record: Record) -> tuple[Any, ...]:
 
 
 def _product(row: Sequence[Any]) -> Product:
-    *fields, lots = row
-    return Product(*fields, tuple(lots.split("\n")) if lots else ())
+    fields: Any = list(row)
+    lots = fields[-1]
+    fields[-1] = tuple(lots.split("\n")) if lots else ()
+    return Product(*fields)
 
 
 _INSERT = Prepared(insert(products), *products.columns.keys())

@@ -70,6 +70,36 @@ class Template(msgspec.Struct, frozen=True):
         body = (prefix + digits[self.spans["I"]]).ljust(11 if self.length == 12 else 12, "0")
         return Measured(gtin_14(body + check_digit(body)), self._weight_g(digits), self._price_minor(digits, currency))
 
+    def compose(self, gtin: str, currency: str, *, weight_g: int, price_minor: int) -> str | None:
+        """The code that a scale set to this template prints for the item stored as ``gtin``; None if it cannot.
+
+        The opposite of :meth:`read`.
+        """
+        body = gtin[14 - self.length : -1] if self.length in {12, 13} else gtin[1:-1]
+        prefix = next((prefix for prefix in self.prefixes if body.startswith(self.item_prefix or prefix)), None)
+        if prefix is None:
+            return None
+        start = len(self.item_prefix or prefix)
+        item_digits = self.spans["I"].stop - self.spans["I"].start
+        digits = ["0"] * self.length
+        digits[: len(prefix)] = prefix
+        digits[self.spans["I"]] = body[start : start + item_digits]
+        for letter, value, exponent in (("W", weight_g, 3), ("P", price_minor, currency_exponent(currency))):
+            if letter in self.spans:
+                span, decimals = self.spans[letter], self.decimals[letter]
+                printed = str(value if decimals is None else _scaled(value, decimals - exponent))
+                if len(printed) > span.stop - span.start:
+                    return None
+                digits[span] = printed.zfill(span.stop - span.start)
+        if "V" in self.spans:
+            measure = "".join(digits[self.spans["P" if "P" in self.spans else "W"]])
+            digits[self.spans["V"]] = str(gs1_price_weight_check_digit(measure))
+        if "C" in self.spans:
+            digits[-1] = check_digit("".join(digits[:-1]))
+        code = "".join(digits)
+        measured = self.read(code, currency)
+        return code if measured is not None and measured.gtin == gtin else None
+
     def _measure_checked(self, digits: str) -> bool:
         measure = digits[self.spans["P" if "P" in self.spans else "W"]]
         return digits[self.spans["V"]] == str(gs1_price_weight_check_digit(measure))
@@ -123,7 +153,7 @@ def parse_template(text: str) -> Template:
 
 
 def check_store_codes(settings: Settings) -> Iterator[Objection]:
-    """The rule for :func:`unqueue.kernel.settings.load_settings`: templates can be read, none claims another's codes."""
+    """A rule for :func:`unqueue.kernel.settings.load_settings`: templates can be read, none claims another's codes."""
     templates: list[Template] = []
     for position, store_code in enumerate(settings.catalogue.store_codes):
         try:

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from unqueue.kernel.errors import DomainError
-from unqueue.server.promotions.model import Pricing
+from unqueue.server.promotions.pricing import Pricing
 from unqueue.server.trips.model import Trip
 
 Status = Literal["open", "paid", "left", "closed"]
@@ -100,17 +100,21 @@ def order_lines(trip: Trip, pricing: Pricing) -> list[OrderLine]:
 LABEL_WEIGHT_SD_G = 3.0
 
 
+_HASHED_FIELDS = (
+    "line",
+    "gtin",
+    "quantity",
+    "weight_g",
+    "unit_price_minor",
+    "discount_minor",
+    "deposit_minor",
+    "total_minor",
+)
+
+
 def basket_hash(trip_id: str, currency: str, lines: list[OrderLine]) -> str:
     """SHA-256 over what was bought and for how much: the exit pass is bound to it."""
-    body = [
-        trip_id,
-        currency,
-        [
-            [line.line, line.gtin, line.quantity, line.weight_g, line.unit_price_minor, line.discount_minor]
-            + [line.deposit_minor, line.total_minor]
-            for line in lines
-        ],
-    ]
+    body = [trip_id, currency, [[getattr(line, field) for field in _HASHED_FIELDS] for line in lines]]
     return hashlib.sha256(msgspec.json.encode(body)).hexdigest()
 
 

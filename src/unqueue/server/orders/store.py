@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.schema import metadata
-from unqueue.server.orders.model import Order, OrderClosed, OrderLine, OrderPaid
+from unqueue.server.orders.model import Order, OrderClosed, OrderLine, OrderPaid, Status
 from unqueue.server.trips import store as trips_store
 from unqueue.server.trips.model import Status as TripStatus
 
@@ -124,48 +124,51 @@ def live_of_trip(connection: Connection, trip_id: str) -> Order | None:
 
 def lines(connection: Connection, order_id: str) -> list[OrderLine]:
     columns = [column for column in order_lines.columns if column.name != "order_id"]
-    rows = connection.execute(
-        select(*columns).where(order_lines.c.order_id == order_id).order_by(order_lines.c.line)
-    )
+    rows = connection.execute(select(*columns).where(order_lines.c.order_id == order_id).order_by(order_lines.c.line))
     return [OrderLine(*row) for row in rows]
 
 
+class _Move(msgspec.Struct, frozen=True):
+    """A step of an order and its trip."""
+
+    expected: Status
+    to: Status
+    trip_expected: TripStatus
+    trip_to: TripStatus
+
+
+_PAY = _Move("open", "paid", "submitted", "paid")
+_LEAVE = _Move("paid", "left", "paid", "left")
+_CLOSE = _Move("open", "closed", "submitted", "shopping")
+
+
 def mark_paid(tx: Transaction, order: Order, actor: str) -> None:
-    """open → paid, with its trip. OrderPaid or OrderClosed where it isn't open (any more)."""
-    _move(tx, order, "open", "paid", "submitted", "paid", actor, {"paid_us": tx.at_us})
+    """Open → paid, with its trip. OrderPaid or OrderClosed where it isn't open (any more)."""
+    _move(tx, order, _PAY, actor, paid_us=tx.at_us)
 
 
 def mark_left(tx: Transaction, order: Order, actor: str) -> None:
-    """paid → left, with its trip: the goods are out of the door."""
-    _move(tx, order, "paid", "left", "paid", "left", actor, {"left_us": tx.at_us})
+    """Paid → left, with its trip: the goods are out of the door."""
+    _move(tx, order, _LEAVE, actor, left_us=tx.at_us)
 
 
 def close(tx: Transaction, order: Order, actor: str) -> None:
-    """open → closed: the shopper goes on shopping."""
-    _move(tx, order, "open", "closed", "submitted", "shopping", actor, {})
+    """Open → closed: the shopper goes on shopping."""
+    _move(tx, order, _CLOSE, actor)
 
 
-def _move(
-    tx: Transaction,
-    order: Order,
-    expected: str,
-    to: str,
-    trip_expected: TripStatus,
-    trip_to: TripStatus,
-    actor: str,
-    values: dict[str, int],
-) -> None:
+def _move(tx: Transaction, order: Order, move: _Move, actor: str, **values: int) -> None:
     changed = tx.execute(
         update(orders)
-        .where(orders.c.order_id == order.order_id, orders.c.status == expected)
-        .values(status=to, **values)
+        .where(orders.c.order_id == order.order_id, orders.c.status == move.expected)
+        .values(status=move.to, **values)
     )
     if changed.rowcount != 1:
         now = get(tx.connection, order.order_id)
         raise OrderClosed if now is not None and now.status == "closed" else OrderPaid
-    keeps_order = None if trip_to == "shopping" else order.order_id
-    trips_store.change_status(tx, order.trip_id, expected=trip_expected, to=trip_to, order_id=keeps_order)
-    tx.record(f"order.{to}", f"order:{order.order_id}", actor, _names(order, to))
+    keeps_order = None if move.trip_to == "shopping" else order.order_id
+    trips_store.change_status(tx, order.trip_id, expected=move.trip_expected, to=move.trip_to, order_id=keeps_order)
+    tx.record(f"order.{move.to}", f"order:{order.order_id}", actor, _names(order, move.to))
 
 
 def _names(order: Order, status: str) -> dict[str, str]:

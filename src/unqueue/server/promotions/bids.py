@@ -387,5 +387,3 @@ def _walk(trail: _Trail) -> list[int]:
         taken.append(position)
     taken.reverse()
     return taken
-
-

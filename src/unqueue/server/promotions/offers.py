@@ -104,23 +104,25 @@ def compile_rule(index: int, rule: Rule) -> Offer | Threshold:
             free = rule.units - rule.pay_units
             return Offer(index, rule, ((rule.on, rule.units),), "cheapest", (_price,), free=free)
         case rules.NthReduced():
-            return Offer(
-                index, rule, ((rule.on, rule.nth),), "cheapest", (_percent(10_000 - rule.pay_bp),), free=1
-            )
+            return Offer(index, rule, ((rule.on, rule.nth),), "cheapest", (_percent(10_000 - rule.pay_bp),), free=1)
         case rules.MixAndMatch():
             return _mix_and_match(index, rule)
 
 
 def _mix_and_match(index: int, rule: rules.MixAndMatch) -> Offer:
-    groups = tuple((group.on, group.units) for group in rule.groups)
+    # Groups that want the same are one group: otherwise each would be searched for who gets which of equal units.
+    units_of: dict[tuple[Target, int], int] = {}
+    for group in rule.groups:
+        key = (group.on, rule.off_bp or group.off_bp or 0)
+        units_of[key] = units_of.get(key, 0) + group.units
+    groups = tuple((target, units) for (target, _), units in units_of.items())
     if rule.price_minor is not None:
         return Offer(index, rule, groups, "sum", (_price,) * len(groups), rule.price_minor)
     if rule.off_minor is not None:
         return Offer(index, rule, groups, "amount", (_price,) * len(groups), rule.off_minor)
     if rule.cheapest_off_bp is not None:
         return Offer(index, rule, groups, "cheapest", (_percent(rule.cheapest_off_bp),) * len(groups), free=1)
-    values = tuple(_percent(rule.off_bp or group.off_bp or 0) for group in rule.groups)
-    return Offer(index, rule, groups, "sum", values)
+    return Offer(index, rule, groups, "sum", tuple(_percent(off_bp) for _, off_bp in units_of))
 
 
 def _price(price_minor: int, _weight_g: int) -> int:

@@ -15,7 +15,7 @@ from unqueue.server.promotions.bids import Bid, Part, Runs, Set, make_bid
 from unqueue.server.promotions.offers import Offer
 
 PLANS_MAX = 300  # how many plans of a single offer a search may ask for: about a millisecond and a half
-_SPLITS_MAX = 60  # ways to hand out one line's units; beyond that only whole lines and halves are tried
+_SPLITS_MAX = 100  # ways to hand out one line's units; beyond that only whole lines and halves are tried
 _ROUNDING = 1e-6
 
 Slots = Sequence[tuple[Offer, int]]
@@ -37,12 +37,15 @@ class Use(NamedTuple):
 
 class Solved(NamedTuple):
     """The outcome for a component. ``rivals``: what each offer alone would have gained, where several competed.
+
+    ``is_contested``: a unit that was taken had something else to choose from, or an offer went away empty-handed.
     """
 
     gain: int
     uses: tuple[Use, ...]
     is_optimal: bool
     rivals: tuple[tuple[Offer, int], ...]
+    is_contested: bool
 
 
 def solve(parts: Sequence[Part], slots: Slots, plans_max: int = PLANS_MAX) -> Solved:
@@ -53,7 +56,7 @@ def solve(parts: Sequence[Part], slots: Slots, plans_max: int = PLANS_MAX) -> So
         if len(offer.sizes) == 1:
             bid = make_bid(offer, parts, [range(len(parts))])
             gain, sets = bid.plan([[part[2] for part in parts]])
-            return Solved(gain, _uses([(offer, sets)], parts), bid.is_exact, ())
+            return _solved(gain, [(offer, sets)], parts, (), is_optimal=bid.is_exact)
     return _Search(parts, slots, plans_max).run()
 
 
@@ -105,9 +108,7 @@ class _Search:
         alone = [(bid.offer, gain) for number, (bid, gain) in enumerate(zip(bids, bounds, strict=True))
                  if gain and not self._overlaps(number)]  # fmt: skip
         self._start_greedily(bounds)
-        shares = self._shares_of_private() + sum(
-            one.quantity * max(0.0, *one.shares) for one in self._classes
-        )
+        shares = self._shares_of_private() + sum(one.quantity * max(0.0, *one.shares) for one in self._classes)
         self._descend(0, everything, bounds, shares)
         if not self._is_complete and self._best_gain < min(sum(bounds), math.floor(shares + _ROUNDING)):
             self._improve()
@@ -116,7 +117,8 @@ class _Search:
             is_proven = True
         is_optimal = is_proven and all(bid.is_exact for bid in bids)
         used = [(bid.offer, sets) for bid, sets in zip(bids, self._best_sets, strict=True) if sets]
-        return Solved(self._best_gain, _uses(used, self._parts), is_optimal, tuple(alone) if len(bids) > 1 else ())
+        rivals = tuple(alone) if len(bids) > 1 else ()
+        return _solved(self._best_gain, used, self._parts, rivals, is_optimal=is_optimal)
 
     def _make_bids(self, slots: Slots) -> None:
         groups: dict[int, list[list[int]]] = {}
@@ -166,17 +168,24 @@ class _Search:
         gain = 0
         best_sets: list[list[Set]] = [[] for _ in self._bids]
         for number in sorted(range(len(self._bids)), key=lambda number: (-bounds[number], number)):
-            if self._overlaps(number):
-                continue  # a line that fits two groups of one offer can't be offered to both
-            have = [[left[position] if position in group else 0 for position in range(len(left))]
-                    for group in map(set, self._groups[number])]  # fmt: skip
-            earned, sets = self._bids[number].plan(have)
+            earned, sets = self._bids[number].plan(self._share_out(number, left))
             gain += earned
             best_sets[number] = sets
             for _, runs, times in sets:
                 for position, units in runs:
                     left[position] -= units * times
         self._best_gain, self._best_sets = gain, best_sets
+
+    def _share_out(self, number: int, left: Sequence[int]) -> list[list[int]]:
+        """Units for each group of one offer; a line that fits several groups is split as their sizes are."""
+        groups, sizes = self._groups[number], self._bids[number].offer.sizes
+        have = [[0] * len(left) for _ in groups]
+        for position, units in enumerate(left):
+            fitting = [group for group, positions in enumerate(groups) if position in positions]
+            if fitting and units:
+                for group, share in zip(fitting, allocate(units, [sizes[group] for group in fitting]), strict=True):
+                    have[group][position] = share
+        return have
 
     def _overlaps(self, number: int) -> bool:
         """Whether a line can be in several groups of one offer: then its plan for everything counts units twice."""
@@ -204,9 +213,7 @@ class _Search:
             bounded = list(bounds)
             for number in {number for number, _ in one.places}:
                 bounded[number] = self._plan(number, given)[0]
-            shared = undecided + sum(
-                units * max(0.0, share) for units, share in zip(split, one.shares, strict=True)
-            )
+            shared = undecided + sum(units * max(0.0, share) for units, share in zip(split, one.shares, strict=True))
             bound = min(sum(bounded), math.floor(shared + _ROUNDING))
             if bound > self._best_gain:
                 options.append((bound, given, bounded, shared))
@@ -312,6 +319,19 @@ def set_amounts(discount_minor: int, runs: Sequence[tuple[int, int]], parts: Seq
     if len(runs) == 1:
         return [discount_minor]
     return allocate(discount_minor, [parts[position][0] * units for position, units in runs])
+
+
+def _solved(
+    gain: int,
+    planned: Sequence[tuple[Offer, list[Set]]],
+    parts: Sequence[Part],
+    rivals: tuple[tuple[Offer, int], ...],
+    *,
+    is_optimal: bool,
+) -> Solved:
+    uses = _uses(planned, parts)
+    has_costs = any(parts[position][1] for use in uses for position, _, _ in use.lines)
+    return Solved(gain, uses, is_optimal, rivals, has_costs or len(rivals) > len(uses))
 
 
 def _uses(planned: Sequence[tuple[Offer, list[Set]]], parts: Sequence[Part]) -> tuple[Use, ...]:

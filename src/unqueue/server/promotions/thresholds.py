@@ -31,6 +31,7 @@ class Taken(NamedTuple):
 
 
 Steps = Sequence[Sequence[Reach]]
+_Chosen = tuple[int, list[tuple[Reach, int]]]
 
 
 def by_steps(reaches: Sequence[Reach]) -> list[list[Reach]]:
@@ -41,9 +42,9 @@ def by_steps(reaches: Sequence[Reach]) -> list[list[Reach]]:
     return list(steps.values())
 
 
-def is_small(steps: Steps) -> bool:
+def is_exact(steps: Steps) -> bool:
     """Whether all combinations are tried."""
-    return math.prod(len(step) + 1 for step in steps) <= _COMBINATIONS_MAX
+    return len(steps) == 1 or math.prod([len(step) + 1 for step in steps]) <= _COMBINATIONS_MAX
 
 
 def best_amount(steps: Steps, remaining: Sequence[int], *, at_best: bool = False) -> int:
@@ -93,28 +94,26 @@ def upper_bound(steps: Steps, remaining: Sequence[int], components: Collection[S
         return bound
     if all(len(reach.positions) == everything for step in steps for reach in step):
         return best_amount(steps, remaining, at_best=True)
-    return sum(
-        max(reach.threshold.amount(reach.full_minor, reach.full_minor) for reach in step) for step in steps
-    )
+    return sum(max(reach.threshold.amount(reach.full_minor, reach.full_minor) for reach in step) for step in steps)
 
 
-def _best(steps: Steps, remaining: Sequence[int], *, at_best: bool) -> tuple[int, list[tuple[Reach, int]]]:
+def _best(steps: Steps, remaining: Sequence[int], *, at_best: bool) -> _Chosen:
     if not steps:
         return 0, []
+    nothing: _Chosen = (0, [])
     later = steps[1:]
-    is_greedy = not is_small(steps)
-    best, chosen = (0, []) if is_greedy else _best(later, remaining, at_best=at_best)
+    is_greedy = not is_exact(steps)
+    best, chosen = nothing if is_greedy else _best(later, remaining, at_best=at_best)
     for reach in steps[0]:
         spent = sum([remaining[position] for position in reach.positions])
         amount = reach.threshold.amount(spent, reach.full_minor if at_best else spent)
         if not amount:
             continue
-        total, others = amount, []
-        if later and not is_greedy:
-            more, others = _best(later, _after(reach, amount, remaining), at_best=at_best)
-            total += more
-        if total > best:
-            best, chosen = total, [(reach, amount), *others]
+        more, others = (
+            nothing if is_greedy or not later else _best(later, _after(reach, amount, remaining), at_best=at_best)
+        )
+        if amount + more > best:
+            best, chosen = amount + more, [(reach, amount), *others]
     if is_greedy and later:
         left = _after(chosen[0][0], best, remaining) if chosen else remaining
         more, others = _best(later, left, at_best=at_best)

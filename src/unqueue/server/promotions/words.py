@@ -46,9 +46,7 @@ def saves(promotion: Named, amount_minor: int, currency: str) -> Words:
     return Words(f"“{promotion.zh}”省 {amount}。", f"“{promotion.en}” saves you {amount}.")
 
 
-def contest(
-    chosen: Sequence[Named], saved_minor: int, rivals: Sequence[tuple[Named, int]], currency: str
-) -> Words:
+def contest(chosen: Sequence[Named], saved_minor: int, rivals: Sequence[tuple[Named, int]], currency: str) -> Words:
     """Why these and not those: offers that wanted the same goods, and what each rival alone would have saved."""
     saved = format_minor(saved_minor, currency)
     others_zh = "、".join(f"单用“{rule.zh}”省 {format_minor(amount, currency)}" for rule, amount in rivals)

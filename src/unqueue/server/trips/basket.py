@@ -9,7 +9,8 @@ from collections.abc import Iterable
 import msgspec
 
 from unqueue.kernel.money import Money
-from unqueue.server.promotions.model import Pricing
+from unqueue.server.promotions.pricing import Pricing
+from unqueue.server.promotions.words import Words
 from unqueue.server.trips.model import Line, Status, Trip
 
 
@@ -56,7 +57,7 @@ class PromotionView(msgspec.Struct, frozen=True):
 
 
 class Basket(msgspec.Struct, frozen=True):
-    """The whole priced basket."""
+    """The whole priced basket. ``explained`` says in words why these promotions were chosen; None where none is."""
 
     trip_id: str
     status: Status
@@ -70,6 +71,7 @@ class Basket(msgspec.Struct, frozen=True):
     deposit: Money
     total: Money
     promotions: list[PromotionView]
+    explained: Words | None
     age_limit: int | None
     order_id: str | None
 
@@ -89,6 +91,7 @@ class _EncodedBasket(msgspec.Struct, frozen=True):
     deposit: Money
     total: Money
     promotions: list[PromotionView]
+    explained: Words | None
     age_limit: int | None
     order_id: str | None
 
@@ -179,9 +182,12 @@ def encode_basket(trip: Trip, pricing: Pricing, cache: LineCache) -> bytes:
         deposit=Money(deposit, currency),
         total=Money(subtotal - discount + deposit, currency),
         promotions=[
-            PromotionView(entry.promotion_id, entry.zh, entry.en, Money(entry.amount_minor, currency), list(entry.lines))
+            PromotionView(
+                entry.promotion_id, entry.zh, entry.en, Money(entry.amount_minor, currency), list(entry.lines)
+            )
             for entry in pricing.applied
         ],
+        explained=pricing.explained if pricing.applied else None,
         age_limit=age_limit,
         order_id=trip.order_id,
     )

@@ -12,7 +12,7 @@ import msgspec
 from unqueue.kernel.errors import DomainError
 from unqueue.kernel.money import divide_half_up
 from unqueue.server.catalogue.model import Product
-from unqueue.server.promotions.model import PricingLine
+from unqueue.server.promotions.pricing import PricingLine
 
 QUANTITY_MAX = 999
 LINES_MAX = 1000

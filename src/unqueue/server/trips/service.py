@@ -18,7 +18,8 @@ from unqueue.kernel.ids import new_id, same_secret, token_hash
 from unqueue.kernel.journal import Event
 from unqueue.server.access import issue_token
 from unqueue.server.catalogue.model import Product, Resolved
-from unqueue.server.promotions.model import Pricing, PricingLine
+from unqueue.server.catalogue.service import ProductView
+from unqueue.server.promotions.pricing import Pricing, PricingLine
 from unqueue.server.trips import store
 from unqueue.server.trips.basket import LineCache, discounts_by_line, encode_basket
 from unqueue.server.trips.model import (
@@ -48,6 +49,7 @@ class ProductFinder(Protocol):
 
     async def resolve(self, code: str, symbology: str | None, at: datetime) -> Resolved: ...
     async def find(self, gtin: str) -> Product | None: ...
+    async def view(self, product: Product) -> ProductView: ...
 
 
 class Pricer(Protocol):
@@ -207,8 +209,9 @@ class Trips:
                 action, refused = await self._batched(live, request)
                 trip = await self._commit(live, action_id, body_hash, action) if action.changes else live.trip
             else:
-                trip, action = self._as_of(live, done), live.actions[done - 1]
-                assert isinstance(action, Batched), "a batch's body belongs to a batch"
+                taken = live.actions[done - 1]
+                assert isinstance(taken, Batched), "a batch's body belongs to a batch"
+                trip, action = self._as_of(live, done), taken
             touched = dict.fromkeys(change.line for change in action.changes)
             return self._answer_batch(live, trip, list(touched), refused)
 
@@ -224,11 +227,11 @@ class Trips:
             member=trip.is_member,
         )
 
-    async def look_at(self, live: LiveTrip, code: str) -> Resolved:
+    async def look_at(self, live: LiveTrip, code: str) -> ProductView:
         """What a code stands for, without buying it. Noted in the journal."""
         found = await self._catalogue.resolve(code, None, self._local_now())
         self.note(live, "product.viewed", {"gtin": found.product.gtin})
-        return found
+        return await self._catalogue.view(found.product)
 
     def note(self, live: LiveTrip, kind: str, data: Mapping[str, Any]) -> None:
         """Journal that the shopper looked at something; nobody waits for it."""
@@ -246,7 +249,7 @@ class Trips:
         if product.is_weighed and request.quantity != 1:
             raise QuantityInvalid
         unit_price_minor = product.unit_price_minor
-        plain = found.weight_g is None and found.label_price_minor is None
+        plain = found.code.weight_g is None and found.code.price_minor is None
         number = trip.line_for(product, unit_price_minor, mergeable=plain)
         line = trip.lines.get(number)
         if line is None and len(trip.lines) >= LINES_MAX:
@@ -260,8 +263,8 @@ class Trips:
             quantity=request.quantity,
             unit_price_minor=unit_price_minor,
             code=request.code,
-            weight_g=found.weight_g,
-            label_price_minor=found.label_price_minor,
+            weight_g=found.code.weight_g,
+            label_price_minor=found.code.price_minor,
             symbology=request.symbology,
             at=request.at if isinstance(request, Scan) else None,
         )
@@ -286,9 +289,7 @@ class Trips:
             changes.append(added)
         return Batched(changes), refused
 
-    async def _take(
-        self, live: LiveTrip, action_id: str, body_hash: bytes, action: Action, line: int | None
-    ) -> bytes:
+    async def _take(self, live: LiveTrip, action_id: str, body_hash: bytes, action: Action, line: int | None) -> bytes:
         trip = await self._commit(live, action_id, body_hash, action)
         return self._answer(live, trip, line)
 
@@ -338,14 +339,13 @@ class Trips:
 
     def _as_of(self, live: LiveTrip, count: int) -> Trip:
         """The trip as it was after its first ``count`` actions."""
-        past = fold(
+        return fold(
             live.trip.trip_id,
             live.trip.currency,
             live.actions[:count],
             live.products,
             is_member=live.trip.is_member,
         )
-        return past
 
     @staticmethod
     def _open_for_change(live: LiveTrip) -> None:

@@ -101,9 +101,7 @@ def actions(connection: Connection, trip_id: str) -> list[ActionRow]:
 def change_status(tx: Transaction, trip_id: str, *, expected: Status, to: Status, order_id: str | None) -> None:
     """Move a trip on; TripFrozen when it isn't where it was expected."""
     changed = tx.execute(
-        update(trips)
-        .where(trips.c.trip_id == trip_id, trips.c.status == expected)
-        .values(status=to, order_id=order_id)
+        update(trips).where(trips.c.trip_id == trip_id, trips.c.status == expected).values(status=to, order_id=order_id)
     )
     if changed.rowcount != 1:
         raise TripFrozen

@@ -1,6 +1,6 @@
 """The wallet's HTTP for shoppers: the cashier page. A simulated shopper posts the same form and asks for JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any
 from urllib.parse import parse_qs
@@ -71,12 +71,12 @@ def routes(wallet: Wallet, merchants: Mapping[str, Merchant]) -> list[HTTPRouteH
 
 
 def _answer(
-    request: AnyRequest, work: Any, merchants: Mapping[str, Merchant], *, go_back: bool = False
+    request: AnyRequest, work: Callable[[], Payment], merchants: Mapping[str, Merchant], *, go_back: bool = False
 ) -> Response[Any]:
     as_json = "application/json" in request.headers.get("accept", "")
     language = _language(request)
     try:
-        payment: Payment = work()
+        payment = work()
     except Refused as error:
         if as_json:
             content = msgspec.json.encode(Refusal(error.code, error.detail))
@@ -96,5 +96,5 @@ def _answer(
 
 def _language(request: AnyRequest) -> Language:
     """What the visitor chose, else what the browser prefers, else Chinese."""
-    asked = request.query_params.get("language") or request.headers.get("accept-language", "zh")
-    return "en" if asked.lower().startswith("en") else "zh"
+    asked = request.query_params.get("language") or request.headers.get("accept-language")
+    return "en" if str(asked).lower().startswith("en") else "zh"

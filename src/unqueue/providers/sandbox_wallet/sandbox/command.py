@@ -23,7 +23,7 @@ def _simulate() -> None:
 
 
 @app.command(short_help="A wallet that takes pretended money.")
-def wallet(
+def wallet(  # noqa: PLR0917  # every argument is an option of the command line
     data_dir: Annotated[Path, typer.Option(help="Where its keys and its database live.")] = Path(".unqueue/wallet"),
     merchant: Annotated[
         list[str] | None,

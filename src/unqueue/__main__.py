@@ -1,0 +1,69 @@
+"""The command line. Each command imports its part of the house only when it is called, so that all start quickly."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from unqueue import __version__
+
+# name → where its Typer application is. The order is that of `unqueue --help`.
+_PARTS = {
+    "demo": "unqueue.commands.demo",
+    "serve": "unqueue.commands.serve",
+    "lane": "unqueue.commands.lane",
+    "simulate": "unqueue.commands.simulate",
+    "catalogue": "unqueue.server.catalogue.command",
+    "promotions": "unqueue.commands.promotions",
+    "staff": "unqueue.commands.staff",
+    "device": "unqueue.commands.device",
+    "journal": "unqueue.commands.journal",
+    "doctor": "unqueue.commands.doctor",
+    "bench": "unqueue.commands.bench",
+    "api": "unqueue.commands.api",
+}
+
+
+class _Parts(TyperGroup):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(_PARTS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _PARTS:
+            return None
+        part: Any = importlib.import_module(_PARTS[cmd_name])
+        command: click.Command = get_command(part.app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(cls=_Parts, no_args_is_help=True, rich_markup_mode="markdown", add_completion=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"unqueue {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Say the version."),
+) -> None:
+    """Scan as you shop, pay where you stand, walk out.
+
+    Start with `unqueue demo`: a whole store on this machine. A real one is `unqueue serve` on the store's server and
+    `unqueue lane` on each exit lane's computer; `unqueue doctor` says what is wrong and how to mend it.
+    """
+
+
+main: Callable[[], Any] = app
+
+if __name__ == "__main__":
+    main()

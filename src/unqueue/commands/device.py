@@ -1,0 +1,31 @@
+"""``unqueue device``: the lanes that may speak to the server."""
+
+from typing import Annotated
+
+import typer
+
+from unqueue.commands.common import SettingsOption, console, settings_or_exit
+from unqueue.kernel.database import Database
+
+app = typer.Typer(no_args_is_help=True, help="Devices that may speak to the server.")
+
+
+@app.callback()
+def _device() -> None:
+    """Keeps `device` a group of commands, whatever their number."""
+
+
+@app.command()
+def add(
+    device_id: Annotated[str, typer.Argument(metavar="ID", help="Such as lane-1.")],
+    name: Annotated[str, typer.Option(help="What people call it.")] = "",
+    settings: SettingsOption = None,
+) -> None:
+    """Register a lane, or give it a new token (its old one ends). The token goes into [lane] of the lane's settings."""
+    from unqueue.server.fleet.service import register_device  # noqa: PLC0415
+    from unqueue.server.setup import migrate_database  # noqa: PLC0415
+
+    url = settings_or_exit(settings).database_url
+    migrate_database(url)
+    token = register_device(Database(url), device_id, "lane", name or device_id.rpartition("-")[2])
+    console.print(f'[lane]\nid = "{device_id}"\ntoken = "{token}"', markup=False, highlight=False)

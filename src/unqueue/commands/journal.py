@@ -1,0 +1,41 @@
+"""``unqueue journal``: read and check what happened."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from unqueue.commands.common import SettingsOption, console, fail, settings_or_exit
+from unqueue.kernel import journal
+from unqueue.kernel.clock import from_micros
+from unqueue.kernel.database import Database
+
+app = typer.Typer(no_args_is_help=True, help="Read and check the journal: what happened, in order, hash-chained.")
+
+
+@app.command()
+def verify(settings: SettingsOption = None) -> None:
+    """Check that no row of the journal was changed, taken out or put in."""
+    database = Database(settings_or_exit(settings).database_url)
+    wrong = database.read_now(journal.verify)
+    if wrong is not None:
+        fail(f"The chain breaks at event {wrong}: that row, or the one before it, is not what was written.")
+    last, _ = database.read_now(journal.head)
+    console.print(f"[green]✓[/] {last:,} events, unbroken.")
+
+
+@app.command()
+def show(
+    settings: SettingsOption = None,
+    stream: Annotated[str | None, typer.Option(help="Only this thing's events, such as order:4f1c….")] = None,
+    after: Annotated[int, typer.Option(help="Start after this event.")] = 0,
+    limit: Annotated[int, typer.Option(help="How many at the most.")] = 50,
+) -> None:
+    """Print events, oldest first."""
+    database = Database(settings_or_exit(settings).database_url)
+    table = Table("event", "time (UTC)", "what", "to", "by", "data", box=None, pad_edge=False)
+    for event in database.read_now(lambda connection: journal.read(connection, after, limit, stream)):
+        at = f"{from_micros(event.at_us):%Y-%m-%d %H:%M:%S}"
+        data = event.data if len(event.data) < 80 else event.data[:79] + "…"
+        table.add_row(str(event.seq), at, event.kind, event.stream, event.actor, data)
+    console.print(table)

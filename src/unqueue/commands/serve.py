@@ -1,0 +1,52 @@
+"""``unqueue serve``: the merchant server."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+
+from unqueue.commands.common import SettingsOption, console, fail, settings_or_exit
+
+app = typer.Typer()
+
+
+@app.command(short_help="Run the merchant server.")
+def serve(
+    settings: SettingsOption = None,
+    host: Annotated[str | None, typer.Option(help="Listen on this address instead of the settings'.")] = None,
+    port: Annotated[int | None, typer.Option(help="Listen on this port instead of the settings'.")] = None,
+    migrate: Annotated[bool, typer.Option(help="Bring the database's tables up to date first.")] = True,
+) -> None:
+    """Run the merchant server: products, trips, orders, payments, exits, and the screens.
+
+    It listens on [server] host and port of the settings, over HTTPS where a certificate is named there. Ctrl-C ends it;
+    requests under way are finished.
+    """
+    from unqueue.server.app import create_app  # noqa: PLC0415  # --help need not load the server
+    from unqueue.server.setup import StoreInUse, migrate_database, only_server  # noqa: PLC0415
+
+    loaded = settings_or_exit(settings)
+    Path(loaded.server.data_dir).mkdir(parents=True, exist_ok=True)
+    try:
+        with only_server(loaded):
+            if migrate:
+                migrate_database(loaded.database_url)
+            secure: dict[str, Any] = {}
+            if loaded.server.tls_certificate_file is not None and loaded.server.tls_key_file is not None:
+                secure["ssl_certfile"] = str(loaded.server.tls_certificate_file)
+                secure["ssl_keyfile"] = str(loaded.server.tls_key_file)
+            listen = (host or loaded.server.host, loaded.server.port if port is None else port)
+            console.print(f"Unqueue listens on http{'s' if secure else ''}://{listen[0]}:{listen[1]}", highlight=False)
+            uvicorn.run(
+                create_app(loaded),
+                host=listen[0],
+                port=listen[1],
+                access_log=False,
+                log_level="warning",
+                timeout_graceful_shutdown=3,
+                timeout_keep_alive=75,
+                **secure,
+            )
+    except StoreInUse as error:
+        fail(str(error))

@@ -1,0 +1,168 @@
+"""The weight rule: does what lies on the belt weigh what the order should weigh? Pure.
+
+The expected weight is the sum of the lines' means. Units and scale err independently, so variances add up. The
+tolerance is a number of standard deviations of that sum, and never less than what the scale can tell apart. Whoever
+has a better rule replaces :func:`check`.
+
+What a rule on weight can't see: a swap for something of equal weight, and anything lighter than the tolerance.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from unqueue.kernel.weight import Reading, format_g
+
+SUSPECTS_MAX = 3
+_INTERVALS_MIN = 2
+"""Empty and loaded scale are each read in whole intervals: two readings differ by up to that without a cause."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of the order. ``weight_g_expected`` and ``weight_g_sd`` are of the whole line: all ``quantity`` units."""
+
+    line: int
+    product_id: str
+    name_zh: str
+    name_en: str
+    quantity: int
+    weight_g_expected: int
+    weight_g_sd: float
+
+    @property
+    def unit_g(self) -> float:
+        return self.weight_g_expected / self.quantity
+
+    @property
+    def unit_variance(self) -> float:
+        return self.weight_g_sd**2 / self.quantity
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """``sigmas``: standard deviations that are tolerated; 3.3 stops about one honest basket in a thousand.
+    ``tolerance_g_min``: grams that are never worth a look. ``own_bag_g_max``: how much heavier the belt may be because
+    of the shopper's own bag. It hides every unpaid item lighter than itself, so it is 0 unless a store wants it.
+    """
+
+    sigmas: float = 3.3
+    tolerance_g_min: int = 10
+    own_bag_g_max: int = 0
+
+
+class Suspect(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A guess at what is wrong. ``missed``: on the belt but not on the order; ``extra``: on the order but not there."""
+
+    kind: Literal["missed", "extra", "unknown"]
+    zh: str
+    en: str
+    line: int | None = None
+    product_id: str | None = None
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """``sigma_g`` is the standard deviation of the difference between measured and expected weight."""
+
+    measured_g: int
+    expected_g: int
+    sigma_g: float
+    tolerance_g: int
+    verdict: Literal["pass", "check"]
+    suspects: tuple[Suspect, ...] = ()
+
+    @property
+    def difference_g(self) -> int:
+        """Positive: the belt is heavier than the order."""
+        return self.measured_g - self.expected_g
+
+
+def check(lines: Sequence[Line], reading: Reading, rule: Rule) -> Verdict:
+    """Whether the weight fits, and if not, what is likeliest to be wrong.
+
+    >>> milk = Line(1, "milk", "牛奶", "Milk", 2, 2080, 11.3)
+    >>> tea = Line(2, "tea", "茶", "Tea", 1, 125, 2.0)
+    >>> check([milk, tea], Reading(2205, 5), Rule()).verdict
+    'pass'
+    >>> [suspect.en for suspect in check([milk, tea], Reading(1165, 5), Rule()).suspects]
+    ['Milk']
+    """
+    expected_g = sum(line.weight_g_expected for line in lines)
+    scale_sd_g = scale_error_sd_g(reading)
+    variance = sum(line.weight_g_sd**2 for line in lines) + scale_sd_g**2
+    sigma_g = math.sqrt(variance)
+    tolerance_g = max(math.ceil(rule.sigmas * sigma_g), rule.tolerance_g_min, _INTERVALS_MIN * reading.interval_g)
+    difference_g = reading.net_g - expected_g
+    fits = -tolerance_g <= difference_g <= tolerance_g + rule.own_bag_g_max
+    suspects: tuple[Suspect, ...] = ()
+    if not fits:
+        found = _missed if difference_g > 0 else _extra
+        suspects = tuple(found(lines, difference_g, variance, rule)[:SUSPECTS_MAX])
+    return Verdict(
+        measured_g=reading.net_g,
+        expected_g=expected_g,
+        sigma_g=round(sigma_g, 2),
+        tolerance_g=tolerance_g,
+        verdict="pass" if fits else "check",
+        suspects=suspects,
+    )
+
+
+def scale_error_sd_g(reading: Reading) -> float:
+    """The standard deviation of a class III scale's error: its maximum permissible error in service, taken as the half
+    width of a uniform distribution. OIML R 76-1 table 6 and section 3.5.2: twice 0.5 e up to 500 e, 1 e up to 2000 e,
+    1.5 e above.
+
+    >>> round(scale_error_sd_g(Reading(1000, 5)), 2), round(scale_error_sd_g(Reading(12_000, 5)), 2)
+    (2.89, 8.66)
+    """
+    intervals = abs(reading.net_g) / reading.interval_g
+    initial = 0.5 if intervals <= 500 else 1.0 if intervals <= 2000 else 1.5
+    return 2 * initial * reading.interval_g / math.sqrt(3)
+
+
+def _extra(lines: Sequence[Line], difference_g: int, variance: float, rule: Rule) -> list[Suspect]:
+    """On the order but not on the belt: lines of which one or more units explain the deficit, the likeliest first."""
+    ranked: list[tuple[float, Suspect]] = []
+    for line in lines:
+        for units in range(1, line.quantity + 1):
+            left = max(variance - units * line.unit_variance, 1e-9)
+            z = abs(difference_g + units * line.unit_g) / math.sqrt(left)
+            if z <= rule.sigmas and line.unit_g > 0:
+                ranked.append((_surprise(z, units), _suspect("extra", line, units)))
+    if not ranked:
+        grams = format_g(-difference_g)
+        return [Suspect("unknown", f"大约少了 {grams}", f"About {grams} seems to be missing")]
+    return _best_of_each_line(ranked)
+
+
+def _missed(lines: Sequence[Line], difference_g: int, variance: float, rule: Rule) -> list[Suspect]:
+    """On the belt but not on the order: one more of something that is on the order, or something of that weight."""
+    ranked: list[tuple[float, Suspect]] = []
+    for line in lines:
+        z = abs(difference_g - line.unit_g) / math.sqrt(variance + line.unit_variance)
+        if z <= rule.sigmas and line.unit_g > 0:
+            ranked.append((_surprise(z, 1), _suspect("missed", line, 1)))
+    grams = format_g(difference_g)
+    thing = Suspect("missed", f"一件约 {grams} 的商品", f"An item of about {grams}")
+    return [*_best_of_each_line(ranked)[: SUSPECTS_MAX - 1], thing]
+
+
+def _surprise(z: float, units: int) -> float:
+    """How unlikely a guess is, as a negative log likelihood: off by ``z``, and each further unit is a slip of its own,
+    one in thirty.
+    """
+    return z * z / 2 + (units - 1) * math.log(30)
+
+
+def _suspect(kind: Literal["missed", "extra"], line: Line, units: int) -> Suspect:
+    zh = f"{line.name_zh or line.name_en}{f' {units} 件' if units > 1 else ''}"
+    en = f"{f'{units} × ' if units > 1 else ''}{line.name_en or line.name_zh}"
+    return Suspect(kind, zh, en, line.line, line.product_id)
+
+
+def _best_of_each_line(ranked: list[tuple[float, Suspect]]) -> list[Suspect]:
+    best: dict[int | None, Suspect] = {}
+    for _, suspect in sorted(ranked, key=lambda entry: entry[0]):
+        best.setdefault(suspect.line, suspect)
+    return list(best.values())

@@ -1,0 +1,26 @@
+"""HTTP of the fleet."""
+
+from typing import Any
+
+from litestar import Request, post
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+
+from unqueue.kernel.errors import NotFound
+from unqueue.server.access import Access
+from unqueue.server.fleet.model import Heartbeat
+from unqueue.server.fleet.service import Fleet
+
+AnyRequest = Request[Any, Any, State]
+
+
+def routes(fleet: Fleet, access: Access) -> list[HTTPRouteHandler]:
+    @post("/api/lanes/{lane:str}/heartbeat", status_code=204, tags=["fleet"])
+    async def heartbeat(lane: str, data: Heartbeat, request: AnyRequest) -> None:
+        """How a lane and its devices are, every five seconds."""
+        device = await access.principal(request, "device")
+        if device.id != lane or device.role != "lane":
+            raise NotFound
+        await fleet.hear(device, data)
+
+    return [heartbeat]

@@ -1,0 +1,107 @@
+"""The use cases of the fleet: take a device into the store, hear its heartbeat, notice when it falls silent."""
+
+import asyncio
+
+import msgspec
+from sqlalchemy import Connection
+
+from unqueue.kernel.clock import from_micros, micros
+from unqueue.kernel.database import Database, Transaction
+from unqueue.kernel.errors import NotFound
+from unqueue.server.access import Principal, issue_token
+from unqueue.server.fleet import store
+from unqueue.server.fleet.model import OFFLINE, Device, DeviceKind, Heartbeat, PartStatus
+
+WATCH_EVERY_S = 5.0
+
+
+class LaneView(msgspec.Struct, frozen=True):
+    """A lane on the floor: ``state`` is its own word, or ``offline``."""
+
+    id: str
+    name: str
+    state: str
+    seen_at: str | None
+    devices: dict[str, PartStatus]
+
+
+def register_device(database: Database, device_id: str, kind: DeviceKind, name: str) -> str:
+    """Take a device into the store; its token, shown once. A known device gets a new token, the old one ends."""
+    token, hashed = issue_token("device")
+
+    def write(tx: Transaction) -> None:
+        known = store.get(tx.connection, device_id) or Device(device_id, kind, name, hashed)
+        store.save(tx, msgspec.structs.replace(known, kind=kind, name=name, token_hash=hashed))
+        tx.record("device.registered", f"device:{device_id}", "system", {"kind": kind, "name": name})
+
+    database.write_now(write)
+    return token
+
+
+def device_principal(connection: Connection, token_hash: str) -> Principal | None:
+    """Who bears a device's token; the principal's role is the device's kind."""
+    device = store.by_token(connection, token_hash)
+    return Principal("device", device.device_id, device.name, device.kind) if device is not None else None
+
+
+class Fleet:
+    """All devices of the store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def hear(self, principal: Principal, heartbeat: Heartbeat) -> None:
+        """Take a heartbeat. The journal hears of it only when a state changed."""
+
+        def write(tx: Transaction) -> None:
+            known = store.get(tx.connection, principal.id)
+            if known is None:
+                raise NotFound
+            now = known.heard(heartbeat, at_us=tx.at_us)
+            store.save(tx, now)
+            if now.differs(known):
+                _record(tx, now, principal.actor)
+
+        await self._database.unit(write)
+
+    async def mark_silent(self) -> None:
+        """Set lanes that fell silent to offline."""
+
+        def write(tx: Transaction) -> None:
+            for lane in _silent(tx.connection, tx.at_us):
+                gone = msgspec.structs.replace(lane, state=OFFLINE)
+                store.save(tx, gone)
+                _record(tx, gone, "system")
+
+        now_us = micros(self._database.clock.now())
+        if await self._database.read(lambda connection: _silent(connection, now_us)):
+            await self._database.unit(write)
+
+    async def watch(self) -> None:
+        """Look for silent lanes until cancelled."""
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            await self.mark_silent()
+
+
+def lanes(connection: Connection) -> list[LaneView]:
+    """The lanes as the floor shows them."""
+    return [
+        LaneView(
+            id=lane.device_id,
+            name=lane.name,
+            state=lane.state,
+            seen_at=from_micros(lane.seen_us).isoformat() if lane.seen_us is not None else None,
+            devices=dict(lane.parts),
+        )
+        for lane in store.of_kind(connection, "lane")
+    ]
+
+
+def _silent(connection: Connection, now_us: int) -> list[Device]:
+    return [lane for lane in store.of_kind(connection, "lane") if lane.state != OFFLINE and lane.is_silent(now_us)]
+
+
+def _record(tx: Transaction, device: Device, actor: str) -> None:
+    told = {"lane": device.device_id, "status": device.state, "devices": device.parts}
+    tx.record(f"{device.kind}.changed", f"{device.kind}:{device.device_id}", actor, told)

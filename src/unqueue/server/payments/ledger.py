@@ -1,0 +1,85 @@
+"""The ledger's table: postings are added, never changed; the database itself refuses to."""
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, Index, Integer, String, Table, func, insert, select
+
+from unqueue.kernel.database import Transaction
+from unqueue.kernel.schema import append_only, metadata
+from unqueue.server.payments.books import Entry, sums
+
+# The primary key makes an entry possible once: whoever would post it again fails, and its whole unit of work with it.
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("entry_id", String(80), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("account", String(80), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("order_id", String(32), nullable=False),
+    Column("payment_id", String(32)),
+    CheckConstraint("amount_minor <> 0", name="amount"),
+    Index("ledger_account", "account", "currency"),
+    Index("ledger_order", "order_id"),
+)
+append_only(ledger)
+
+
+def post(tx: Transaction, entry: Entry) -> None:
+    """Post an entry, in the unit of work of what caused it. The same entry again is the database's IntegrityError."""
+    assert not sums(entry.postings), f"{entry.entry_id} is out of balance"
+    rows = [
+        {
+            "entry_id": entry.entry_id,
+            "position": position,
+            "account": posting.account,
+            "amount_minor": posting.amount_minor,
+            "currency": posting.currency,
+            "at_us": tx.at_us,
+            "order_id": entry.order_id,
+            "payment_id": entry.payment_id,
+        }
+        for position, posting in enumerate(entry.postings)
+    ]
+    if rows:
+        tx.execute(insert(ledger), rows)
+
+
+def balance(connection: Connection, account: str, currency: str) -> int:
+    """What an account holds, in minor units."""
+    total = connection.execute(
+        select(func.coalesce(func.sum(ledger.c.amount_minor), 0)).where(
+            ledger.c.account == account, ledger.c.currency == currency
+        )
+    ).scalar_one()
+    return int(total)
+
+
+def balances(connection: Connection, order_id: str | None = None) -> dict[tuple[str, str], int]:
+    """Every account that holds something, by (account, currency); of one order's postings if asked."""
+    query = select(ledger.c.account, ledger.c.currency, func.sum(ledger.c.amount_minor))
+    if order_id is not None:
+        query = query.where(ledger.c.order_id == order_id)
+    rows = connection.execute(query.group_by(ledger.c.account, ledger.c.currency))
+    return {(account, currency): int(total) for account, currency, total in rows if total}
+
+
+def held(connection: Connection, payment_id: str, account: str, currency: str) -> int:
+    """What one payment has put into an account and not taken out again, in minor units."""
+    total = connection.execute(
+        select(func.coalesce(func.sum(ledger.c.amount_minor), 0)).where(
+            ledger.c.payment_id == payment_id, ledger.c.account == account, ledger.c.currency == currency
+        )
+    ).scalar_one()
+    return int(total)
+
+
+def out_of_balance(connection: Connection) -> list[str]:
+    """Entries whose postings do not sum to zero: none, unless the file was tampered with. For `unqueue doctor`."""
+    rows = connection.execute(
+        select(ledger.c.entry_id)
+        .group_by(ledger.c.entry_id, ledger.c.currency)
+        .having(func.sum(ledger.c.amount_minor) != 0)
+        .distinct()
+    )
+    return sorted(row.entry_id for row in rows)

@@ -1,0 +1,212 @@
+"""Payments: what an attempt to pay can become, and when a notification may be believed. Pure.
+
+    pending → succeeded              the order is paid
+            → failed                 the shopper declined, or the provider did
+            → closed                 given up, or expired
+    failed, closed → surplus         the money came all the same: it goes back, the order stays as it is
+    pending → surplus                the order no longer needed it, or it was not the amount that was asked for
+    surplus → refunded
+"""
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+from unqueue.kernel.errors import DomainError
+from unqueue.kernel.money import Money
+from unqueue.providers.port import Notification, ProviderState
+from unqueue.server.orders.model import Status as OrderStatus
+
+Status = Literal["pending", "succeeded", "failed", "closed", "surplus", "refunded"]
+Outcome = Literal["succeeded", "failed", "closed", "surplus"]
+ReturnTo = Literal["handset", "order"]
+
+TAKEN: frozenset[Status] = frozenset({"succeeded", "surplus", "refunded"})
+"""The provider took the shopper's money, and nothing that it says about that is news any more."""
+
+ASK_AFTER_S = (5, 5, 10, 20, 40, 60)
+"""While an attempt is pending and no notification comes, the provider is asked after these pauses, the last repeated."""
+WATCH_AFTER_S = (60, 600, 3600, 86_400)
+"""An attempt that was given up is looked at again after these pauses: the money may have come all the same."""
+REFUND_AFTER_S = (1, 5, 30, 120, 600, 3600)
+"""A refund that did not go through is tried again after these pauses, the last repeated, until it does."""
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt to pay one order. Its id is the attempt's id at the provider; ``*_us`` are microseconds UTC.
+
+    ``action_kind`` is None until the provider has answered. ``reference`` is the provider's number. ``problem`` is the
+    code of what went wrong. ``query_due_us`` is when the provider is asked next (None: no more), ``queries`` how often
+    it was asked since the last change.
+    """
+
+    payment_id: str
+    order_id: str
+    trip_id: str
+    method: str
+    status: Status
+    amount_minor: int
+    currency: str
+    return_to: ReturnTo
+    created_us: int
+    expires_us: int
+    action_kind: Literal["redirect", "qr", "none"] | None = None
+    action_url: str = ""
+    reference: str = ""
+    problem: str | None = None
+    query_due_us: int | None = None
+    queries: int = 0
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+
+class Refund(msgspec.Struct, frozen=True, kw_only=True):
+    """Money on its way back. ``due_us`` is when it is tried next; None once it arrived."""
+
+    refund_id: str
+    payment_id: str
+    order_id: str
+    method: str
+    amount_minor: int
+    currency: str
+    status: Literal["pending", "succeeded"]
+    created_us: int
+    due_us: int | None
+    tries: int = 0
+    reference: str = ""
+    problem: str | None = None
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+
+def outcome(payment: Payment, order_status: OrderStatus, state: ProviderState) -> Outcome | None:
+    """What becomes of an attempt when the provider says ``state``; None when nothing changes.
+
+    The order in which a provider's words arrive, and how often, makes no difference to where it ends.
+    """
+    if payment.status in TAKEN:
+        return None
+    if state.status == "succeeded":
+        wanted = payment.status == "pending" and order_status == "open"
+        fits = state.amount == payment.amount and state.order_id in {"", payment.order_id}
+        return "succeeded" if wanted and fits else "surplus"
+    if payment.status != "pending" or state.status in {"pending", "unknown"}:
+        return None
+    return "failed" if state.status == "failed" else "closed"
+
+
+Mismatch = Literal[
+    "payment_unknown",
+    "provider_mismatch",
+    "merchant_mismatch",
+    "order_mismatch",
+    "amount_mismatch",
+    "query_failed",
+    "query_disagrees",
+]
+
+
+def mismatch(payment: Payment, order_number: str, merchant_id: str, told: Notification) -> Mismatch | None:
+    """Why an authentic notification does not fit the attempt that it names; None when it does."""
+    if told.merchant_id != merchant_id:
+        return "merchant_mismatch"
+    if told.order_id != payment.order_id or told.order_number != order_number:
+        return "order_mismatch"
+    if told.amount != payment.amount:
+        return "amount_mismatch"
+    return None
+
+
+def agrees(state: ProviderState, told: Notification) -> bool:
+    """Whether the provider, asked, says what its notification said."""
+    return (
+        state.status == told.status
+        and state.amount == told.amount
+        and state.order_id in {"", told.order_id}
+        and state.reference == told.reference
+    )
+
+
+def is_known(payment: Payment, told: Notification) -> bool:
+    """Whether a notification tells nothing new: it came before, or the answer to our question was quicker."""
+    return payment.status in TAKEN if told.status == "succeeded" else payment.status == told.status
+
+
+def ask_again_us(payment: Payment, now_us: int) -> int | None:
+    """When to ask the provider next about an attempt that was just asked about; None for never again."""
+    match payment.status:
+        case "pending":
+            pause_s = ASK_AFTER_S[min(payment.queries, len(ASK_AFTER_S) - 1)]
+            return min(now_us + pause_s * 1_000_000, max(payment.expires_us, now_us + 1_000_000))
+        case "failed" | "closed" if payment.queries < len(WATCH_AFTER_S):
+            return now_us + WATCH_AFTER_S[payment.queries] * 1_000_000
+        case _:
+            return None
+
+
+def refund_again_us(tries: int, now_us: int) -> int:
+    """When to try a refund again that has been tried ``tries`` times."""
+    return now_us + REFUND_AFTER_S[min(tries, len(REFUND_AFTER_S)) - 1] * 1_000_000
+
+
+class PaymentConflict(DomainError):
+    code: ClassVar[str] = "payment_conflict"
+    status: ClassVar[int] = 409
+    zh: ClassVar[str] = "这个付款编号已经用过，请重新发起付款"
+    en: ClassVar[str] = "This payment's id is taken. Please start the payment again."
+
+
+class MethodUnknown(DomainError):
+    code: ClassVar[str] = "method_unknown"
+    status: ClassVar[int] = 422
+    zh: ClassVar[str] = "这里不能用这种方式付款，请换一种"
+    en: ClassVar[str] = "We can't take this way of paying here. Please choose another."
+
+
+class ProviderBusy(DomainError):
+    """The provider does not answer; the attempt stays open, and sending the request again goes on with it."""
+
+    code: ClassVar[str] = "provider_busy"
+    status: ClassVar[int] = 503
+    permanent: ClassVar[bool] = False
+    zh: ClassVar[str] = "付款渠道暂时没有回应，请稍候再试"
+    en: ClassVar[str] = "The payment service is not answering. Please try again in a moment."
+
+
+class PaymentDeclined(DomainError):
+    """Shown with a payment of status ``failed``, never raised."""
+
+    code: ClassVar[str] = "payment_declined"
+    status: ClassVar[int] = 402
+    permanent: ClassVar[bool] = False
+    zh: ClassVar[str] = "没有付成，没有扣款。可以再试一次，或换一种方式"
+    en: ClassVar[str] = "The payment did not go through, and nothing was taken. Try again, or pay another way."
+
+
+class PaymentExpired(DomainError):
+    """Shown with a payment of status ``closed``, never raised."""
+
+    code: ClassVar[str] = "payment_expired"
+    status: ClassVar[int] = 410
+    permanent: ClassVar[bool] = False
+    zh: ClassVar[str] = "付款时间到了，没有扣款。请再试一次"
+    en: ClassVar[str] = "The time to pay ran out, and nothing was taken. Please try again."
+
+
+class ProviderRefusedPayment(DomainError):
+    """Shown with a payment of status ``failed``, never raised."""
+
+    code: ClassVar[str] = "provider_refused"
+    status: ClassVar[int] = 502
+    zh: ClassVar[str] = "付款渠道没有接受这笔付款，没有扣款。请换一种方式，或叫店员"
+    en: ClassVar[str] = "The payment service did not accept this, and nothing was taken. Pay another way, or call us."
+
+
+PROBLEMS: dict[str, type[DomainError]] = {
+    kind.code: kind for kind in (PaymentDeclined, PaymentExpired, ProviderRefusedPayment)
+}
+"""Codes in :attr:`Payment.problem` → their texts."""

@@ -1,0 +1,248 @@
+"""The use cases of paying: start an attempt, look at it, give it up, and settle what the provider says.
+
+An attempt is written down before the provider hears of it, so that whatever happens between the two can be found out
+by asking the provider about the attempt's id.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from unqueue.kernel.clock import micros
+from unqueue.kernel.database import Database, Transaction
+from unqueue.kernel.errors import NotFound
+from unqueue.kernel.ids import new_id
+from unqueue.kernel.settings import Provider as Account
+from unqueue.providers.port import (
+    Action,
+    Attempt,
+    Provider,
+    ProviderError,
+    ProviderRefused,
+    ProviderState,
+    ProviderUnavailable,
+)
+from unqueue.server.orders import store as orders_store
+from unqueue.server.orders.model import Order, OrderClosed, OrderPaid, PaymentOpen
+from unqueue.server.payments import settling, store
+from unqueue.server.payments.model import (
+    MethodUnknown,
+    Payment,
+    PaymentConflict,
+    PaymentDeclined,
+    PaymentExpired,
+    ProviderBusy,
+    ProviderRefusedPayment,
+    ReturnTo,
+)
+from unqueue.server.payments.views import MethodView, payment_view
+from unqueue.server.trips.service import normal_id
+
+ATTEMPT_MINUTES = 15
+LOOK_AGAIN_S = 2.0
+"""A shopper who looks at a pending payment makes us ask the provider, but not more often than this."""
+FIRST_ASKED_S = 5
+LOOKED_MAX = 10_000
+
+log = logging.getLogger(__name__)
+
+
+class Payments:
+    """All payments of the store.
+
+    ``providers`` by method; ``accounts`` the settings they were opened from. ``public_url`` is where shoppers reach the
+    store, ``notify_url`` where providers do. ``order_token`` makes the token of an order's page.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Mapping[str, Provider],
+        accounts: Sequence[Account],
+        *,
+        public_url: str,
+        notify_url: str,
+        order_token: Callable[[str], str],
+    ) -> None:
+        self.database = database
+        self.providers = providers
+        self._methods = [MethodView(one.id, one.zh, one.en, one.kind) for one in accounts if one.id in providers]
+        self._public_url = public_url.rstrip("/")
+        self._notify_url = notify_url.rstrip("/")
+        self._order_token = order_token
+        self._looked: dict[str, int] = {}
+
+    @property
+    def now_us(self) -> int:
+        return micros(self.database.clock.now())
+
+    def methods(self) -> list[MethodView]:
+        """How a shopper can pay."""
+        return self._methods
+
+    async def create(self, order: Order, method: str, payment_id: str | None, return_to: ReturnTo) -> Payment:
+        """Start to pay an order; again with the same id goes on with the same attempt.
+
+        OrderPaid, OrderClosed; PaymentOpen while another attempt is open; ProviderBusy when the provider did not
+        answer (the attempt stays open).
+        """
+        if method not in self.providers:
+            raise MethodUnknown
+        attempt_id = normal_id(payment_id) if payment_id else new_id()
+        payment = await self.database.unit(lambda tx: _intend(tx, order.order_id, attempt_id, method, return_to))
+        if payment.status != "pending" or payment.action_kind is not None:
+            return payment
+        return await self.offer(payment)
+
+    async def offer(self, payment: Payment) -> Payment:
+        """Make the attempt known to its provider. Safe to repeat: the id is the same."""
+        provider = self.providers[payment.method]
+        order = await self.database.read(lambda connection: orders_store.get(connection, payment.order_id))
+        assert order is not None, "a payment belongs to an order"
+        try:
+            action = await provider.create(self._attempt(payment, order))
+        except ProviderUnavailable as error:
+            log.warning("%s does not answer: %s", payment.method, error)
+            raise ProviderBusy from error
+        except ProviderRefused as error:
+            log.warning("%s refused a payment: %s", payment.method, error)
+            return await self.give_up(payment, ProviderRefusedPayment.code, unknown_is="failed")
+        return await self.database.unit(lambda tx: _offered(tx, payment.payment_id, action))
+
+    async def look(self, order: Order, payment_id: str) -> Payment:
+        """An order's payment. While it is pending the provider is asked, unless it was a moment ago."""
+        payment = await self._of(order, payment_id)
+        if payment.status != "pending" or not self._may_look(payment):
+            return payment
+        try:
+            return await self.ask(payment)
+        except ProviderError as error:
+            log.warning("%s could not be asked: %s", payment.method, error)
+        except ProviderBusy:
+            pass
+        return await self._of(order, payment_id)
+
+    async def close(self, order: Order, payment_id: str) -> Payment:
+        """Give an attempt up, at the provider first: if it was paid meanwhile, it is paid. ProviderBusy."""
+        payment = await self._of(order, payment_id)
+        if payment.status != "pending":
+            return payment
+        try:
+            return await self.give_up(payment, None)
+        except ProviderError as error:
+            raise ProviderBusy from error
+
+    async def ask(self, payment: Payment) -> Payment:
+        """Ask the provider what became of an attempt, and let it become that. May raise ProviderError, ProviderBusy.
+
+        A pending attempt that the provider does not know, or that has no action yet, is made known to it.
+        """
+        state = await self.providers[payment.method].query(payment.payment_id)
+        if payment.status == "pending":
+            if state.status == "unknown" or (state.status == "pending" and payment.action_kind is None):
+                return await self.offer(payment)
+        elif state.status == "pending":  # we gave it up while the provider was still to hear of it
+            state = await self.providers[payment.method].close(payment.payment_id)
+        return await self.settle(payment, state)
+
+    async def give_up(self, payment: Payment, problem: str | None, *, unknown_is: str = "closed") -> Payment:
+        """Have the provider close an attempt, and let it become what the provider then says."""
+        state = await self.providers[payment.method].close(payment.payment_id)
+        if state.status == "unknown":
+            state = ProviderState("failed" if unknown_is == "failed" else "closed")
+        return await self.settle(payment, state, problem)
+
+    async def settle(self, payment: Payment, state: ProviderState, problem: str | None = None) -> Payment:
+        """Let a payment become what the provider says, durably. The refund of a surplus is queued with it."""
+        if state.status == "succeeded" and (state.amount is None or state.amount.amount_minor <= 0):
+            raise ProviderUnavailable("answer_malformed", "it says that nothing was taken")
+        if problem is None and state.status == "failed":
+            problem = PaymentDeclined.code
+        if problem is None and state.status == "closed" and self.now_us >= payment.expires_us:
+            problem = PaymentExpired.code
+        refund_id = new_id()
+        return await self.database.unit(
+            lambda tx: settling.settle(tx, payment.payment_id, state, refund_id, problem)
+        )
+
+    async def _of(self, order: Order, payment_id: str) -> Payment:
+        plain = normal_id(payment_id)
+        payment = await self.database.read(lambda connection: store.get(connection, plain))
+        if payment is None or payment.order_id != order.order_id:
+            raise NotFound
+        return payment
+
+    def _may_look(self, payment: Payment) -> bool:
+        now_us = self.now_us
+        if now_us - self._looked.get(payment.payment_id, payment.created_us) < LOOK_AGAIN_S * 1_000_000:
+            return False
+        if len(self._looked) >= LOOKED_MAX:
+            self._looked.clear()
+        self._looked[payment.payment_id] = now_us
+        return True
+
+    def _attempt(self, payment: Payment, order: Order) -> Attempt:
+        back = f"/o/{self._order_token(order.order_id)}" if payment.return_to == "order" else "/handset/"
+        many = order.item_count != 1
+        return Attempt(
+            attempt_id=payment.payment_id,
+            order_id=order.order_id,
+            order_number=order.number,
+            amount=payment.amount,
+            subject_zh=f"{order.item_count} 件商品",
+            subject_en=f"{order.item_count} item{'s' if many else ''}",
+            return_url=self._public_url + back,
+            notify_url=f"{self._notify_url}/api/payments/notifications/{payment.method}",
+            expires_us=payment.expires_us,
+        )
+
+
+def _intend(tx: Transaction, order_id: str, payment_id: str, method: str, return_to: ReturnTo) -> Payment:
+    """Write the intent down, or find the one that is there. Runs as a unit."""
+    known = store.get(tx.connection, payment_id)
+    if known is not None:
+        if known.order_id != order_id or known.method != method:
+            raise PaymentConflict
+        return known
+    order = orders_store.get(tx.connection, order_id)
+    assert order is not None, "orders are never deleted"
+    if order.status == "closed":
+        raise OrderClosed
+    if order.status != "open":
+        raise OrderPaid
+    open_now = store.open_of_order(tx.connection, order_id)
+    if open_now is not None:
+        raise PaymentOpen(payment=payment_view(open_now))
+    free = order.total_minor == 0
+    payment = Payment(
+        payment_id=payment_id,
+        order_id=order_id,
+        trip_id=order.trip_id,
+        method=method,
+        status="succeeded" if free else "pending",
+        amount_minor=order.total_minor,
+        currency=order.currency,
+        return_to=return_to,
+        created_us=tx.at_us,
+        expires_us=tx.at_us + ATTEMPT_MINUTES * 60_000_000,
+        query_due_us=None if free else tx.at_us + FIRST_ASKED_S * 1_000_000,
+    )
+    store.insert_payment(tx, payment)
+    if free:
+        settling.settle_free(tx, payment)
+    else:
+        settling.record(tx, "payment.started", payment, f"trip:{order.trip_id}")
+    return payment
+
+
+def _offered(tx: Transaction, payment_id: str, action: Action) -> Payment:
+    """Keep what the shopper is to do next, unless the attempt has ended meanwhile. Runs as a unit."""
+    payment = store.get(tx.connection, payment_id)
+    assert payment is not None, "payments are never deleted"
+    if payment.status != "pending" or payment.action_kind is not None:
+        return payment
+    store.change(tx, payment_id, action_kind=action.kind, action_url=action.url)
+    settling.record(tx, "payment.offered", payment, f"provider:{payment.method}")
+    return msgspec.structs.replace(payment, action_kind=action.kind, action_url=action.url)

@@ -1,0 +1,121 @@
+"""What a provider's word does to payments, orders and books: the one place where money is recorded, in one unit."""
+
+from unqueue.kernel.database import Transaction
+from unqueue.kernel.money import Money
+from unqueue.providers.port import ProviderState, RefundState
+from unqueue.server.orders import store as orders_store
+from unqueue.server.payments import books, ledger, model, store
+from unqueue.server.payments.model import Payment, Refund
+
+
+def record(tx: Transaction, kind: str, payment: Payment, actor: str, **more: object) -> None:
+    """Journal what happened to a payment; whoever may see its order hears of it."""
+    data = {
+        "payment_id": payment.payment_id,
+        "order_id": payment.order_id,
+        "trip_id": payment.trip_id,
+        "status": payment.status,
+        "method": payment.method,
+        "amount_minor": payment.amount_minor,
+        "currency": payment.currency,
+        **more,
+    }
+    tx.record(kind, f"payment:{payment.payment_id}", actor, data)
+
+
+def settle(tx: Transaction, payment_id: str, state: ProviderState, refund_id: str, problem: str | None) -> Payment:
+    """Let a payment become what the provider says. Any order and number of the same words ends the same.
+
+    ``refund_id`` is the id of the refund, should one be needed; ``problem`` explains an attempt that fails or closes.
+    """
+    payment = store.get(tx.connection, payment_id)
+    assert payment is not None, "payments are never deleted"
+    order = orders_store.get(tx.connection, payment.order_id)
+    assert order is not None, "a payment belongs to an order"
+    become = model.outcome(payment, order.status, state)
+    if become is None:
+        return _ask_later(tx, payment)
+    changed = _moved(tx, payment, become, state.reference, None if become in model.TAKEN else problem)
+    actor = f"provider:{payment.method}"
+    if become == "succeeded":
+        ledger.post(tx, books.sale(order, orders_store.lines(tx.connection, order.order_id)))
+        ledger.post(tx, books.capture(payment))
+        record(tx, "payment.succeeded", changed, actor)
+        orders_store.mark_paid(tx, order, actor)
+    elif become == "surplus":
+        assert state.amount is not None, "a provider that took money says how much"
+        ledger.post(tx, books.surplus(payment, state.amount))
+        store.insert_refund(tx, _refund_of(payment, refund_id, state.amount, tx.at_us))
+        taken = {"taken_minor": state.amount.amount_minor, "taken_currency": state.amount.currency}
+        record(tx, "payment.overpaid", changed, actor, **taken)
+    else:
+        record(tx, f"payment.{become}", changed, actor, problem=problem)
+    return changed
+
+
+def settle_free(tx: Transaction, payment: Payment) -> None:
+    """An order that costs nothing is paid as soon as someone says so; no provider is asked."""
+    order = orders_store.get(tx.connection, payment.order_id)
+    assert order is not None, "a payment belongs to an order"
+    ledger.post(tx, books.sale(order, orders_store.lines(tx.connection, order.order_id)))
+    record(tx, "payment.succeeded", payment, f"trip:{payment.trip_id}")
+    orders_store.mark_paid(tx, order, f"trip:{payment.trip_id}")
+
+
+def settle_refund(tx: Transaction, refund_id: str, state: RefundState) -> None:
+    """The money is back with the shopper."""
+    refund = store.get_refund(tx.connection, refund_id)
+    assert refund is not None, "refunds are never deleted"
+    if refund.status == "succeeded":
+        return
+    payment = store.get(tx.connection, refund.payment_id)
+    assert payment is not None, "a refund belongs to a payment"
+    taken = ledger.held(tx.connection, payment.payment_id, books.clearing(payment.method), refund.currency)
+    assert taken >= refund.amount_minor, "no more can go back than was taken"
+    ledger.post(tx, books.refund(refund))
+    values = {"status": "succeeded", "due_us": None, "reference": state.reference, "problem": None}
+    store.change_refund(tx, refund_id, **values)
+    store.change(tx, payment.payment_id, status="refunded")
+    again = store.get(tx.connection, payment.payment_id)
+    assert again is not None, "it was there a moment ago"
+    record(tx, "payment.refunded", again, f"provider:{payment.method}", refund_id=refund_id)
+
+
+def delay_refund(tx: Transaction, refund: Refund, problem: str | None, *, permanent: bool) -> None:
+    """It did not go through. It is tried again, and staff hear of it once when the provider refuses."""
+    tries = refund.tries + 1
+    due_us = model.refund_again_us(tries, tx.at_us)
+    store.change_refund(tx, refund.refund_id, tries=tries, due_us=due_us, problem=problem)
+    payment = store.get(tx.connection, refund.payment_id)
+    if permanent and payment is not None and refund.problem != problem:
+        record(tx, "payment.refund_refused", payment, f"provider:{refund.method}", problem=problem)
+
+
+def _ask_later(tx: Transaction, payment: Payment) -> Payment:
+    due_us = model.ask_again_us(payment, tx.at_us)
+    store.change(tx, payment.payment_id, query_due_us=due_us, queries=payment.queries + 1)
+    return payment
+
+
+def _moved(
+    tx: Transaction, payment: Payment, become: model.Outcome, reference: str, problem: str | None
+) -> Payment:
+    store.change(tx, payment.payment_id, status=become, queries=0, problem=problem, reference=reference)
+    changed = store.get(tx.connection, payment.payment_id)
+    assert changed is not None, "it was there a moment ago"
+    store.change(tx, payment.payment_id, query_due_us=model.ask_again_us(changed, tx.at_us))
+    return changed
+
+
+def _refund_of(payment: Payment, refund_id: str, taken: Money, now_us: int) -> Refund:
+    return Refund(
+        refund_id=refund_id,
+        payment_id=payment.payment_id,
+        order_id=payment.order_id,
+        method=payment.method,
+        amount_minor=taken.amount_minor,
+        currency=taken.currency,
+        status="pending",
+        created_us=now_us,
+        due_us=now_us,
+    )

@@ -1,0 +1,145 @@
+"""The payments' tables: attempts, and refunds on their way. Amounts are never changed; what they did is in the ledger."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    insert,
+    select,
+    text,
+    update,
+)
+
+from unqueue.kernel.database import Transaction
+from unqueue.kernel.schema import metadata
+from unqueue.server.payments.model import Payment, Refund
+
+_PENDING = text("status = 'pending'")
+_TO_ASK = text("query_due_us IS NOT NULL")
+_TO_PAY_BACK = text("due_us IS NOT NULL")
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("payment_id", String(32), primary_key=True),
+    Column("order_id", String(32), ForeignKey("orders.order_id"), nullable=False),
+    Column("trip_id", String(32), nullable=False),
+    Column("method", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("return_to", String(16), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("action_kind", String(16)),
+    Column("action_url", Text, nullable=False),
+    Column("reference", String(128), nullable=False),
+    Column("problem", String(64)),
+    Column("query_due_us", BigInteger),
+    Column("queries", Integer, nullable=False),
+    CheckConstraint(
+        "status IN ('pending', 'succeeded', 'failed', 'closed', 'surplus', 'refunded')",
+        name="status",
+    ),
+    CheckConstraint("amount_minor >= 0", name="amount"),
+    Index("payments_order", "order_id"),
+    # One open attempt for each order, whatever the code above does.
+    Index("payments_open", "order_id", unique=True, sqlite_where=_PENDING, postgresql_where=_PENDING),
+    Index("payments_due", "query_due_us", sqlite_where=_TO_ASK, postgresql_where=_TO_ASK),
+)
+
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("refund_id", String(32), primary_key=True),
+    # A surplus goes back whole, once.
+    Column("payment_id", String(32), ForeignKey("payments.payment_id"), nullable=False, unique=True),
+    Column("order_id", String(32), nullable=False),
+    Column("method", String(64), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("due_us", BigInteger),
+    Column("tries", Integer, nullable=False),
+    Column("reference", String(128), nullable=False),
+    Column("problem", String(64)),
+    CheckConstraint("status IN ('pending', 'succeeded')", name="status"),
+    CheckConstraint("amount_minor > 0", name="amount"),
+    Index("refunds_due", "due_us", sqlite_where=_TO_PAY_BACK, postgresql_where=_TO_PAY_BACK),
+)
+
+
+def insert_payment(tx: Transaction, payment: Payment) -> None:
+    tx.execute(insert(payments), msgspec.structs.asdict(payment))
+
+
+def get(connection: Connection, payment_id: str) -> Payment | None:
+    row = connection.execute(select(payments).where(payments.c.payment_id == payment_id)).mappings().first()
+    return Payment(**row) if row is not None else None
+
+
+def of_order(connection: Connection, order_id: str) -> list[Payment]:
+    """An order's attempts, oldest first."""
+    query = select(payments).where(payments.c.order_id == order_id)
+    rows = connection.execute(query.order_by(payments.c.created_us, payments.c.payment_id)).mappings()
+    return [Payment(**row) for row in rows]
+
+
+def open_of_order(connection: Connection, order_id: str) -> Payment | None:
+    """The attempt that is open; there is at most one."""
+    query = select(payments).where(payments.c.order_id == order_id, payments.c.status == "pending")
+    row = connection.execute(query).mappings().first()
+    return Payment(**row) if row is not None else None
+
+
+def due(connection: Connection, now_us: int, limit: int) -> list[Payment]:
+    """Attempts whose provider should be asked now, the longest overdue first."""
+    query = select(payments).where(payments.c.query_due_us <= now_us).order_by(payments.c.query_due_us).limit(limit)
+    return [Payment(**row) for row in connection.execute(query).mappings()]
+
+
+def change(tx: Transaction, payment_id: str, **values: Any) -> None:
+    """Set columns of an attempt (never its amount)."""
+    assert not {"amount_minor", "currency", "order_id"} & set(values), "an attempt's amount and order never change"
+    tx.execute(update(payments).where(payments.c.payment_id == payment_id).values(**values))
+
+
+def ask_unanswered_now(tx: Transaction, now_us: int) -> None:
+    """Have the attempts looked at whose provider was never heard: we may have died between intent and call."""
+    tx.execute(
+        update(payments)
+        .where(payments.c.status == "pending", payments.c.action_kind.is_(None))
+        .values(query_due_us=now_us)
+    )
+
+
+def insert_refund(tx: Transaction, refund: Refund) -> None:
+    tx.execute(insert(refunds), msgspec.structs.asdict(refund))
+
+
+def get_refund(connection: Connection, refund_id: str) -> Refund | None:
+    row = connection.execute(select(refunds).where(refunds.c.refund_id == refund_id)).mappings().first()
+    return Refund(**row) if row is not None else None
+
+
+def refunds_due(connection: Connection, now_us: int, limit: int) -> list[Refund]:
+    """Refunds to try now, the longest overdue first."""
+    query = select(refunds).where(refunds.c.due_us <= now_us).order_by(refunds.c.due_us).limit(limit)
+    return [Refund(**row) for row in connection.execute(query).mappings()]
+
+
+def change_refund(tx: Transaction, refund_id: str, **values: Any) -> None:
+    """Set columns of a refund (never its amount)."""
+    assert not {"amount_minor", "currency", "payment_id"} & set(values), "a refund's amount never changes"
+    tx.execute(update(refunds).where(refunds.c.refund_id == refund_id).values(**values))

@@ -1,0 +1,105 @@
+"""What happens to payments while nobody looks: lost notifications, expired attempts, refunds that must arrive."""
+
+import asyncio
+import contextlib
+import logging
+
+from unqueue.kernel.journal import Event
+from unqueue.providers.port import ProviderError, ProviderState
+from unqueue.server.payments import settling, store
+from unqueue.server.payments.model import Payment, PaymentExpired, ProviderBusy, Refund
+from unqueue.server.payments.service import Payments
+
+LOOK_S = 1.0
+AT_ONCE = 16
+
+log = logging.getLogger(__name__)
+
+
+class PaymentWorker:
+    """A background task. What it has to do is in the database, so it goes on after a crash where it stopped."""
+
+    def __init__(self, payments: Payments) -> None:
+        self._payments = payments
+        self._database = payments.database
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._database.listen(self._hear)
+
+    async def start(self) -> None:
+        """Begin with the attempts that were written down but whose provider was never heard."""
+        await self._database.unit(lambda tx: store.ask_unanswered_now(tx, tx.at_us))
+        self._task = asyncio.create_task(self._run(), name="payment-worker")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def work_off(self) -> int:
+        """Do once what is due now: ask providers, close what expired, send refunds. How many things it looked at."""
+        now_us = self._payments.now_us
+        payments = await self._database.read(lambda connection: store.due(connection, now_us, AT_ONCE))
+        refunds = await self._database.read(lambda connection: store.refunds_due(connection, now_us, AT_ONCE))
+        await asyncio.gather(*map(self._look_after, payments), *map(self._pay_back, refunds))
+        return len(payments) + len(refunds)
+
+    def _hear(self, events: list[Event]) -> None:
+        if any(event.kind == "payment.overpaid" for event in events):
+            self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                if await self.work_off() >= AT_ONCE:
+                    continue
+            except Exception:
+                log.exception("looking after payments failed; trying again")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), LOOK_S)
+
+    async def _look_after(self, payment: Payment) -> None:
+        expired = payment.status == "pending" and self._payments.now_us >= payment.expires_us
+        if payment.method not in self._payments.providers:
+            log.warning("payment %s waits for %s, which is not in the settings", payment.payment_id, payment.method)
+            await self._later(payment)
+            return
+        try:
+            if expired:
+                await self._payments.give_up(payment, PaymentExpired.code)
+            else:
+                asked = await self._payments.ask(payment)
+                if asked.status == "pending" and asked.query_due_us == payment.query_due_us:
+                    await self._later(asked)
+        except (ProviderError, ProviderBusy) as error:
+            log.warning("payment %s: %s", payment.payment_id, error)
+            await self._later(payment)
+
+    async def _later(self, payment: Payment) -> None:
+        """Come back after a pause that grows."""
+        unheard = ProviderState("unknown")
+        await self._database.unit(lambda tx: settling.settle(tx, payment.payment_id, unheard, "", None))
+
+    async def _pay_back(self, refund: Refund) -> None:
+        provider = self._payments.providers.get(refund.method)
+        problem, permanent = None, False
+        try:
+            if provider is None:
+                problem, permanent = "method_unknown", True
+            else:
+                state = await provider.query_refund(refund.refund_id, refund.payment_id) if refund.tries else None
+                if state is None or state.status in {"unknown", "failed"}:
+                    state = await provider.refund(refund.refund_id, refund.payment_id, refund.amount)
+                if state.status == "succeeded" and state.amount == refund.amount:
+                    done = state
+                    await self._database.unit(lambda tx: settling.settle_refund(tx, refund.refund_id, done))
+                    return
+                if state.status != "pending":
+                    problem, permanent = f"refund_{state.status}", True
+        except ProviderError as error:
+            log.warning("refund %s: %s", refund.refund_id, error)
+            problem, permanent = error.code, error.permanent
+        await self._database.unit(lambda tx: settling.delay_refund(tx, refund, problem, permanent=permanent))

@@ -1,0 +1,106 @@
+"""Members of staff: who they are, how they sign in, and how guessing is slowed down. Pure."""
+
+import hashlib
+import re
+from typing import Literal
+
+import msgspec
+
+from unqueue.kernel.errors import DomainError
+from unqueue.kernel.ids import same_secret
+
+Role = Literal["attendant", "manager"]
+SESSION_S = 12 * 3600
+"""A session lasts one shift."""
+FREE_ATTEMPTS = 5
+_PAUSE_S_FIRST, _PAUSE_S_MAX = 60, 900
+_PIN = re.compile(r"\d{4,12}", re.ASCII)
+_NAME_LENGTH_MAX = 40
+
+
+class SignInFailed(DomainError):
+    """The same for a wrong name and a wrong PIN: who works here is nobody's business."""
+
+    code = "sign_in_failed"
+    status = 401
+    zh = "姓名或密码不对，请再试一次"
+    en = "Name or PIN is not right. Please try again."
+
+
+class TooManyAttempts(DomainError):
+    """Details: ``retry_after_s``."""
+
+    code = "too_many_attempts"
+    status = 429
+    permanent = False
+    zh = "试了几次都不对，请 {retry_after_s} 秒后再试"
+    en = "That was wrong a few times. Please wait {retry_after_s} seconds."
+
+
+class PinInvalid(DomainError):
+    code = "pin_invalid"
+    status = 422
+    zh = "密码需要 4 到 12 位数字"
+    en = "A PIN has 4 to 12 digits."
+
+
+class NameInvalid(DomainError):
+    code = "name_invalid"
+    status = 422
+    zh = "请写姓名，最多 40 个字"
+    en = "Please give a name of at most 40 characters."
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A member of staff. ``attempts`` counts sign-ins since the last good one."""
+
+    staff_id: str
+    name: str
+    role: Role
+    pin_salt: bytes
+    pin_hash: bytes
+    attempts: int = 0
+    locked_until_us: int = 0
+
+    def attempted(self, now_us: int) -> "Member":
+        """After one more attempt, which counts before its PIN is looked at; TooManyAttempts while paused."""
+        if now_us < self.locked_until_us:
+            raise TooManyAttempts(retry_after_s=-((now_us - self.locked_until_us) // 1_000_000))
+        attempts = self.attempts + 1
+        return msgspec.structs.replace(self, attempts=attempts, locked_until_us=now_us + pause_s(attempts) * 1_000_000)
+
+    def signed_in(self) -> "Member":
+        return msgspec.structs.replace(self, attempts=0, locked_until_us=0)
+
+    def has_pin(self, pin: str) -> bool:
+        return same_secret(hash_pin(pin, self.pin_salt).hex(), self.pin_hash.hex())
+
+
+def pause_s(attempts: int) -> int:
+    """How long signing in pauses after so many attempts: not at all at first, then doubling to a quarter of an hour.
+
+    >>> [pause_s(attempts) for attempts in (1, 4, 5, 6, 7, 20)]
+    [0, 0, 60, 120, 240, 900]
+    """
+    if attempts < FREE_ATTEMPTS:
+        return 0
+    return min(_PAUSE_S_MAX, _PAUSE_S_FIRST << min(attempts - FREE_ATTEMPTS, 10))
+
+
+def hash_pin(pin: str, salt: bytes) -> bytes:
+    """Hash with scrypt (RFC 7914) with N 2^14, r 8, p 1: 16 MiB and some 50 ms a guess. Call it off the event loop."""
+    return hashlib.scrypt(pin.encode(), salt=salt, n=2**14, r=8, p=1, maxmem=64 * 2**20)
+
+
+def normal_name(name: str) -> str:
+    """The name as it is stored and looked up; NameInvalid for none or a very long one."""
+    plain = " ".join(name.split())
+    if not plain or len(plain) > _NAME_LENGTH_MAX:
+        raise NameInvalid
+    return plain
+
+
+def check_pin(pin: str) -> None:
+    """PinInvalid unless it is 4 to 12 digits."""
+    if not _PIN.fullmatch(pin):
+        raise PinInvalid

@@ -1,0 +1,125 @@
+"""HTTP of staff: sessions, the floor, and the answers to calls."""
+
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
+
+import msgspec
+from litestar import Request, delete, get, post
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+from sqlalchemy import Connection
+
+from unqueue.kernel.database import Database
+from unqueue.kernel.ids import token_hash
+from unqueue.server.access import Access, bearer
+from unqueue.server.exits import store as exits_store
+from unqueue.server.exits.calls import Answer, Calls
+from unqueue.server.exits.views import CallView, ExitView, call_views, exit_view
+from unqueue.server.staff.service import Session, Staff
+from unqueue.server.staff.today import Today, TodayView
+
+AnyRequest = Request[Any, Any, State]
+
+
+class LaneStatus(Protocol):
+    """What the floor needs to know of a lane; the fleet, which stands beside staff, hands it in."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def seen_at(self) -> str | None: ...
+    @property
+    def devices(self) -> Any: ...
+
+
+LanesOf = Callable[[Connection], list[Any]]
+"""The lanes of the store, each a :class:`LaneStatus`."""
+
+
+class SignIn(msgspec.Struct, frozen=True):
+    name: str
+    pin: str
+
+
+class StoreName(msgspec.Struct, frozen=True):
+    id: str
+    name_zh: str
+    name_en: str
+
+
+class FloorLane(msgspec.Struct, frozen=True):
+    """A lane, and the exit that goes on there."""
+
+    id: str
+    name: str
+    state: str
+    seen_at: str | None
+    devices: Any
+    exit: ExitView | None
+
+
+class FloorView(msgspec.Struct, frozen=True):
+    """All that an attendant needs to see at a glance."""
+
+    store: StoreName
+    lanes: list[FloorLane]
+    calls: list[CallView]
+    today: TodayView
+
+
+class Floor:
+    """Puts the shop floor together."""
+
+    def __init__(self, database: Database, *, store: StoreName, lanes_of: LanesOf, today: Today) -> None:
+        self._database = database
+        self._store = store
+        self._lanes_of = lanes_of
+        self._today = today
+
+    async def view(self) -> FloorView:
+        return await self._database.read(self._read)
+
+    def _read(self, connection: Connection) -> FloorView:
+        live = exits_store.live_by_lane(connection)
+        lanes = []
+        for lane in self._lanes_of(connection):
+            one = live.get(lane.id)
+            shown = exit_view(connection, one) if one is not None else None
+            lanes.append(FloorLane(lane.id, lane.name, lane.state, lane.seen_at, lane.devices, shown))
+        calls = call_views(connection, exits_store.open_calls(connection))
+        return FloorView(self._store, lanes, calls, self._today.view(connection))
+
+
+def routes(staff: Staff, floor: Floor, calls: Calls, access: Access) -> list[HTTPRouteHandler]:
+    @post("/api/staff/sessions", status_code=201, tags=["staff"])
+    async def sign_in(data: SignIn) -> Session:
+        """Sign in with a name and a PIN."""
+        return await staff.sign_in(data.name, data.pin)
+
+    @delete("/api/staff/sessions/current", status_code=204, tags=["staff"])
+    async def sign_out(request: AnyRequest) -> None:
+        """End this session."""
+        await staff.sign_out(await access.principal(request, "staff"), token_hash(bearer(request)))
+
+    @get("/api/staff/floor", tags=["staff"])
+    async def read_floor(request: AnyRequest) -> FloorView:
+        """Lanes, open calls and the figures of the day."""
+        await access.principal(request, "staff")
+        return await floor.view()
+
+    @get("/api/staff/calls", tags=["staff"])
+    async def list_calls(request: AnyRequest, status: Literal["open", "answered"] = "open") -> list[CallView]:
+        """Open calls, or those answered last."""
+        await access.principal(request, "staff")
+        return await calls.list(status=status)
+
+    @post("/api/staff/calls/{call_id:str}/answer", status_code=200, tags=["staff"])
+    async def answer(call_id: str, data: Answer, request: AnyRequest) -> CallView:
+        """Decide a call, by name and with a reason."""
+        return await calls.answer(await access.principal(request, "staff"), call_id, data)
+
+    return [sign_in, sign_out, read_floor, list_calls, answer]

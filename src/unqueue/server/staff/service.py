@@ -1,0 +1,122 @@
+"""The use cases of staff: sign in and out, take a member in."""
+
+import asyncio
+import secrets
+
+import msgspec
+from sqlalchemy import Connection
+
+from unqueue.kernel.clock import micros
+from unqueue.kernel.database import Database, Transaction
+from unqueue.kernel.ids import new_id
+from unqueue.server.access import Principal, issue_token
+from unqueue.server.staff import store
+from unqueue.server.staff.model import (
+    SESSION_S,
+    Member,
+    Role,
+    SignInFailed,
+    check_pin,
+    hash_pin,
+    normal_name,
+)
+
+_HASHES_AT_ONCE = 2
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A session that began. The token is shown once."""
+
+    token: str
+    name: str
+    role: Role
+
+
+class Staff:
+    """The store's staff."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)  # a guesser must not take all cores
+
+    def principal(self, connection: Connection, token_hash: str) -> Principal | None:
+        """Who bears a session's token, while the session lasts."""
+        member = store.by_session(connection, token_hash, micros(self._database.clock.now()))
+        return Principal("staff", member.staff_id, member.name, member.role) if member is not None else None
+
+    async def sign_in(self, name: str, pin: str) -> Session:
+        """Begin a session. SignInFailed for a wrong name or PIN, TooManyAttempts after some of them.
+
+        The attempt is counted before its PIN is looked at, so that many at once gain nothing.
+        """
+        plain = " ".join(name.split())
+        member = await self._database.unit(lambda tx: _attempt(tx, plain))
+        async with self._hashing:
+            is_right = await asyncio.to_thread(_has_pin, member, pin)
+        if member is None or not is_right:
+            raise SignInFailed
+        token, hashed = issue_token("staff")
+
+        def begin(tx: Transaction) -> None:
+            now = store.by_name(tx.connection, member.name)
+            if now is None or now.pin_hash != member.pin_hash:  # the PIN was changed this very moment
+                raise SignInFailed
+            store.save(tx, now.signed_in())
+            store.begin_session(tx, hashed, member.staff_id, tx.at_us + SESSION_S * 1_000_000)
+            actor = f"staff:{member.staff_id}"
+            tx.record("staff.signed_in", actor, actor, {"name": member.name, "role": member.role})
+
+        await self._database.unit(begin)
+        return Session(token, member.name, member.role)
+
+    async def sign_out(self, staff: Principal, token_hash: str) -> None:
+        """End the session of a token."""
+
+        def end(tx: Transaction) -> None:
+            store.end_session(tx, token_hash)
+            tx.record("staff.signed_out", staff.actor, staff.actor, {"name": staff.name})
+
+        await self._database.unit(end)
+
+
+def create_staff(database: Database, name: str, pin: str, role: Role = "attendant") -> str:
+    """Take a member of staff in, or give one a new PIN and role; the member's id. PinInvalid, NameInvalid."""
+    plain = normal_name(name)
+    check_pin(pin)
+    salt = secrets.token_bytes(16)
+    fresh = Member(new_id(), plain, role, salt, hash_pin(pin, salt))
+
+    def write(tx: Transaction) -> str:
+        known = store.by_name(tx.connection, plain)
+        member = fresh if known is None else msgspec.structs.replace(fresh, staff_id=known.staff_id)
+        store.save(tx, member)
+        store.end_sessions_of(tx, member.staff_id)
+        tx.record(
+            "staff.created" if known is None else "staff.changed",
+            f"staff:{member.staff_id}",
+            "system",
+            {"name": plain, "role": role},
+        )
+        return member.staff_id
+
+    return database.write_now(write)
+
+
+def _attempt(tx: Transaction, name: str) -> Member | None:
+    member = store.by_name(tx.connection, name)
+    if member is None:
+        return None
+    counted = member.attempted(tx.at_us)
+    store.save(tx, counted)
+    if counted.locked_until_us > tx.at_us:
+        actor = f"staff:{member.staff_id}"
+        tx.record("staff.paused", actor, "system", {"name": name, "attempts": counted.attempts})
+    return counted
+
+
+def _has_pin(member: Member | None, pin: str) -> bool:
+    """Takes the same time whether there is such a member or not."""
+    if member is None:
+        hash_pin(pin, bytes(16))
+        return False
+    return member.has_pin(pin)

@@ -1,0 +1,85 @@
+"""The tables of staff: members and their sessions."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    insert,
+    select,
+    update,
+)
+
+from unqueue.kernel.database import Transaction
+from unqueue.kernel.schema import metadata
+from unqueue.server.staff.model import Member
+
+staff_members = Table(
+    "staff_members",
+    metadata,
+    Column("staff_id", String(32), primary_key=True),
+    Column("name", String(40), nullable=False, unique=True),
+    Column("role", String(16), nullable=False),
+    Column("pin_salt", LargeBinary(16), nullable=False),
+    Column("pin_hash", LargeBinary(64), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("locked_until_us", BigInteger, nullable=False),
+)
+
+staff_sessions = Table(
+    "staff_sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("staff_id", String(32), ForeignKey("staff_members.staff_id"), nullable=False),
+    Column("began_us", BigInteger, nullable=False),
+    Column("ends_us", BigInteger, nullable=False),
+)
+
+
+def by_name(connection: Connection, name: str) -> Member | None:
+    return _member(connection.execute(select(staff_members).where(staff_members.c.name == name)).first())
+
+
+def by_session(connection: Connection, token_hash: str, now_us: int) -> Member | None:
+    """The member whose session it is, while it lasts."""
+    joined = select(staff_members).join(staff_sessions, staff_sessions.c.staff_id == staff_members.c.staff_id)
+    lasting = joined.where(staff_sessions.c.token_hash == token_hash, staff_sessions.c.ends_us > now_us)
+    return _member(connection.execute(lasting).first())
+
+
+def save(tx: Transaction, member: Member) -> None:
+    """Write a member, new or known."""
+    columns = msgspec.structs.asdict(member)
+    changed = tx.execute(update(staff_members).where(staff_members.c.staff_id == member.staff_id).values(columns))
+    if changed.rowcount == 0:
+        tx.execute(insert(staff_members), columns)
+
+
+def begin_session(tx: Transaction, token_hash: str, staff_id: str, ends_us: int) -> None:
+    values = {"token_hash": token_hash, "staff_id": staff_id, "began_us": tx.at_us, "ends_us": ends_us}
+    tx.execute(insert(staff_sessions), values)
+
+
+def end_session(tx: Transaction, token_hash: str) -> None:
+    ending = update(staff_sessions).where(
+        staff_sessions.c.token_hash == token_hash, staff_sessions.c.ends_us > tx.at_us
+    )
+    tx.execute(ending.values(ends_us=tx.at_us))
+
+
+def end_sessions_of(tx: Transaction, staff_id: str) -> None:
+    """End all that are open: the PIN was changed."""
+    ending = update(staff_sessions).where(staff_sessions.c.staff_id == staff_id, staff_sessions.c.ends_us > tx.at_us)
+    tx.execute(ending.values(ends_us=tx.at_us))
+
+
+def _member(row: Row[Any] | None) -> Member | None:
+    return Member(**row._mapping) if row is not None else None  # noqa: SLF001  # SQLAlchemy's way to read by names

@@ -1,0 +1,114 @@
+"""The figures of the day: counted from the journal once at the start, then kept up to date as things happen."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from unqueue.kernel.clock import from_micros, micros
+from unqueue.kernel.database import Database
+from unqueue.kernel.journal import Event, journal
+from unqueue.kernel.money import Money
+from unqueue.server.orders import store as orders_store
+
+_COUNTED = ("trip.opened", "order.submitted", "order.paid", "exit.left", "exit.weighed")
+
+
+class TodayView(msgspec.Struct, frozen=True):
+    """``checks`` are weighings that needed a look; ``revenue`` is what the orders paid today come to."""
+
+    trips: int
+    orders: int
+    paid: int
+    exits: int
+    checks: int
+    revenue: Money
+
+
+class Today:
+    """Counts the store's day, which begins at midnight in its own time zone."""
+
+    def __init__(self, database: Database, *, currency: str, time_zone: str) -> None:
+        self._database = database
+        self._currency = currency
+        self._zone = ZoneInfo(time_zone)
+        self._last_seq = 0
+        self._waiting: list[Event] | None = []  # what happens until start() has counted what was before
+        self._begin(self._date(micros(database.clock.now())))
+        database.listen(self._hear)
+
+    def _begin(self, day: date) -> None:
+        self._day = day
+        self._numbers = dict.fromkeys(_COUNTED, 0)
+        self._checks = 0
+        self._paid_minor: dict[str, int | None] = {}
+
+    async def start(self) -> None:
+        """Count what happened today before this process started. Call once, after the database's own start."""
+        self._count(await self._database.read_long(self._earlier))
+        waiting, self._waiting = self._waiting or [], None
+        self._count(waiting)
+
+    def view(self, connection: Connection) -> TodayView:
+        day = self._date(micros(self._database.clock.now()))
+        if day > self._day:
+            self._begin(day)
+        numbers, paid_minor = self._numbers, self._paid_minor
+        for order_id in [order_id for order_id, total_minor in list(paid_minor.items()) if total_minor is None]:
+            order = orders_store.get(connection, order_id)
+            paid_minor[order_id] = order.total_minor if order is not None else 0
+        return TodayView(
+            trips=numbers["trip.opened"],
+            orders=numbers["order.submitted"],
+            paid=numbers["order.paid"],
+            exits=numbers["exit.left"],
+            checks=self._checks,
+            revenue=Money(sum(filter(None, list(paid_minor.values()))), self._currency),
+        )
+
+    def _hear(self, events: list[Event]) -> None:
+        if self._waiting is None:
+            self._count(events)
+        else:
+            self._waiting.extend(events)
+
+    def _count(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if event.kind not in self._numbers or event.seq <= self._last_seq:
+                continue
+            self._last_seq = event.seq
+            day = self._date(event.at_us)
+            if day > self._day:
+                self._begin(day)
+            if day < self._day:
+                continue
+            self._numbers[event.kind] += 1
+            if event.kind == "order.paid":
+                self._paid_minor.setdefault(event.stream.partition(":")[2])
+            elif event.kind == "exit.weighed":
+                self._checks += event.payload()["weighing"]["verdict"] == "check"
+
+    def _earlier(self, connection: Connection) -> list[Event]:
+        midnight_us = micros(datetime.combine(self._day, time(), self._zone))
+        first = first_seq_since(connection, midnight_us)
+        columns = (journal.c.seq, journal.c.at_us, journal.c.kind, journal.c.stream, journal.c.actor, journal.c.data)
+        query = select(*columns).where(journal.c.seq >= first, journal.c.kind.in_(_COUNTED)).order_by(journal.c.seq)
+        return [Event(*row) for row in connection.execute(query)]
+
+    def _date(self, at_us: int) -> date:
+        return from_micros(at_us).astimezone(self._zone).date()
+
+
+def first_seq_since(connection: Connection, at_us: int) -> int:
+    """The first event at or after a time, by halving: the journal is in order of time, and seq has no gaps.
+
+    Where the clock was once set back, it may be an event near there: good enough to count a day from.
+    """
+    low, high = 1, (connection.execute(select(func.max(journal.c.seq))).scalar() or 0) + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = connection.execute(select(journal.c.at_us).where(journal.c.seq == middle)).scalar_one()
+        low, high = (middle + 1, high) if found < at_us else (low, middle)
+    return low

@@ -1,0 +1,272 @@
+"""What every Scale promises, on each of its lines, against a simulated scale in its own process."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from unqueue.devices.drivers.toledo8217 import Toledo8217Scale, Toledo8217Settings
+from unqueue.devices.ports import (
+    DeviceStatus,
+    NotReady,
+    Overweight,
+    Scale,
+    StableWeight,
+    UnderZero,
+    UnstableWeight,
+    wait_until_ready,
+)
+from unqueue.devices.simulators.control import ControlClient
+from unqueue.devices.simulators.process import SimulatorProcess
+from unqueue.kernel.weight import Reading
+
+SETTLE_MS = 60
+STABLE_TIMEOUT_S = 0.6
+QUICK: dict[str, Any] = {
+    "command_interval_s": 0.0,
+    "answer_timeout_s": 0.2,
+    "stable_timeout_s": STABLE_TIMEOUT_S,
+}
+
+# How the scale is set up, and how the driver: every line that a Toledo 8217 can hang on.
+LINES: dict[str, tuple[list[str], dict[str, Any]]] = {
+    "pseudo-terminal": ([], {}),
+    "terminal server": (["--tcp-port", "0"], {}),
+    "terminal server with 8 bits": (["--tcp-port", "0", "--parity"], {"parity": "software"}),
+    "8213, bit 6 always set": (["--style", "8213"], {}),
+    "no echo used": ([], {"resynchronise": "silence"}),
+}
+
+
+Lab = tuple[SimulatorProcess, Toledo8217Settings]
+
+
+@pytest.fixture(scope="module", params=LINES)
+def lab(request: pytest.FixtureRequest, start: Callable[..., SimulatorProcess]) -> Lab:
+    options, settings = LINES[request.param]
+    simulator = start("scale", "--settle-ms", str(SETTLE_MS), "--noise-g-sd", "0", *options)
+    return simulator, Toledo8217Settings(simulator.announced["url"], **QUICK, **settings)
+
+
+Scenario = Callable[[Scale, ControlClient], Coroutine[Any, Any, None]]
+
+
+def run(lab: Lab, scenario: Scenario) -> None:
+    """Run with a fresh claim on an empty scale."""
+
+    async def scene() -> None:
+        async with hand_and_scale(lab) as (scale, hand):
+            await scenario(scale, hand)
+
+    asyncio.run(scene())
+
+
+@asynccontextmanager
+async def hand_and_scale(lab: Lab) -> AsyncIterator[tuple[Scale, ControlClient]]:
+    simulator, settings = lab
+    async with simulator.control() as hand:
+        await hand.ask(fault=None, motion=False, load_g=0)
+        async with Toledo8217Scale(settings) as scale:
+            assert await wait_until_ready(scale, 3) == DeviceStatus("ready")
+            await scale.tare(0)
+            await scale.zero()
+            yield scale, hand
+
+
+def stable(net_g: int, *, tared: bool = False) -> StableWeight:
+    return StableWeight(Reading(net_g, 5), tared)
+
+
+def test_it_weighs_what_lies_there_once_it_stands_still(lab: Lab) -> None:
+    async def scenario(scale: Scale, hand: ControlClient) -> None:
+        for load_g, shown_g in ((0, 0), (1250, 1250), (1252, 1250), (1253, 1255), (30_000, 30_000)):
+            began = time.monotonic()
+            before = (await hand.ask(load_g=load_g))["weighings"]
+            assert await scale.weigh() == stable(shown_g)
+            assert time.monotonic() - began >= SETTLE_MS / 1000
+            assert (await hand.ask(get=True))["weighings"] > before + 1, "motion is answered by asking again"
+
+    run(lab, scenario)
+
+
+def test_a_load_that_never_rests_is_unstable_within_the_time_limit(lab: Lab) -> None:
+    async def scenario(scale: Scale, hand: ControlClient) -> None:
+        await hand.ask(load_g=500, motion=True)
+        began = time.monotonic()
+        assert await scale.weigh() == UnstableWeight()
+        assert STABLE_TIMEOUT_S <= time.monotonic() - began < STABLE_TIMEOUT_S + 0.5
+        assert (await scale.status()).status == "busy"
+        await hand.ask(motion=False)
+        assert await scale.weigh() == stable(500)
+
+    run(lab, scenario)
+
+
+@pytest.mark.parametrize("too_much", [{"load_g": 30_100}, {"load_g": 10, "fault": "overload"}])
+def test_too_much_is_overweight(lab: Lab, too_much: dict[str, Any]) -> None:
+    async def scenario(scale: Scale, hand: ControlClient) -> None:
+        await hand.ask(too_much)
+        assert await scale.weigh() == Overweight()
+        await hand.ask(load_g=1000, fault=None)
+        assert await scale.weigh() == stable(1000)
+
+    run(lab, scenario)
+
+
+def test_less_than_nothing_is_under_zero_until_it_is_zeroed(lab: Lab) -> None:
+    async def scenario(scale: Scale, hand: ControlClient) -> None:
+        await hand.ask(load_g=200)
+        assert await scale.weigh() == stable(200)
+        assert await scale.zero()
+        assert await scale.weigh() == stable(0)
+        await hand.ask(load_g=0)
+        assert await scale.weigh() == UnderZero()
+        assert await scale.zero()
+        assert await scale.weigh() == stable(0)
+
+    run(lab, scenario)
+
+
+def test_a_load_far_from_zero_cannot_be_zeroed(lab: Lab) -> None:
+    async def scenario(scale: Scale, hand: ControlClient) -> None:
+        await hand.ask(load_g=2000)
+        assert await scale.weigh() == stable(2000)
+        assert not await scale.zero()
+        assert await scale.weigh() == stable(2000)
+
+    run(lab, scenario)
+
+
+def test_tare(lab: Lab) -> None:
+    async def scenario(scale: Scale, hand: ControlClient) -> None:
+        await hand.ask(load_g=300)
+        assert await scale.weigh() == stable(300)
+        assert await scale.tare()
+        assert await scale.weigh() == stable(0, tared=True)
+        await hand.ask(load_g=1300)
+        assert await scale.weigh() == stable(1000, tared=True)
+        assert await scale.tare(250)
+        assert await scale.weigh() == stable(1050, tared=True)
+        assert not await scale.zero(), "no zero under a tare"
+        assert await scale.tare(0)
+        assert await scale.weigh() == stable(1300)
+
+    run(lab, scenario)
+
+
+def test_an_unplugged_scale_says_so_and_comes_back_by_itself(lab: Lab) -> None:
+    async def scenario(scale: Scale, hand: ControlClient) -> None:
+        await hand.ask(load_g=750)
+        for _ in range(2):
+            await hand.ask(fault="unplugged")
+            began = time.monotonic()
+            weighing, status = await scale.weigh(), await scale.status()
+            assert isinstance(weighing, NotReady)
+            assert weighing.detail
+            assert status.status == "failed"
+            assert time.monotonic() - began < 0.5
+            assert not await scale.zero()
+            assert not await scale.tare()
+            await hand.ask(fault=None)
+            assert (await wait_until_ready(scale, 3)).status == "ready"
+            assert await scale.weigh() == stable(750)
+
+    run(lab, scenario)
+
+
+def test_unplugging_in_the_middle_of_a_weighing_ends_it(lab: Lab) -> None:
+    async def scenario(scale: Scale, hand: ControlClient) -> None:
+        await hand.ask(motion=True)
+        weighing = asyncio.create_task(scale.weigh())
+        await asyncio.sleep(0.05)
+        await hand.ask(fault="unplugged")
+        assert isinstance(await asyncio.wait_for(weighing, STABLE_TIMEOUT_S), NotReady)
+
+    run(lab, scenario)
+
+
+def test_silence_is_not_ready_and_passes(lab: Lab) -> None:
+    async def scenario(scale: Scale, hand: ControlClient) -> None:
+        await hand.ask(load_g=750, fault="silent")
+        assert isinstance(await scale.weigh(), NotReady)
+        assert (await scale.status()).status == "failed"
+        await hand.ask(fault=None)
+        assert await scale.weigh() == stable(750)
+
+    run(lab, scenario)
+
+
+@pytest.mark.parametrize("fault", ["garbage", "split"])
+def test_a_bad_line_costs_time_but_never_a_wrong_weight(lab: Lab, fault: str) -> None:
+    async def scenario(scale: Scale, hand: ControlClient) -> None:
+        await hand.ask(fault=fault)
+        for load_g in (5, 1250, 29_995):
+            await hand.ask(load_g=load_g)
+            assert await scale.weigh() == stable(load_g)
+
+    run(lab, scenario)
+
+
+def test_late_answers_are_never_taken_for_the_next_load(lab: Lab) -> None:
+    async def scenario(scale: Scale, hand: ControlClient) -> None:
+        await hand.ask(load_g=1000)
+        assert await scale.weigh() == stable(1000)
+        await hand.ask(fault="late")
+        assert isinstance(await scale.weigh(), NotReady)
+        await hand.ask(load_g=2000, fault=None)
+        until = time.monotonic() + 1.0  # answers to the old questions come in all the time
+        seen = set()
+        while time.monotonic() < until:
+            seen.add(await scale.weigh())
+            await asyncio.sleep(0.01)
+        assert {weighing for weighing in seen if not isinstance(weighing, NotReady)} == {stable(2000)}
+
+    run(lab, scenario)
+
+
+def test_many_may_ask_at_once(lab: Lab) -> None:
+    async def scenario(scale: Scale, hand: ControlClient) -> None:
+        await hand.ask(load_g=1250)
+        assert await asyncio.gather(*(scale.weigh() for _ in range(5))) == [stable(1250)] * 5
+
+    run(lab, scenario)
+
+
+def test_a_cancelled_weighing_leaves_the_scale_usable(lab: Lab) -> None:
+    async def scenario(scale: Scale, hand: ControlClient) -> None:
+        await hand.ask(load_g=1250)
+        for pause_s in (0.0, 0.001, 0.02):
+            weighing = asyncio.create_task(scale.weigh())
+            await asyncio.sleep(pause_s)
+            weighing.cancel()
+            await asyncio.gather(weighing, return_exceptions=True)
+        assert await scale.weigh() == stable(1250)
+
+    run(lab, scenario)
+
+
+def test_released_means_not_ready_and_free_for_another(lab: Lab) -> None:
+    async def scene() -> None:
+        one, other = Toledo8217Scale(lab[1]), Toledo8217Scale(lab[1])
+        assert isinstance(await one.weigh(), NotReady)
+        await one.release()
+        for scale in (one, other, one):
+            async with scale:
+                assert (await wait_until_ready(scale, 3)).status == "ready"
+            assert isinstance(await scale.weigh(), NotReady)
+
+    asyncio.run(scene())
+
+
+def test_a_scale_in_pounds_gives_grams(start: Callable[..., SimulatorProcess]) -> None:
+    simulator = start("scale", "--settle-ms", "0", "--noise-g-sd", "0", "--unit", "lb", "--interval-g", "1")
+    settings = Toledo8217Settings(simulator.announced["url"], unit="lb", interval_g=5, **QUICK)
+
+    async def scenario(scale: Scale, hand: ControlClient) -> None:
+        await hand.ask(load_g=1134)
+        assert await scale.weigh() == stable(1134)  # 2.50 lb
+
+    run((simulator, settings), scenario)

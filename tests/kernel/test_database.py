@@ -1,0 +1,122 @@
+"""Units of work: durable when answered, undone when refused, in order, and nobody pays for another's refusal."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from unqueue.kernel import journal
+from unqueue.kernel.database import Database, Transaction
+from unqueue.kernel.errors import DomainError
+from unqueue.kernel.journal import followers
+
+pytestmark = pytest.mark.anyio
+
+
+class Refusal(DomainError):
+    code = "refused"
+
+
+def follow(name: str, seq: int = 0) -> Callable[[Transaction], str]:
+    def write(tx: Transaction) -> str:
+        tx.record("follower.added", f"follower:{name}", "test", {"name": name})
+        tx.execute(insert(followers), {"name": name, "seq": seq})
+        return name
+
+    return write
+
+
+async def names(database: Database) -> list[str]:
+    return sorted(await database.read(lambda connection: list(connection.scalars(select(followers.c.name)))))
+
+
+async def kinds(database: Database) -> list[str]:
+    return [event.stream for event in await database.read(lambda connection: journal.read(connection))]
+
+
+async def test_a_unit_answers_with_its_result_once_others_can_read_it(database: Database) -> None:
+    assert await database.unit(follow("receipts")) == "receipts"
+    other = Database(database.url)
+    assert other.read_now(lambda connection: connection.scalar(select(followers.c.name))) == "receipts"
+    other.dispose()
+
+
+async def test_a_refusal_undoes_its_own_unit_and_no_other_of_the_group(database: Database) -> None:
+    def refuse(tx: Transaction) -> None:
+        follow("never")(tx)
+        raise Refusal
+
+    units: list[Any] = [follow("a"), refuse, follow("b"), follow("a"), follow("c")]
+    answers = await asyncio.gather(*(database.unit(unit) for unit in units), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [str, Refusal, str, IntegrityError, str]
+    assert await names(database) == ["a", "b", "c"]
+    assert await kinds(database) == ["follower:a", "follower:b", "follower:c"]
+    assert await database.read(journal.verify) is None
+
+
+async def test_units_run_in_the_order_in_which_they_were_asked_for(database: Database) -> None:
+    await asyncio.gather(*(database.unit(follow(f"{number:03}")) for number in range(300)))
+    assert await kinds(database) == [f"follower:{number:03}" for number in range(300)]
+
+
+async def test_listeners_hear_only_what_was_committed_and_before_the_caller_does(database: Database) -> None:
+    heard: list[str] = []
+    database.listen(lambda events: heard.extend(event.stream for event in events))
+
+    def refuse(tx: Transaction) -> None:
+        follow("lost")(tx)
+        raise Refusal
+
+    with pytest.raises(Refusal):
+        await database.unit(refuse)
+    await database.unit(follow("kept"))
+    assert heard == ["follower:kept"]
+
+
+@pytest.mark.parametrize("change", ["UPDATE journal SET actor = 'x'", "DELETE FROM journal"])
+async def test_the_database_itself_refuses_to_change_the_journal(database: Database, change: str) -> None:
+    await database.unit(follow("a"))
+    with pytest.raises(DBAPIError, match="append-only"):
+        await database.unit(lambda tx: tx.execute(text(change)))
+    assert await kinds(database) == ["follower:a"]
+
+
+async def test_a_changed_row_breaks_the_chain_where_it_was_changed(database: Database) -> None:
+    for name in "abc":
+        await database.unit(follow(name))
+    trigger = "DROP TRIGGER journal_no_update" if database.is_embedded else "DROP TRIGGER journal_append_only ON journal"
+    await database.unit(lambda tx: tx.execute(text(trigger)))
+    forged = update(journal.journal).where(journal.journal.c.seq == 2).values(data='{"name":"z"}')
+    await database.unit(lambda tx: tx.execute(forged))
+    assert await database.read(journal.verify) == 2
+
+
+async def test_two_processes_write_one_unbroken_chain(database: Database) -> None:
+    other = Database(database.url)
+    await other.start()
+    await asyncio.gather(
+        *(one.unit(follow(f"{index}-{number}")) for number in range(40) for index, one in enumerate((database, other)))
+    )
+    await other.close()
+    assert len(await kinds(database)) == 80
+    assert await database.read(journal.verify) is None
+
+
+async def test_a_caller_who_went_away_does_not_disturb_the_group(database: Database) -> None:
+    gone = asyncio.ensure_future(database.unit(follow("gone")))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await database.unit(follow("here"))
+    assert await names(database) == ["gone", "here"]
+
+
+async def test_closing_finishes_what_waits(database: Database) -> None:
+    waiting = [asyncio.ensure_future(database.unit(follow(f"{number}"))) for number in range(20)]
+    await asyncio.sleep(0)
+    await database.close()
+    assert len(await asyncio.gather(*waiting)) == 20
+    with pytest.raises(DomainError):
+        await database.unit(follow("late"))
