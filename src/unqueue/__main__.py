@@ -17,7 +17,7 @@ _PARTS = {
     "serve": "unqueue.commands.serve",
     "lane": "unqueue.commands.lane",
     "simulate": "unqueue.commands.simulate",
-    "catalogue": "unqueue.server.catalogue.command",
+    "catalogue": "unqueue.commands.catalogue",
     "promotions": "unqueue.commands.promotions",
     "staff": "unqueue.commands.staff",
     "device": "unqueue.commands.device",

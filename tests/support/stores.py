@@ -1,30 +1,32 @@
 """A small store with a few known products, and its server as an HTTP client sees it."""
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from litestar import Litestar
-
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.settings import Database as DatabaseSettings
 from unqueue.kernel.settings import Server, Settings, Store, StoreCode
 from unqueue.kernel.settings import Catalogue as CatalogueSettings
 from unqueue.server.app import MerchantServer, application
 from unqueue.server.catalogue.importing import import_products
-from unqueue.server.promotions.service import import_rules
+from unqueue.server.promotions.service import import_rules, load_rules
 
 STOCK = Path(__file__).parent / "stock.csv"
+PROMOTIONS = Path(__file__).parent / "promotions.json"
 
 MILK = "6901234567892"
 TEA = "6923450657713"
 BEER = "4006381333931"
 WINE = "9771234567003"
 CHEESE = "7622210449283"
-APPLES = "2000010000000"
+RECALLED = "5000112546415"
+WITHDRAWN = "8410128800093"
+APPLES_512_G = "2200001005129"
 
 
 class Handset:
@@ -64,7 +66,7 @@ def settings_for(database_url: str, directory: Path) -> Settings:
         store=Store(id="test-store", public_url="https://store.example"),
         database=DatabaseSettings(url=database_url),
         server=Server(data_dir=directory),
-        catalogue=CatalogueSettings(store_codes=[StoreCode(name="weight in code", template="21IIIIIWWWWWC")]),
+        catalogue=CatalogueSettings(store_codes=[StoreCode(name="weight", template="22=21 IIIII WW.WWW C")]),
     )
 
 
@@ -82,7 +84,7 @@ async def store(database_url: str, tmp_path: Path, clock: ManualClock) -> AsyncI
 @pytest.fixture
 async def http(store: MerchantServer) -> AsyncIterator[httpx.AsyncClient]:
     """The store's HTTP interface, without a network."""
-    transport = httpx.ASGITransport(asgi_app(store))
+    transport = httpx.ASGITransport(application(store))
     async with httpx.AsyncClient(transport=transport, base_url="https://store.example") as client:
         yield client
 
@@ -90,8 +92,33 @@ async def http(store: MerchantServer) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def handset(store: MerchantServer) -> AsyncIterator[Handset]:
     """A shopper who has just taken a handset."""
-    transport = httpx.ASGITransport(asgi_app(store))
+    transport = httpx.ASGITransport(application(store))
     async with httpx.AsyncClient(transport=transport, base_url="https://store.example") as client:
         one = Handset(client)
         await one.start()
         yield one
+
+
+@asynccontextmanager
+async def reopen(store: MerchantServer) -> AsyncIterator[tuple[httpx.AsyncClient, MerchantServer]]:
+    """The same store after its server was started anew: nothing is left of its memory."""
+    other = MerchantServer(store.settings, clock=store.database.clock)
+    await other.start()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(application(other)), base_url="https://store.example"
+    ) as client:
+        yield client, other
+    await other.stop()
+
+
+@pytest.fixture
+def raise_price(store: MerchantServer, clock: ManualClock, tmp_path: Path) -> Callable[[str, str], Awaitable[None]]:
+    """Give a product another price, as an import by another process does."""
+
+    async def change(code: str, price: str) -> None:
+        file = tmp_path / "price.csv"
+        file.write_text(f"gtin,unit_price\n{code},{price}\n")
+        import_products(store.database, file, currency="CNY", actor="test")
+        store.catalogue._checked_at = float("-inf")  # it looks once a second by the wall; the test does not wait
+
+    return change

@@ -75,6 +75,10 @@ export class Visit {
   constructor(keep: Keep = new Keep(browserShelf())) {
     this.keep = keep;
     this.#queue = new Queue(keep, () => Date.now());
+    addEventListener("online", () => this.#hope());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.#hope();
+    });
   }
 
   get api(): ShopperApi {
@@ -262,6 +266,12 @@ export class Visit {
         this.#late = 0;
       }
     });
+  }
+
+  /** The network or the page has come back: no need to wait the pause out. */
+  #hope(): void {
+    this.#wake?.();
+    void this.refresh();
   }
 
   #showQueue(): void {

@@ -4,6 +4,7 @@ import { lane } from "./messages/lane.ts";
 import { console_ } from "./messages/console.ts";
 import { shop } from "./messages/shop.ts";
 import { demo } from "./messages/demo.ts";
+import type { ParametersOf } from "./messages/format.ts";
 
 /**
  * The catalogue of every text on every screen, Chinese and English side by side. Keys start with their screen's name
@@ -12,3 +13,8 @@ import { demo } from "./messages/demo.ts";
 export const messages = { ...common, ...handset, ...lane, ...console_, ...shop, ...demo } as const;
 
 export type MessageKey = keyof typeof messages;
+
+/** The keys of messages without parameters. */
+export type PlainMessageKey = {
+  [Key in MessageKey]: ParametersOf<(typeof messages)[Key]> extends [] ? Key : never;
+}[MessageKey];

@@ -224,6 +224,9 @@ export interface Call {
     readonly measured_g?: number | null;
     readonly tolerance_g?: number | null;
     readonly suspects?: readonly Suspect[];
+    /** For staff: what the lane says of a device or a shopper's wish, and how often it happened meanwhile. */
+    readonly detail?: string | null;
+    readonly times?: number;
   } | null;
 }
 

@@ -8,5 +8,6 @@ export function formatWeight(weight_g: number | null | undefined, locale: string
   const kilograms = Math.abs(weight_g) >= 1000;
   // The unit is written by hand: in Chinese, Intl says “千克” on one browser and “kg” on the next.
   const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 3 });
-  return kilograms ? `${number.format(weight_g / 1000)} kg` : `${number.format(weight_g)} g`;
+  // A no-break space keeps the unit at its number.
+  return kilograms ? `${number.format(weight_g / 1000)}\u00a0kg` : `${number.format(weight_g)}\u00a0g`;
 }

@@ -12,11 +12,18 @@ from pathlib import Path
 import msgspec
 
 _TABLES = (
-    "CREATE TABLE journal (seq {integer} PRIMARY KEY, at_us {integer}, kind TEXT, stream TEXT, actor TEXT,"
-    " data TEXT, hash {bytes})",
-    "CREATE TABLE trip_actions (trip_id TEXT, action_id TEXT, seq {integer}, body_hash {bytes},"
-    " PRIMARY KEY (trip_id, action_id))",
+    """CREATE TABLE journal (seq {integer} PRIMARY KEY, at_us {integer}, kind TEXT, stream TEXT, actor TEXT,
+    data TEXT, hash {bytes})""",
+    """CREATE TABLE trip_actions (trip_id TEXT, action_id TEXT, seq {integer}, body_hash {bytes},
+    PRIMARY KEY (trip_id, action_id))""",
 )
+_SCRIPT = r"""\set trip random(1, 16)
+BEGIN;
+INSERT INTO journal VALUES (nextval('seq'), 1, 'trip.scanned', 'trip:' || :trip, 'trip:' || :trip, 'DATA',
+    decode(repeat('68', 32), 'hex'));
+INSERT INTO trip_actions VALUES (:trip, gen_random_uuid(), 1, decode(repeat('62', 16), 'hex'));
+COMMIT;
+"""
 _DATA = '{"type":"added","line":7,"gtin":"06901234567892","quantity":1,"unit_price_minor":1290,"code":"6901234567892"}'
 
 
@@ -58,32 +65,15 @@ def sqlite_floor(directory: Path, seconds: float) -> Floor:
     return Floor("SQLite, one connection", 1, len(latencies) / seconds, *_percentiles(latencies))
 
 
-def find_postgresql() -> Path | None:
-    """Where initdb, postgres and pgbench are."""
-    places = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
-    if (found := shutil.which("pgbench")) is not None:
-        places.append(Path(found).resolve().parent)
-    return next((place for place in places if (place / "pgbench").exists() and (place / "initdb").exists()), None)
-
-
 def pgbench_floor(binaries: Path, url: str, clients: int, seconds: float) -> Floor:
     """``pgbench`` with as many connections as clients, prepared statements, on a server with fsync on.
 
     ``url`` is a libpq connection string.
     """
-    script = "\n".join(
-        [
-            "\\set trip random(1, 16)",
-            "BEGIN;",
-            "INSERT INTO journal VALUES (nextval('seq'), 1, 'trip.scanned', 'trip:' || :trip, 'trip:' || :trip, "
-            f"'{_DATA}', decode(repeat('68', 32), 'hex'));",
-            "INSERT INTO trip_actions VALUES (:trip, gen_random_uuid(), 1, decode(repeat('62', 16), 'hex'));",
-            "COMMIT;",
-        ]
-    )
+    script = _SCRIPT.replace("DATA", _DATA)
     tables = [table.format(integer="BIGINT", bytes="BYTEA") for table in _TABLES]
-    setup = "; ".join(["DROP TABLE IF EXISTS journal, trip_actions", "DROP SEQUENCE IF EXISTS seq", *tables])
-    _run(binaries, "psql", "-q", "-d", url, "-c", f"{setup}; CREATE SEQUENCE seq")
+    old = ["DROP TABLE IF EXISTS journal, trip_actions", "DROP SEQUENCE IF EXISTS seq"]
+    _run(binaries, "psql", "-q", "-d", url, "-c", "; ".join([*old, *tables, "CREATE SEQUENCE seq"]))
     with tempfile.NamedTemporaryFile("w", suffix=".sql", delete=False) as file:
         file.write(script)
     threads = str(min(clients, os.cpu_count() or 1))
@@ -91,9 +81,7 @@ def pgbench_floor(binaries: Path, url: str, clients: int, seconds: float) -> Flo
     options = ["-n", "-M", "prepared", "-c", str(clients), "-j", threads, "-T", str(max(1, round(seconds)))]
     told = _run(binaries, "pgbench", *options, "-l", f"--log-prefix={log}/t", "-f", file.name, url)
     Path(file.name).unlink()
-    latencies = sorted(
-        int(line.split()[2]) / 1e6 for part in log.glob("t.*") for line in part.read_text().splitlines()
-    )
+    latencies = sorted(int(line.split()[2]) / 1e6 for part in log.glob("t.*") for line in part.read_text().splitlines())
     shutil.rmtree(log)
     rate = re.search(r"tps = ([\d.]+)", told)
     assert rate is not None, told

@@ -1,4 +1,4 @@
-"""``unqueue doctor``: look at this machine, say what is wrong and how to mend it."""
+"""``unqueue doctor``: what is wrong on this machine, and how to mend it."""
 
 import os
 import sys
@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 import typer
-from rich.padding import Padding
 from rich.text import Text
 
 from unqueue.commands.common import SettingsOption, console
@@ -98,4 +97,4 @@ def _print(finding: Finding) -> None:
     mark, style = _MARKS[finding.level]
     console.print(Text.assemble((mark, style), (finding.about, "bold"), ": ", finding.found), soft_wrap=True)
     if finding.mend:
-        console.print(Padding(Text(f"→ {finding.mend}"), (0, 0, 0, 4)), soft_wrap=True)
+        console.print(Text(f"    → {finding.mend}"), soft_wrap=True)

@@ -136,13 +136,13 @@ def private(about: str, file: Path, *, needed: bool = True) -> Iterator[Finding]
         yield ok(about, f"{file} is private")
 
 
-def screens(directory: Path, names: list[str]) -> Finding:
+def screens(about: str, directory: Path, names: list[str]) -> Finding:
     """The built web screens."""
     missing = [name for name in names if not (directory / name / "index.html").is_file()]
     if missing:
         mend = "In a checkout: make install. Otherwise install the package again."
-        return failed("screens", f"not built: {', '.join(missing)}", mend)
-    return ok("screens", ", ".join(names))
+        return failed(about, f"not built: {', '.join(missing)}", mend)
+    return ok(about, ", ".join(names))
 
 
 def _wall_step(seconds: float) -> float:

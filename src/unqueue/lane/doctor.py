@@ -46,7 +46,7 @@ def checks(settings: Settings, lane: Lane) -> list[Check]:
         Check("lane port", lambda: [machine.port("lane port", lane.host, lane.port, ours=running is not None)]),
         Check("server", lambda: server(lane)),
         *devices,
-        Check("lane screen", lambda: [machine.screens(WEB, ["lane"])]),
+        Check("lane screen", lambda: [machine.screens("lane screen", WEB, ["lane"])]),
     ]
 
 

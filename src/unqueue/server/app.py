@@ -1,13 +1,16 @@
 """The composition root of the merchant server: the one place that knows every capability."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from litestar import Litestar, Request, get
 from litestar.datastructures import CacheControlHeader, State
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.response import File, Redirect
@@ -19,16 +22,34 @@ from unqueue import __version__
 from unqueue.kernel.clock import Clock
 from unqueue.kernel.database import Database
 from unqueue.kernel.settings import Settings
+from unqueue.providers import notify_bases, open_providers
+from unqueue.providers.port import Provider
 from unqueue.server import events
 from unqueue.server.access import Access, Principal
 from unqueue.server.catalogue import routes as catalogue_routes
 from unqueue.server.catalogue.service import Catalogue
+from unqueue.server.exits import routes as exits_routes
+from unqueue.server.exits.calls import Calls
+from unqueue.server.exits.keys import signing_key
+from unqueue.server.exits.service import Exits
+from unqueue.server.fleet import routes as fleet_routes
+from unqueue.server.fleet.service import Fleet, device_principal, lanes
+from unqueue.server.fleet.store import last_contact
 from unqueue.server.keys import secret_file
 from unqueue.server.orders import routes as orders_routes
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.service import Orders
+from unqueue.server.payments.notifications import Notifications
+from unqueue.server.payments.service import Payments
+from unqueue.server.payments.views import open_attempt, payments_of
+from unqueue.server.payments.worker import PaymentWorker
 from unqueue.server.problems import EXCEPTION_HANDLERS
 from unqueue.server.promotions.service import Promotions
+from unqueue.server.receipts.service import Receipts
+from unqueue.server.staff import routes as staff_routes
+from unqueue.server.staff.routes import Floor, StoreName
+from unqueue.server.staff.service import Staff
+from unqueue.server.staff.today import Today
 from unqueue.server.trips import routes as trips_routes
 from unqueue.server.trips import store as trips_store
 from unqueue.server.trips.service import Trips
@@ -40,7 +61,9 @@ BODY_BYTES_MAX = 1_000_000
 class MerchantServer:
     """Everything of one store's server, made from its settings and wired together."""
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, providers: Mapping[str, Provider] | None = None
+    ) -> None:
         self.settings = settings
         self.database = Database(settings.database_url, clock=clock)
         self.access = Access(self.database)
@@ -61,22 +84,74 @@ class MerchantServer:
             self.trips,
             public_url=settings.store.public_url,
             token_key=secret_file(settings.server.data_dir / "keys" / "order-token.key"),
-            payments_of=lambda _connection, _order: [],
-            open_payment=lambda _connection, _order: None,
+            payments_of=payments_of,
+            open_payment=open_attempt,
         )
+        accounts = settings.payments.providers
+        self.payments = Payments(
+            self.database,
+            open_providers(accounts, self.database.clock) if providers is None else providers,
+            accounts,
+            public_url=settings.store.public_url,
+            notify_bases=notify_bases(settings),
+            order_token=self.orders.token,
+        )
+        self.notifications = Notifications(self.payments)
+        self.payment_worker = PaymentWorker(self.payments)
+        self.receipts = Receipts(self.database, settings.store, accounts)
+        self._open_exits(settings)
+        self._watching: asyncio.Task[None] | None = None
+
+    def _open_exits(self, settings: Settings) -> None:
+        """Exits, the calls they make, and the people who answer."""
+        self.fleet = Fleet(self.database)
+        self.access.register("device", device_principal)
+        self.exits = Exits(
+            self.database,
+            store_id=settings.store.id,
+            key=signing_key(settings.server.data_dir / "keys"),
+            pass_minutes=settings.exit_pass.minutes,
+            last_contact=last_contact,
+        )
+        self.calls = Calls(self.database)
+        self.staff = Staff(self.database)
+        self.access.register("staff", self.staff.principal)
+        self.today = Today(self.database, currency=settings.store.currency, time_zone=settings.store.time_zone)
+        name = StoreName(settings.store.id, settings.store.name_zh, settings.store.name_en)
+        self.floor = Floor(self.database, store=name, lanes_of=lanes, today=self.today)
 
     async def start(self) -> None:
+        """Open the store: read what was, and go on with it."""
         await self.database.start()
+        await self.promotions.start()
+        await self.today.start()
+        await self.payment_worker.start()
+        await self.receipts.start()
+        self._watching = asyncio.create_task(self.fleet.watch())
 
     async def stop(self) -> None:
+        """Close it: streams end, what was asked for becomes durable."""
         self.hub.close()
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self.promotions.stop()
+        await self.receipts.stop()
+        await self.payment_worker.stop()
+        await self.payments.stop()
         await self.database.close()
+
+    async def _receipt_json(self, order_id: str) -> msgspec.Raw:
+        return msgspec.Raw(await self.receipts.of(order_id))
 
     def handlers(self) -> list[HTTPRouteHandler]:
         return [
             *trips_routes.routes(self.trips),
             *orders_routes.routes(self.orders, self.trips, self.access),
             *catalogue_routes.routes(self.catalogue),
+            *exits_routes.routes(self.exits, self.calls, self.access, self._receipt_json),
+            *staff_routes.routes(self.staff, self.floor, self.calls, self.access),
+            *fleet_routes.routes(self.fleet, self.access),
             *events.routes(self.hub, self.access),
             health,
             openapi,
@@ -130,7 +205,7 @@ def screens() -> Sequence[HTTPRouteHandler | Router]:
     shop = WEB / "shop" / "index.html"
 
     @get("/o/{token:str}", include_in_schema=False, sync_to_thread=False)
-    def pay_page(token: str) -> File:  # noqa: ARG001  # the page itself reads it from its address
+    def pay_page(token: FromPath[str]) -> File:  # noqa: ARG001  # the page itself reads it from its address
         return File(shop, media_type="text/html; charset=utf-8", content_disposition_type="inline", headers=_PRIVATE)
 
     return [

@@ -44,7 +44,7 @@ def checks(settings: Settings) -> list[Check]:
         Check("port", lambda: [_port(settings)]),
         Check("public address", lambda: public_address(settings)),
         Check("payment", lambda: payment(settings)),
-        Check("screens", lambda: [machine.screens(WEB, SCREENS)]),
+        Check("screens", lambda: [machine.screens("screens", WEB, SCREENS)]),
     ]
 
 
@@ -107,7 +107,8 @@ def _postgresql(connection: Connection) -> Iterator[Finding]:
 
 
 def _postgresql_durability(connection: Connection) -> Iterator[Finding]:
-    wanted = {"fsync": {"on"}, "full_page_writes": {"on"}, "synchronous_commit": {"on", "local", "remote_write", "remote_apply"}}
+    durable_commits = {"on", "local", "remote_write", "remote_apply"}
+    wanted = {"fsync": {"on"}, "full_page_writes": {"on"}, "synchronous_commit": durable_commits}
     wrong = {
         name: value
         for name, good in wanted.items()

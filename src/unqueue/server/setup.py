@@ -9,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 
 from unqueue.kernel.settings import Rule, Settings
+from unqueue.providers import check_settings as check_providers
 from unqueue.server.catalogue.templates import check_store_codes
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -47,4 +48,4 @@ def alembic_config(url: str) -> Config:
 
 def settings_rules() -> tuple[Rule, ...]:
     """The capabilities' own checks of the settings."""
-    return (check_store_codes,)
+    return (check_store_codes, check_providers)

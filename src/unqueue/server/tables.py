@@ -3,7 +3,27 @@
 from unqueue.kernel import journal
 from unqueue.kernel.schema import metadata
 from unqueue.server.catalogue import store as catalogue
+from unqueue.server.exits import store as exits
+from unqueue.server.fleet import store as fleet
 from unqueue.server.orders import store as orders
+from unqueue.server.payments import ledger
+from unqueue.server.payments import store as payments
+from unqueue.server.promotions import store as promotions
+from unqueue.server.receipts import store as receipts
+from unqueue.server.staff import store as staff
 from unqueue.server.trips import store as trips
 
-__all__ = ["catalogue", "journal", "metadata", "orders", "trips"]
+__all__ = [
+    "catalogue",
+    "exits",
+    "fleet",
+    "journal",
+    "ledger",
+    "metadata",
+    "orders",
+    "payments",
+    "promotions",
+    "receipts",
+    "staff",
+    "trips",
+]

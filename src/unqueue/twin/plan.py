@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from litestar import Litestar, Response, delete, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody
 from litestar.response import File
 from litestar.static_files import create_static_files_router
 
@@ -91,7 +92,7 @@ class DemoStore:
             "totals": {"visits": self.visits, "inside": len(shown)},
         }
 
-    def place(self, lane: str) -> LanePlace:
+    def place(self, lane: FromPath[str]) -> LanePlace:
         place = self.lanes.get(lane)
         if place is None:
             raise NotFound
@@ -152,29 +153,29 @@ def _api(store: DemoStore) -> list[HTTPRouteHandler]:
         return await store.describe()
 
     @get("/demo/api/lanes/{lane:str}")
-    async def read_lane(lane: str) -> dict[str, Any]:
+    async def read_lane(lane: FromPath[str]) -> dict[str, Any]:
         return await describe_lane(store.place(lane))
 
     @post("/demo/api/lanes/{lane:str}/belt", status_code=200)
-    async def lay(lane: str, data: Laid) -> dict[str, Any]:
+    async def lay(lane: FromPath[str], data: JSONBody[Laid]) -> dict[str, Any]:
         place = store.place(lane)
         await place.world.lay([place.world.piece(good.gtin, good.weight_g) for good in _each(data.goods)])
         return await describe_lane(place)
 
     @delete("/demo/api/lanes/{lane:str}/belt", status_code=200)
-    async def take_off(lane: str) -> dict[str, Any]:
+    async def take_off(lane: FromPath[str]) -> dict[str, Any]:
         place = store.place(lane)
         await place.world.take_off()
         return await describe_lane(place)
 
     @post("/demo/api/lanes/{lane:str}/scanner", status_code=200)
-    async def show(lane: str, data: Shown) -> dict[str, Any]:
+    async def show(lane: FromPath[str], data: JSONBody[Shown]) -> dict[str, Any]:
         place = store.place(lane)
         await place.world.show(data.code)
         return await describe_lane(place)
 
     @post("/demo/api/lanes/{lane:str}/walk", status_code=200)
-    async def walk(lane: str, data: Walk) -> dict[str, Any]:
+    async def walk(lane: FromPath[str], data: JSONBody[Walk]) -> dict[str, Any]:
         place = store.place(lane)
         pocketed = [place.world.piece(good.gtin, good.weight_g) for good in _each(data.goods)]
         live = await place.world.walk(pocketed)

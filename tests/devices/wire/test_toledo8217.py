@@ -105,7 +105,7 @@ weights = st.builds(
     st.booleans(),
 )
 reports = st.builds(StatusReport, st.integers(0, 0x7F).map(Status))
-answers = st.one_of(
+answers: st.SearchStrategy[Answer] = st.one_of(
     weights, reports, st.sampled_from([Acknowledged(), EchoStarted(), EchoEnded()]), st.builds(Stray, st.just(10))
 )
 cuts = st.lists(st.integers(0, 400), max_size=12)

@@ -112,11 +112,13 @@ async def test_each_refused_code_says_why_in_both_languages_and_changes_nothing(
     assert (await handset.basket())["lines"] == []
 
 
-@pytest.mark.parametrize("quantity", [0, -1, 1000, 10**30, 1.5, "2", None, True])
+@pytest.mark.parametrize("quantity", [0, -1, 1000, 10**30, 1.5, "two", None, True])
 async def test_only_whole_sensible_quantities_are_taken(handset: Handset, quantity: Any) -> None:
     answer = await handset.call(
-        "POST", f"/api/trips/{handset.trip}/scans", {"id": str(uuid.uuid4()), "code": MILK, "quantity": quantity}, status=
-        422 if isinstance(quantity, int) and not isinstance(quantity, bool) and abs(quantity) < 2**63 else 400,
+        "POST",
+        f"/api/trips/{handset.trip}/scans",
+        {"id": str(uuid.uuid4()), "code": MILK, "quantity": quantity},
+        status=422 if type(quantity) is int else 400,
     )
     assert answer["code"] in {"quantity_invalid", "invalid_request"}
     assert (await handset.basket())["lines"] == []

@@ -24,6 +24,8 @@ export const common = {
   "state.offline": { zh: "网络断开，商品先存在这里", en: "No network. Your items are kept here." },
   "state.online": { zh: "网络已恢复", en: "Back online" },
 
+  "notices.title": { zh: "提示", en: "Notices" },
+
   "problem.network": {
     zh: "暂时连不上商店，请稍后再试",
     en: "We can't reach the store right now. Please try again in a moment.",

@@ -78,8 +78,8 @@ export const handset = {
   "handset.code_number": { zh: "条码", en: "Code" },
   "handset.age_limit": { zh: "年龄限制", en: "Age limit" },
   "handset.age_hint": {
-    zh: "有 {age} 岁以上才能买的商品，出口会请您出示证件",
-    en: "Some items are for age {age} and over. Please have your ID ready at the exit.",
+    zh: "有 {age} 岁以上商品，出口请出示证件",
+    en: "Age {age}+ items: please have your ID ready at the exit",
   },
   "handset.offers": { zh: "优惠", en: "Offers" },
 
@@ -122,7 +122,7 @@ export const handset = {
     en: "Hold this code to the scanner at the exit",
   },
   "handset.pass_qr": { zh: "订单 {number} 的出场码", en: "Exit pass of order {number}" },
-  "handset.pass_fresh": { zh: "自动刷新，请勿截图", en: "Renews itself. A screenshot will not work." },
+  "handset.pass_fresh": { zh: "会自动更新，只能用一次", en: "Renews itself, and works once" },
   "handset.pass_stale": {
     zh: "现在连不上网。到出口输入订单号也可以。",
     en: "No network right now. You can type the order number at the exit.",

@@ -215,14 +215,13 @@ class _Paper:
         """Text at the left and an amount at the right edge, on a row of its own where they don't fit on one."""
         if tall:
             self._set(bold=True, custom_size=True, width=1, height=2)
-        left, right = printable(left), printable(right)
-        rows = list(_wrapped(left, self._width))
-        gap = self._width - columns(right) - columns(rows[-1] if rows else "")
-        if not rows or gap < 1:
-            rows.append("")
-            gap = max(0, self._width - columns(right))
-        rows[-1] += " " * gap + right
-        self._rows(rows)
+        *rows, last = [*_wrapped(printable(left), self._width)] or [""]
+        ends = [*_wrapped(printable(right), self._width)] or [""]
+        if columns(last) + 1 + columns(ends[0]) > self._width:
+            rows.append(last)
+            last = ""
+        gap = max(0, self._width - columns(last) - columns(ends[0]))
+        self._rows([*rows, last + " " * gap + ends[0], *ends[1:]])
         if tall:
             self._set(bold=False, custom_size=True, width=1, height=1)
 

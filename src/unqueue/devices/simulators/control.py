@@ -13,9 +13,9 @@ from typing import Any, Self
 
 import msgspec
 
-Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+from unqueue.devices.simulators.loopback import LOOPBACK, LoopbackServer
 
-LOOPBACK = "127.0.0.1"
+Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class ControlRefused(Exception):
@@ -27,41 +27,27 @@ class ControlServer:
 
     def __init__(self, handle: Handler, port: int = 0) -> None:
         self._handle = handle
-        self._port = port
-        self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.StreamWriter] = set()
+        self._server = LoopbackServer(self._serve, port)
         self._turn = asyncio.Lock()
 
     @property
     def port(self) -> int:
         """The port it listens on, once it does."""
-        assert self._server is not None, "not started"
-        return int(self._server.sockets[0].getsockname()[1])
+        return self._server.port
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, LOOPBACK, self._port)
+        await self._server.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None, "not started"
-        self._server.close()
-        for writer in list(self._clients):
-            writer.close()
-        await self._server.wait_closed()
+        await self._server.stop()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._clients.add(writer)
-        try:
-            while line := await reader.readline():
-                writer.write(json.dumps(await self._answer(line), ensure_ascii=False).encode() + b"\n")
-                await writer.drain()
-        except ConnectionError:
-            pass
-        finally:
-            self._clients.discard(writer)
-            writer.close()
+        while line := await reader.readline():
+            writer.write(json.dumps(await self._answer(line), ensure_ascii=False).encode() + b"\n")
+            await writer.drain()
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
@@ -113,9 +99,7 @@ def only_keys(request: Mapping[str, Any], *known: str) -> None:
     """ControlRefused for a request with a key that the device does not know."""
     unknown = sorted(set(request) - set(known))
     if unknown or not request:
-        raise ControlRefused(
-            f"unknown: {', '.join(unknown)}; known: {', '.join(known)}" if unknown else "empty request"
-        )
+        raise ControlRefused(f"{', '.join(unknown) or 'nothing'} asked; known: {', '.join(known)}")
 
 
 def one_of(value: Any, *allowed: Any) -> Any:

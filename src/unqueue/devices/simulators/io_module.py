@@ -15,7 +15,8 @@ from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from unqueue.devices.simulators.control import LOOPBACK, ControlRefused, one_of, only_keys
+from unqueue.devices.simulators.control import ControlRefused, one_of, only_keys
+from unqueue.devices.simulators.loopback import LOOPBACK
 from unqueue.devices.simulators.serving import Announce, serve
 from unqueue.devices.simulators.terminals import Terminals
 from unqueue.devices.wire.modbus_io import LANE_WIRING, MOXA_E1212, RegisterMap, Wiring, counter_words

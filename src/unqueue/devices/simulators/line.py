@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from unqueue.devices.simulators.control import LOOPBACK
+from unqueue.devices.simulators.loopback import LOOPBACK, LoopbackServer
 
 _HANG_UP_CHECK_S = 0.01
 
@@ -127,29 +127,21 @@ class TcpLine:
 
     def __init__(self, on_data: Callable[[bytes], None], port: int) -> None:
         self._on_data = on_data
-        self._port = port
-        self._server: asyncio.Server | None = None
+        self._server = LoopbackServer(self._serve, port)
         self._writer: asyncio.StreamWriter | None = None
 
     async def plug(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(self._serve, LOOPBACK, self._port)
-            self._port = int(self._server.sockets[0].getsockname()[1])
+        await self._server.start()
 
     async def unplug(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            if self._writer is not None:
-                self._writer.transport.abort()
-            await self._server.wait_closed()
-            self._server = None
+        await self._server.stop()
 
     def write(self, data: bytes) -> None:
         if self._writer is not None:
             self._writer.write(data)
 
     def announced(self) -> dict[str, Any]:
-        return {"url": f"socket://{LOOPBACK}:{self._port}", "host": LOOPBACK, "port": self._port}
+        return {"url": f"socket://{LOOPBACK}:{self._server.port}", "host": LOOPBACK, "port": self._server.port}
 
     async def close(self) -> None:
         await self.unplug()
@@ -161,9 +153,6 @@ class TcpLine:
         try:
             while data := await reader.read(4096):
                 self._on_data(data)
-        except ConnectionError:
-            pass
         finally:
             if self._writer is writer:
                 self._writer = None
-            writer.close()

@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from unqueue.devices.simulators.control import LOOPBACK, one_of, only_keys
+from unqueue.devices.simulators.control import one_of, only_keys
+from unqueue.devices.simulators.loopback import LOOPBACK, LoopbackServer
 from unqueue.devices.simulators.serving import Announce, serve
 from unqueue.devices.wire.escpos_status import PrinterState, QuestionSplitter, encode_status
 
@@ -35,35 +36,23 @@ class SimulatedPrinter:
     """The whole device."""
 
     def __init__(self, options: PrinterOptions, directory: Path) -> None:
-        self._port = options.port
         self._directory = directory
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._server = LoopbackServer(self._serve, options.port)
         self._fault: str | None = None
         self._waiting: list[bytes] = []
         self._jobs = 0
         self._last_job = b""
 
     async def plug(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(self._serve, LOOPBACK, self._port)
-            self._port = int(self._server.sockets[0].getsockname()[1])
+        await self._server.start()
 
     async def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            for writer in list(self._writers):
-                writer.transport.abort()
-            await self._server.wait_closed()
-            self._server = None
+        await self._server.stop()
 
     def announced(self) -> dict[str, Any]:
-        return {
-            "url": f"tcp://{LOOPBACK}:{self._port}",
-            "host": LOOPBACK,
-            "port": self._port,
-            "directory": str(self._directory),
-        }
+        port = self._server.port
+        where = {"host": LOOPBACK, "port": port, "directory": str(self._directory)}
+        return {"url": f"tcp://{LOOPBACK}:{port}", **where}
 
     async def handle(self, request: dict[str, Any]) -> dict[str, Any]:
         """A request of the physical side; the answer is the state."""
@@ -83,7 +72,6 @@ class SimulatedPrinter:
         return PrinterState(cover_open=self._fault == "cover_open", paper_out=self._fault == "paper_out")
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
         splitter, job = QuestionSplitter(), bytearray()
         try:
             while data := await reader.read(4096):
@@ -92,11 +80,7 @@ class SimulatedPrinter:
                         job += part
                     elif self._fault != "silent":
                         writer.write(encode_status(part, self._state()))
-        except ConnectionError:
-            pass
         finally:
-            self._writers.discard(writer)
-            writer.close()
             if job:
                 self._waiting.append(bytes(job))
                 self._print_waiting()

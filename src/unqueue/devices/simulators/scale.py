@@ -45,6 +45,7 @@ FAULTS = (None, "overload", "unplugged", "silent", "late", "garbage", "split")
 """Beside overload and unplugged: no answer; answers 0.8 s late; noise around each answer; answers byte by byte."""
 
 _LATE_S = 0.8
+_BYTE_S = 10 / 9600  # start, seven data, parity and stop bit
 _SPLIT_PAUSE_S = 0.005
 _NO_WEIGHT = Status.MOTION | Status.OVER_CAPACITY | Status.UNDER_ZERO
 
@@ -147,6 +148,7 @@ class SimulatedScale:
         )
         self._electronics = Electronics(options, self._platform, self._clock)
         self._fault: str | None = None
+        self._line_free_at = 0.0
         self._line_turn = asyncio.Lock()
         self._sending: set[asyncio.Task[None]] = set()
         self.line = new_line(self._on_data, tcp_port=options.tcp_port, link=options.link)
@@ -177,7 +179,7 @@ class SimulatedScale:
             case "silent":
                 pass
             case "late":
-                asyncio.get_running_loop().call_later(_LATE_S, self.line.write, answer)
+                self._send_in_turn(answer, _LATE_S)
             case "garbage":
                 self.line.write(self._noise() + answer + self._noise())
             case "split":
@@ -185,7 +187,19 @@ class SimulatedScale:
                 self._sending.add(task)
                 task.add_done_callback(self._sending.discard)
             case _:
-                self.line.write(answer)
+                self._send_in_turn(answer, 0.0)
+
+    def _send_in_turn(self, answer: bytes, delay_s: float) -> None:
+        """A slow line is still a line: no answer overtakes another."""
+        now = self._clock()
+        if now + delay_s > self._line_free_at:
+            self._line_free_at = now + delay_s
+        else:
+            self._line_free_at += _BYTE_S
+        if self._line_free_at <= now:
+            self.line.write(answer)
+        else:
+            asyncio.get_running_loop().call_at(self._line_free_at, self.line.write, answer)
 
     async def _send_split(self, answer: bytes) -> None:
         async with self._line_turn:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from unqueue.devices.simulators.control import ControlServer
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 Announce = Callable[[dict[str, Any]], None]
 
 
@@ -30,22 +31,16 @@ class Handled(Protocol):
 
 async def serve(name: str, connection: Pluggable, device: Handled, control_port: int, announce: Announce) -> None:
     """Run until SIGTERM or SIGINT. `announce` gets `device`, where the host finds it, and `control_port`, once."""
-    await connection.plug()
-    try:
-        async with ControlServer(device.handle, control_port) as control:
-            announce({"device": name, **connection.announced(), "control_port": control.port})
-            await _stopped()
-    finally:
-        await connection.close()
-
-
-async def _stopped() -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _SIGNALS:
         loop.add_signal_handler(number, stop.set)
     try:
-        await stop.wait()
+        await connection.plug()
+        async with ControlServer(device.handle, control_port) as control:
+            announce({"device": name, **connection.announced(), "control_port": control.port})
+            await stop.wait()
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        await connection.close()
+        for number in _SIGNALS:
             loop.remove_signal_handler(number)

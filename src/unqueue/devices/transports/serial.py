@@ -1,9 +1,10 @@
 """A serial line that stays: it is opened in the background, and again whenever it breaks, with growing pauses.
 
 Lines are named as serialx names them: `/dev/ttyUSB0` and other device files, pseudo-terminals (or links to them), and
-`socket://host:port` for terminal servers. Only a real UART has baud rate and parity; a socket or a pseudo-terminal
-hands bytes on as they are, and glibc refuses 7 data bits or parity on a pseudo-terminal (`tcsetattr`: EINVAL), so
-there the line is opened as 8N1.
+`socket://host:port` for terminal servers. Only a real UART has baud rate and parity. A socket or a pseudo-terminal
+hands bytes on as they are; asked for 7 data bits or parity, a Linux pseudo-terminal ignores it, and `tcsetattr` says
+so (EINVAL) only when nothing else was to be changed: opening one as 7E1 works once and fails from then on. So these
+lines are opened as 8N1 whatever is set.
 """
 
 import asyncio
@@ -128,7 +129,8 @@ class SerialLine:
         self._on_state(True)
         try:
             lost = await protocol.lost
-            self.trouble = lost if self._transport is not None else self.trouble
+            if self.connected:  # else we hung up, and know why
+                self.trouble = lost
             logger.warning("%s: %s", self._settings.url, self.trouble)
         finally:
             self._transport = None

@@ -3,9 +3,7 @@
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from ipaddress import ip_address
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import TypeVar
 
 import httpx
 import msgspec
@@ -14,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from unqueue.kernel.clock import Clock
 from unqueue.kernel.ids import new_id
 from unqueue.kernel.money import Money
+from unqueue.providers.address import is_local
 from unqueue.providers.port import (
     FRESH_S_MAX,
     Acknowledgement,
@@ -60,7 +59,7 @@ class SandboxWallet:
         self._keys = {signing.serial_of(wallet_key): wallet_key}
         self._clock = clock
         # A proxy of the environment is for the world outside; a wallet on this machine is reached directly.
-        self._http = httpx.AsyncClient(timeout=_TIMEOUT, transport=transport, trust_env=not _is_local(url))
+        self._http = httpx.AsyncClient(timeout=_TIMEOUT, transport=transport, trust_env=not is_local(url))
 
     async def create(self, attempt: Attempt) -> Action:
         asked = messages.PaymentRequest(
@@ -168,11 +167,3 @@ class SandboxWallet:
 
     def _now_s(self) -> float:
         return self._clock.now().timestamp()
-
-
-def _is_local(url: str) -> bool:
-    host: Any = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return bool(host == "localhost")

@@ -3,6 +3,7 @@
 Field names: https://world.openfoodfacts.org/data. The data is under the Open Database Licence: see the import guide.
 """
 
+import html
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -57,6 +58,7 @@ class _Row(msgspec.Struct, frozen=True):
     alcohol_percent: Any = msgspec.field(default=None, name="alcohol_100g")
 
 
+_LANGUAGE = re.compile(r"\b[a-z]{2}:(?=\S)")
 _DECODER = msgspec.json.Decoder(_Row)
 _FIELD_BY_COLUMN = {field.encode_name: field.name for field in msgspec.structs.fields(_Row)}
 
@@ -113,7 +115,7 @@ def _given(row: _Row) -> Given:
 def _details(row: _Row, nutrition: dict[str, float]) -> dict[str, Any]:
     allergens = ", ".join(tag.partition(":")[2] or tag for tag in _tags(row.allergens_tags))
     details: dict[str, Any] = {
-        "origin": _text(row.origins, 10_000)[:200],
+        "origin": _LANGUAGE.sub("", _text(row.origins, 10_000))[:200],
         "producer": _text(row.manufacturing_places, 10_000)[:200],
         "ingredients": _text(row.ingredients_text, 1_000_000).replace("_", "")[:5000],  # underscores mark allergens
         "allergens": (allergens or _text(row.allergens, 10_000))[:500],
@@ -146,7 +148,8 @@ def _text(value: Any, length_max: int) -> str:
         return ""
     if isinstance(value, list):
         value = ", ".join(item for item in value if isinstance(item, str))
-    return clean_text(str(value)[:length_max], length_max)
+    text = str(value)[:length_max]
+    return clean_text(html.unescape(text) if "&" in text else text, length_max)
 
 
 def _tags(value: Any) -> list[str]:

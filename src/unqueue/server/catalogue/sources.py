@@ -63,7 +63,7 @@ class Source(msgspec.Struct, frozen=True):
                         progress(disk.tell(), total)
                     yield item
                 if progress is not None:
-                    progress(total, total)
+                    progress(total, total)  # the file may be closed by now
 
             try:
                 if self.format == "off-jsonl":
@@ -74,7 +74,11 @@ class Source(msgspec.Struct, frozen=True):
                 raise SourceUnreadable(f"{self.path.name} is damaged or cut short: {error}") from error
 
     def _csv_rows(self, stream: BinaryIO, currency: str) -> Iterator[Row | Rejected]:
-        lines = _Lines(io.TextIOWrapper(stream, self.encoding, errors="surrogateescape", newline=""))
+        with io.TextIOWrapper(stream, self.encoding, errors="surrogateescape", newline="") as text:
+            yield from self._csv_lines(text, currency)
+
+    def _csv_lines(self, text: io.TextIOWrapper, currency: str) -> Iterator[Row | Rejected]:
+        lines = _Lines(text)
         is_bare = self.format == "off-csv" and self.delimiter == "\t"  # that dump has quotes as plain characters
         csv.field_size_limit(_CELL_MAX)
         reader = csv.reader(lines, delimiter=self.delimiter, quoting=csv.QUOTE_NONE if is_bare else csv.QUOTE_MINIMAL)

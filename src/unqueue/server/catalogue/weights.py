@@ -17,7 +17,7 @@ import msgspec
 
 from unqueue.kernel.money import divide_half_up
 from unqueue.server.catalogue.categories import category
-from unqueue.server.catalogue.model import Packaging, Product, WeightSource
+from unqueue.server.catalogue.model import Packaging, WeightSource
 from unqueue.server.catalogue.quantity import Quantity
 
 # Nominal quantity up to (g or ml): tolerable deficiency in percent of it, or in g or ml. OIML R 87:2016, table 1.
@@ -31,8 +31,6 @@ _PACKAGINGS: dict[Packaging, tuple[float, float, float]] = {
     "none": (0, 0, 0), "flexible": (3, 0.015, 0.5), "rigid": (6, 0.06, 0.5), "glass": (70, 0.45, 0.25),
 }  # fmt: skip
 _GUESS_SD = 0.5  # of a weight that is only guessed
-_TARE_SD_G = 1.0  # of the bag or film round weighed goods
-_LABEL_SD = 0.01  # of weighed goods between counter and exit: dripping, drying, the other scale
 
 
 class Weight(msgspec.Struct, frozen=True):
@@ -82,19 +80,6 @@ def piece_weight(
         return derive_weight(Quantity(1, net_weight_g, "g"), packaging, 1.0), "derived"
     typical_g = department.weight_g_typical
     return Weight(typical_g, typical_g * _GUESS_SD), "guessed"
-
-
-def line_weight(product: Product, quantity: int, weight_g: int | None) -> Weight:
-    """What a basket line should weigh on the exit lane's scale: ``quantity`` pieces, or ``weight_g`` with its wrapping.
-
-    Pieces vary independently, so their variances add up; but where the mean itself is only derived or guessed, all
-    pieces are off by the same, and the deviation grows with their number.
-    """
-    if product.is_weighed:
-        net_g = weight_g or 0
-        return Weight(net_g + product.tare_g, round(sqrt((_LABEL_SD * net_g) ** 2 + _TARE_SD_G**2), 1))
-    spread = sqrt(quantity) if product.weight_source == "given" else quantity
-    return Weight(product.weight_g_expected * quantity, round(product.weight_g_sd * spread, 1))
 
 
 def net_weight(quantity: Quantity, slug: str) -> int:

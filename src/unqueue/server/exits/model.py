@@ -202,6 +202,9 @@ class Exit(msgspec.Struct, frozen=True):
             return self
         if action == "refuse":
             return msgspec.structs.replace(self, status="abandoned")
+        if action == "reweigh":
+            # Nothing counts any more until the lane weighs again.
+            return _judged(msgspec.structs.replace(self, weighing=None, override_call_id=None))
         if action != "let_go":
             return self
         if kind == "weight":

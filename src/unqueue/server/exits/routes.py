@@ -7,6 +7,7 @@ import msgspec
 from litestar import Request, get, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody
 
 from unqueue.kernel.errors import NotFound
 from unqueue.server.access import Access, Principal
@@ -26,6 +27,13 @@ class Passages(msgspec.Struct, frozen=True):
     passages: int
 
 
+class Release(msgspec.Struct, frozen=True):
+    """The gate's passage counter before it opens, and whether every tag of the order was counted as dead."""
+
+    passages: int
+    tags_deactivated: bool | None = None
+
+
 class Reason(msgspec.Struct, frozen=True):
     reason: str
 
@@ -40,22 +48,22 @@ async def lane_device(access: Access, request: AnyRequest, lane: str | None = No
 
 def routes(exits: Exits, calls: Calls, access: Access, receipt_of: ReceiptOf) -> list[HTTPRouteHandler]:
     @get("/api/orders/{order_id:str}/pass", tags=["exits"])
-    async def issue_pass(order_id: str, request: AnyRequest) -> PassView:
+    async def issue_pass(order_id: FromPath[str], request: AnyRequest) -> PassView:
         """The exit pass of a paid order."""
         return await exits.issue_pass(await access.principal(request, "trip", "order"), order_id)
 
     @post("/api/lanes/{lane:str}/exits", status_code=201, tags=["exits"])
-    async def claim(lane: str, data: Claim, request: AnyRequest) -> ExitView:
+    async def claim(lane: FromPath[str], data: JSONBody[Claim], request: AnyRequest) -> ExitView:
         """Bind an order to this lane, by its pass or its typed number."""
         return await exits.claim(await lane_device(access, request, lane), data)
 
     @get("/api/lanes/{lane:str}/exits", tags=["exits"])
-    async def exits_of_lane(lane: str, request: AnyRequest) -> list[ExitView]:
+    async def exits_of_lane(lane: FromPath[str], request: AnyRequest) -> list[ExitView]:
         """The lane's exits that are not ended."""
         return await exits.of_lane(await lane_device(access, request, lane))
 
     @get("/api/exits/{exit_id:str}", tags=["exits"])
-    async def read_exit(exit_id: str, request: AnyRequest) -> ExitView:
+    async def read_exit(exit_id: FromPath[str], request: AnyRequest) -> ExitView:
         """An exit as it stands."""
         return await exits.get(await lane_device(access, request), exit_id)
 
@@ -64,32 +72,33 @@ def routes(exits: Exits, calls: Calls, access: Access, receipt_of: ReceiptOf) ->
 
 def _steps(exits: Exits, calls: Calls, access: Access, receipt_of: ReceiptOf) -> list[HTTPRouteHandler]:
     @post("/api/exits/{exit_id:str}/weighings", status_code=200, tags=["exits"])
-    async def weigh(exit_id: str, data: Weighing, request: AnyRequest) -> ExitView:
+    async def weigh(exit_id: FromPath[str], data: JSONBody[Weighing], request: AnyRequest) -> ExitView:
         """What the lane weighed. A ``check`` calls staff."""
         return await exits.weigh(await lane_device(access, request), exit_id, data)
 
     @post("/api/exits/{exit_id:str}/release", status_code=200, tags=["exits"])
-    async def release(exit_id: str, data: Passages, request: AnyRequest) -> ExitView:
+    async def release(exit_id: FromPath[str], data: JSONBody[Release], request: AnyRequest) -> ExitView:
         """Allow the gate to open: once per order, durable before it is answered."""
-        return await exits.release(await lane_device(access, request), exit_id, data.passages)
+        device = await lane_device(access, request)
+        return await exits.release(device, exit_id, data.passages, tags_deactivated=data.tags_deactivated)
 
     @post("/api/exits/{exit_id:str}/left", status_code=200, tags=["exits"])
-    async def left(exit_id: str, data: Passages, request: AnyRequest) -> ExitView:
+    async def left(exit_id: FromPath[str], data: JSONBody[Passages], request: AnyRequest) -> ExitView:
         """The shopper walked through the gate."""
         return await exits.left(await lane_device(access, request), exit_id, data.passages)
 
     @post("/api/exits/{exit_id:str}/abandon", status_code=200, tags=["exits"])
-    async def abandon(exit_id: str, data: Reason, request: AnyRequest) -> ExitView:
+    async def abandon(exit_id: FromPath[str], data: JSONBody[Reason], request: AnyRequest) -> ExitView:
         """Let the order go back; it can come again."""
         return await exits.abandon(await lane_device(access, request), exit_id, data.reason)
 
     @post("/api/lanes/{lane:str}/alarms", status_code=200, tags=["exits"])
-    async def raise_alarm(lane: str, data: Alarm, request: AnyRequest) -> CallView:
+    async def raise_alarm(lane: FromPath[str], data: JSONBody[Alarm], request: AnyRequest) -> CallView:
         """Call staff to the lane."""
         return await calls.raise_alarm(await lane_device(access, request, lane), data)
 
     @get("/api/exits/{exit_id:str}/receipt", tags=["exits"])
-    async def receipt(exit_id: str, request: AnyRequest) -> Any:
+    async def receipt(exit_id: FromPath[str], request: AnyRequest) -> Any:
         """The order's receipt, for the lane's printer."""
         return await receipt_of(await exits.order_of(await lane_device(access, request), exit_id))
 

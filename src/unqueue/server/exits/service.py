@@ -222,7 +222,9 @@ class Exits:
 
         return await self._database.unit(write)
 
-    async def release(self, device: Principal, exit_id: str, passages: int) -> ExitView:
+    async def release(
+        self, device: Principal, exit_id: str, passages: int, *, tags_deactivated: bool | None = None
+    ) -> ExitView:
         """Allow the gate to open, durably and once per order for ever: accepted, still paid, the same basket."""
         plain = normal_id(exit_id)
 
@@ -237,7 +239,7 @@ class Exits:
                 one = _touched(tx, one.released(passages))
                 store.insert_release(tx, one)
                 store.update_exit(tx, one)
-                record(tx, "exit.released", one, device.actor, passages=passages)
+                record(tx, "exit.released", one, device.actor, passages=passages, tags_deactivated=tags_deactivated)
             return exit_view(tx.connection, one)
 
         return await self._database.unit(write)

@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody
 
 from unqueue.kernel.errors import NotFound
 from unqueue.server.access import Access
@@ -16,7 +17,7 @@ AnyRequest = Request[Any, Any, State]
 
 def routes(fleet: Fleet, access: Access) -> list[HTTPRouteHandler]:
     @post("/api/lanes/{lane:str}/heartbeat", status_code=204, tags=["fleet"])
-    async def heartbeat(lane: str, data: Heartbeat, request: AnyRequest) -> None:
+    async def heartbeat(lane: FromPath[str], data: JSONBody[Heartbeat], request: AnyRequest) -> None:
         """How a lane and its devices are, every five seconds."""
         device = await access.principal(request, "device")
         if device.id != lane or device.role != "lane":

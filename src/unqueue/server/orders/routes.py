@@ -7,6 +7,7 @@ from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath
 
 from unqueue.server.access import Access, bearer
 from unqueue.server.orders.service import Orders, OrderView
@@ -24,14 +25,14 @@ def routes(orders: Orders, trips: Trips, access: Access) -> list[HTTPRouteHandle
         tags=["orders"],
         responses={201: ResponseSpec(OrderView), 200: ResponseSpec(OrderView)},
     )
-    async def submit(trip_id: str, request: AnyRequest) -> Response[bytes]:
+    async def submit(trip_id: FromPath[str], request: AnyRequest) -> Response[bytes]:
         """Lock the basket and its prices. 201 for a new order, 200 for the one that is there already."""
         live = await trips.owned(trip_id, bearer(request))
         view, is_new = await orders.submit(live)
         return json_response(msgspec.json.encode(view), 201 if is_new else 200)
 
     @post("/api/trips/{trip_id:str}/reopen", status_code=200, tags=["orders"], responses={200: ResponseSpec(Basket)})
-    async def reopen(trip_id: str, request: AnyRequest) -> Response[bytes]:
+    async def reopen(trip_id: FromPath[str], request: AnyRequest) -> Response[bytes]:
         """Give the unpaid order up and go on shopping."""
         live = await trips.owned(trip_id, bearer(request))
         return json_response(await orders.reopen(live, live.actor))
@@ -43,7 +44,7 @@ def routes(orders: Orders, trips: Trips, access: Access) -> list[HTTPRouteHandle
         return await orders.view(await orders.of(principal, principal.id))
 
     @get("/api/orders/{order_id:str}", tags=["orders"])
-    async def read_order(order_id: str, request: AnyRequest) -> OrderView:
+    async def read_order(order_id: FromPath[str], request: AnyRequest) -> OrderView:
         """An order with its locked basket and its payments."""
         principal = await access.principal(request, "trip", "order", "staff")
         return await orders.view(await orders.of(principal, order_id))

@@ -1,6 +1,21 @@
 """The ledger's table: postings are added, never changed; the database itself refuses to."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, Index, Integer, String, Table, func, insert, select
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    func,
+    insert,
+    select,
+)
 
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.schema import append_only, metadata
@@ -28,7 +43,7 @@ append_only(ledger)
 def post(tx: Transaction, entry: Entry) -> None:
     """Post an entry, in the unit of work of what caused it. The same entry again is the database's IntegrityError."""
     assert not sums(entry.postings), f"{entry.entry_id} is out of balance"
-    rows = [
+    rows: list[Mapping[str, Any]] = [
         {
             "entry_id": entry.entry_id,
             "position": position,

@@ -1,11 +1,11 @@
 """Payments: what an attempt to pay can become, and when a notification may be believed. Pure.
 
-    pending → succeeded              the order is paid
-            → failed                 the shopper declined, or the provider did
-            → closed                 given up, or expired
-    failed, closed → surplus         the money came all the same: it goes back, the order stays as it is
-    pending → surplus                the order no longer needed it, or it was not the amount that was asked for
-    surplus → refunded
+pending → succeeded              the order is paid
+→ failed                 the shopper declined, or the provider did
+→ closed                 given up, or expired
+failed, closed → surplus         the money came all the same: it goes back, the order stays as it is
+pending → surplus                the order no longer needed it, or it was not the amount that was asked for
+surplus → refunded
 """
 
 from typing import ClassVar, Literal
@@ -25,19 +25,19 @@ TAKEN: frozenset[Status] = frozenset({"succeeded", "surplus", "refunded"})
 """The provider took the shopper's money, and nothing that it says about that is news any more."""
 
 ASK_AFTER_S = (5, 5, 10, 20, 40, 60)
-"""While an attempt is pending and no notification comes, the provider is asked after these pauses, the last repeated."""
+"""While an attempt is pending and no notification comes, the provider is asked after these pauses, then the last."""
 WATCH_AFTER_S = (60, 600, 3600, 86_400)
 """An attempt that was given up is looked at again after these pauses: the money may have come all the same."""
 REFUND_AFTER_S = (1, 5, 30, 120, 600, 3600)
-"""A refund that did not go through is tried again after these pauses, the last repeated, until it does."""
+"""A refund that did not go through is tried again after these pauses, then the last, until it does."""
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to pay one order. Its id is the attempt's id at the provider; ``*_us`` are microseconds UTC.
 
     ``action_kind`` is None until the provider has answered. ``reference`` is the provider's number. ``problem`` is the
-    code of what went wrong. ``query_due_us`` is when the provider is asked next (None: no more), ``queries`` how often
-    it was asked since the last change.
+    code of what went wrong. ``query_due_us`` is when the provider is asked next (None: no more), and ``pauses`` is how
+    many pauses were planned since the status changed.
     """
 
     payment_id: str
@@ -55,7 +55,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     reference: str = ""
     problem: str | None = None
     query_due_us: int | None = None
-    queries: int = 0
+    pauses: int = 0
 
     @property
     def amount(self) -> Money:
@@ -110,8 +110,12 @@ Mismatch = Literal[
 ]
 
 
-def mismatch(payment: Payment, order_number: str, merchant_id: str, told: Notification) -> Mismatch | None:
-    """Why an authentic notification does not fit the attempt that it names; None when it does."""
+def mismatch(
+    payment: Payment, order_number: str, *, method: str, merchant_id: str, told: Notification
+) -> Mismatch | None:
+    """Why an authentic notification of the provider behind ``method`` does not fit the attempt that it names."""
+    if payment.method != method:
+        return "provider_mismatch"
     if told.merchant_id != merchant_id:
         return "merchant_mismatch"
     if told.order_id != payment.order_id or told.order_number != order_number:
@@ -136,16 +140,16 @@ def is_known(payment: Payment, told: Notification) -> bool:
     return payment.status in TAKEN if told.status == "succeeded" else payment.status == told.status
 
 
-def ask_again_us(payment: Payment, now_us: int) -> int | None:
-    """When to ask the provider next about an attempt that was just asked about; None for never again."""
-    match payment.status:
-        case "pending":
-            pause_s = ASK_AFTER_S[min(payment.queries, len(ASK_AFTER_S) - 1)]
-            return min(now_us + pause_s * 1_000_000, max(payment.expires_us, now_us + 1_000_000))
-        case "failed" | "closed" if payment.queries < len(WATCH_AFTER_S):
-            return now_us + WATCH_AFTER_S[payment.queries] * 1_000_000
-        case _:
-            return None
+def planned(payment: Payment, now_us: int) -> Payment:
+    """The payment with the time at which its provider is asked next, one pause further on than before."""
+    due_us: int | None = None
+    if payment.status == "pending":
+        due_us = now_us + ASK_AFTER_S[min(payment.pauses, len(ASK_AFTER_S) - 1)] * 1_000_000
+        if now_us < payment.expires_us:
+            due_us = min(due_us, payment.expires_us)
+    elif payment.status in {"failed", "closed"} and payment.pauses < len(WATCH_AFTER_S):
+        due_us = now_us + WATCH_AFTER_S[payment.pauses] * 1_000_000
+    return msgspec.structs.replace(payment, query_due_us=due_us, pauses=payment.pauses + 1)
 
 
 def refund_again_us(tries: int, now_us: int) -> int:

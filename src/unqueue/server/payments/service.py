@@ -4,7 +4,6 @@ An attempt is written down before the provider hears of it, so that whatever hap
 by asking the provider about the attempt's id.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
@@ -26,7 +25,7 @@ from unqueue.providers.port import (
 )
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderClosed, OrderPaid, PaymentOpen
-from unqueue.server.payments import settling, store
+from unqueue.server.payments import model, settling, store
 from unqueue.server.payments.model import (
     MethodUnknown,
     Payment,
@@ -43,7 +42,6 @@ from unqueue.server.trips.service import normal_id
 ATTEMPT_MINUTES = 15
 LOOK_AGAIN_S = 2.0
 """A shopper who looks at a pending payment makes us ask the provider, but not more often than this."""
-FIRST_ASKED_S = 5
 LOOKED_MAX = 10_000
 
 log = logging.getLogger(__name__)
@@ -53,7 +51,8 @@ class Payments:
     """All payments of the store.
 
     ``providers`` by method; ``accounts`` the settings they were opened from. ``public_url`` is where shoppers reach the
-    store, ``notify_url`` where providers do. ``order_token`` makes the token of an order's page.
+    store, ``notify_bases`` where each provider does (by method; the public one if absent). ``order_token`` makes the
+    token of an order's page.
     """
 
     def __init__(
@@ -63,14 +62,14 @@ class Payments:
         accounts: Sequence[Account],
         *,
         public_url: str,
-        notify_url: str,
+        notify_bases: Mapping[str, str],
         order_token: Callable[[str], str],
     ) -> None:
         self.database = database
         self.providers = providers
         self._methods = [MethodView(one.id, one.zh, one.en, one.kind) for one in accounts if one.id in providers]
         self._public_url = public_url.rstrip("/")
-        self._notify_url = notify_url.rstrip("/")
+        self._notify_bases = notify_bases
         self._order_token = order_token
         self._looked: dict[str, int] = {}
 
@@ -82,7 +81,9 @@ class Payments:
         """How a shopper can pay."""
         return self._methods
 
-    async def create(self, order: Order, method: str, payment_id: str | None, return_to: ReturnTo) -> Payment:
+    async def create(
+        self, order: Order, method: str, payment_id: str | None, *, return_to: ReturnTo, actor: str
+    ) -> Payment:
         """Start to pay an order; again with the same id goes on with the same attempt.
 
         OrderPaid, OrderClosed; PaymentOpen while another attempt is open; ProviderBusy when the provider did not
@@ -90,15 +91,27 @@ class Payments:
         """
         if method not in self.providers:
             raise MethodUnknown
-        attempt_id = normal_id(payment_id) if payment_id else new_id()
-        payment = await self.database.unit(lambda tx: _intend(tx, order.order_id, attempt_id, method, return_to))
+        free, now_us = order.total_minor == 0, self.now_us
+        wanted = Payment(
+            payment_id=normal_id(payment_id) if payment_id else new_id(),
+            order_id=order.order_id,
+            trip_id=order.trip_id,
+            method=method,
+            status="succeeded" if free else "pending",
+            amount_minor=order.total_minor,
+            currency=order.currency,
+            return_to=return_to,
+            created_us=now_us,
+            expires_us=now_us + ATTEMPT_MINUTES * 60_000_000,
+        )
+        payment = await self.database.unit(lambda tx: _intend(tx, wanted, actor))
         if payment.status != "pending" or payment.action_kind is not None:
             return payment
         return await self.offer(payment)
 
     async def offer(self, payment: Payment) -> Payment:
         """Make the attempt known to its provider. Safe to repeat: the id is the same."""
-        provider = self.providers[payment.method]
+        provider = self.provider(payment.method)
         order = await self.database.read(lambda connection: orders_store.get(connection, payment.order_id))
         assert order is not None, "a payment belongs to an order"
         try:
@@ -108,7 +121,10 @@ class Payments:
             raise ProviderBusy from error
         except ProviderRefused as error:
             log.warning("%s refused a payment: %s", payment.method, error)
-            return await self.give_up(payment, ProviderRefusedPayment.code, unknown_is="failed")
+            try:
+                return await self.give_up(payment, ProviderRefusedPayment.code, unknown_is="failed")
+            except ProviderUnavailable as second:
+                raise ProviderBusy from second
         return await self.database.unit(lambda tx: _offered(tx, payment.payment_id, action))
 
     async def look(self, order: Order, payment_id: str) -> Payment:
@@ -139,17 +155,26 @@ class Payments:
 
         A pending attempt that the provider does not know, or that has no action yet, is made known to it.
         """
-        state = await self.providers[payment.method].query(payment.payment_id)
+        provider = self.provider(payment.method)
+        state = await provider.query(payment.payment_id)
         if payment.status == "pending":
             if state.status == "unknown" or (state.status == "pending" and payment.action_kind is None):
                 return await self.offer(payment)
         elif state.status == "pending":  # we gave it up while the provider was still to hear of it
-            state = await self.providers[payment.method].close(payment.payment_id)
+            state = await provider.close(payment.payment_id)
         return await self.settle(payment, state)
 
     async def give_up(self, payment: Payment, problem: str | None, *, unknown_is: str = "closed") -> Payment:
-        """Have the provider close an attempt, and let it become what the provider then says."""
-        state = await self.providers[payment.method].close(payment.payment_id)
+        """Have the provider close an attempt, and let it become what the provider then says.
+
+        A provider that won't talk about the attempt has closed it as far as we are concerned: should money come all
+        the same, it is a surplus and goes back.
+        """
+        try:
+            state = await self.provider(payment.method).close(payment.payment_id)
+        except ProviderRefused as error:
+            log.warning("%s refused to close a payment: %s", payment.method, error)
+            state = ProviderState("unknown")
         if state.status == "unknown":
             state = ProviderState("failed" if unknown_is == "failed" else "closed")
         return await self.settle(payment, state, problem)
@@ -163,9 +188,19 @@ class Payments:
         if problem is None and state.status == "closed" and self.now_us >= payment.expires_us:
             problem = PaymentExpired.code
         refund_id = new_id()
-        return await self.database.unit(
-            lambda tx: settling.settle(tx, payment.payment_id, state, refund_id, problem)
-        )
+        return await self.database.unit(lambda tx: settling.settle(tx, payment.payment_id, state, refund_id, problem))
+
+    async def stop(self) -> None:
+        """Let go of the providers' connections."""
+        for provider in self.providers.values():
+            await provider.stop()
+
+    def provider(self, method: str) -> Provider:
+        """The provider behind a method. ProviderUnavailable for one that has gone from the settings."""
+        provider = self.providers.get(method)
+        if provider is None:
+            raise ProviderUnavailable("not_configured", method)
+        return provider
 
     async def _of(self, order: Order, payment_id: str) -> Payment:
         plain = normal_id(payment_id)
@@ -186,6 +221,7 @@ class Payments:
     def _attempt(self, payment: Payment, order: Order) -> Attempt:
         back = f"/o/{self._order_token(order.order_id)}" if payment.return_to == "order" else "/handset/"
         many = order.item_count != 1
+        notify_base = self._notify_bases.get(payment.method, self._public_url).rstrip("/")
         return Attempt(
             attempt_id=payment.payment_id,
             order_id=order.order_id,
@@ -194,46 +230,33 @@ class Payments:
             subject_zh=f"{order.item_count} 件商品",
             subject_en=f"{order.item_count} item{'s' if many else ''}",
             return_url=self._public_url + back,
-            notify_url=f"{self._notify_url}/api/payments/notifications/{payment.method}",
+            notify_url=f"{notify_base}/api/payments/notifications/{payment.method}",
             expires_us=payment.expires_us,
         )
 
 
-def _intend(tx: Transaction, order_id: str, payment_id: str, method: str, return_to: ReturnTo) -> Payment:
+def _intend(tx: Transaction, wanted: Payment, actor: str) -> Payment:
     """Write the intent down, or find the one that is there. Runs as a unit."""
-    known = store.get(tx.connection, payment_id)
+    known = store.get(tx.connection, wanted.payment_id)
     if known is not None:
-        if known.order_id != order_id or known.method != method:
+        if known.order_id != wanted.order_id or known.method != wanted.method:
             raise PaymentConflict
         return known
-    order = orders_store.get(tx.connection, order_id)
+    order = orders_store.get(tx.connection, wanted.order_id)
     assert order is not None, "orders are never deleted"
     if order.status == "closed":
         raise OrderClosed
     if order.status != "open":
         raise OrderPaid
-    open_now = store.open_of_order(tx.connection, order_id)
+    open_now = store.open_of_order(tx.connection, wanted.order_id)
     if open_now is not None:
         raise PaymentOpen(payment=payment_view(open_now))
-    free = order.total_minor == 0
-    payment = Payment(
-        payment_id=payment_id,
-        order_id=order_id,
-        trip_id=order.trip_id,
-        method=method,
-        status="succeeded" if free else "pending",
-        amount_minor=order.total_minor,
-        currency=order.currency,
-        return_to=return_to,
-        created_us=tx.at_us,
-        expires_us=tx.at_us + ATTEMPT_MINUTES * 60_000_000,
-        query_due_us=None if free else tx.at_us + FIRST_ASKED_S * 1_000_000,
-    )
+    payment = model.planned(wanted, tx.at_us)
     store.insert_payment(tx, payment)
-    if free:
-        settling.settle_free(tx, payment)
+    if payment.status == "succeeded":
+        settling.settle_free(tx, payment, actor)
     else:
-        settling.record(tx, "payment.started", payment, f"trip:{order.trip_id}")
+        settling.record(tx, "payment.started", payment, actor)
     return payment
 
 
@@ -243,6 +266,7 @@ def _offered(tx: Transaction, payment_id: str, action: Action) -> Payment:
     assert payment is not None, "payments are never deleted"
     if payment.status != "pending" or payment.action_kind is not None:
         return payment
-    store.change(tx, payment_id, action_kind=action.kind, action_url=action.url)
+    payment = msgspec.structs.replace(payment, action_kind=action.kind, action_url=action.url)
+    store.update_payment(tx, payment)
     settling.record(tx, "payment.offered", payment, f"provider:{payment.method}")
-    return msgspec.structs.replace(payment, action_kind=action.kind, action_url=action.url)
+    return payment

@@ -1,5 +1,7 @@
 """What a provider's word does to payments, orders and books: the one place where money is recorded, in one unit."""
 
+import msgspec
+
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.money import Money
 from unqueue.providers.port import ProviderState, RefundState
@@ -34,8 +36,18 @@ def settle(tx: Transaction, payment_id: str, state: ProviderState, refund_id: st
     assert order is not None, "a payment belongs to an order"
     become = model.outcome(payment, order.status, state)
     if become is None:
-        return _ask_later(tx, payment)
-    changed = _moved(tx, payment, become, state.reference, None if become in model.TAKEN else problem)
+        later = model.planned(payment, tx.at_us)
+        store.update_payment(tx, later)
+        return later
+    changed = msgspec.structs.replace(
+        payment,
+        status=become,
+        reference=state.reference,
+        problem=None if become in model.TAKEN else problem,
+        pauses=0,
+    )
+    changed = model.planned(changed, tx.at_us)
+    store.update_payment(tx, changed)
     actor = f"provider:{payment.method}"
     if become == "succeeded":
         ledger.post(tx, books.sale(order, orders_store.lines(tx.connection, order.order_id)))
@@ -53,13 +65,13 @@ def settle(tx: Transaction, payment_id: str, state: ProviderState, refund_id: st
     return changed
 
 
-def settle_free(tx: Transaction, payment: Payment) -> None:
+def settle_free(tx: Transaction, payment: Payment, actor: str) -> None:
     """An order that costs nothing is paid as soon as someone says so; no provider is asked."""
     order = orders_store.get(tx.connection, payment.order_id)
     assert order is not None, "a payment belongs to an order"
     ledger.post(tx, books.sale(order, orders_store.lines(tx.connection, order.order_id)))
-    record(tx, "payment.succeeded", payment, f"trip:{payment.trip_id}")
-    orders_store.mark_paid(tx, order, f"trip:{payment.trip_id}")
+    record(tx, "payment.succeeded", payment, actor)
+    orders_store.mark_paid(tx, order, actor)
 
 
 def settle_refund(tx: Transaction, refund_id: str, state: RefundState) -> None:
@@ -73,38 +85,21 @@ def settle_refund(tx: Transaction, refund_id: str, state: RefundState) -> None:
     taken = ledger.held(tx.connection, payment.payment_id, books.clearing(payment.method), refund.currency)
     assert taken >= refund.amount_minor, "no more can go back than was taken"
     ledger.post(tx, books.refund(refund))
-    values = {"status": "succeeded", "due_us": None, "reference": state.reference, "problem": None}
-    store.change_refund(tx, refund_id, **values)
-    store.change(tx, payment.payment_id, status="refunded")
-    again = store.get(tx.connection, payment.payment_id)
-    assert again is not None, "it was there a moment ago"
-    record(tx, "payment.refunded", again, f"provider:{payment.method}", refund_id=refund_id)
+    done = msgspec.structs.replace(refund, status="succeeded", due_us=None, reference=state.reference, problem=None)
+    store.update_refund(tx, done)
+    payment = msgspec.structs.replace(payment, status="refunded")
+    store.update_payment(tx, payment)
+    record(tx, "payment.refunded", payment, f"provider:{payment.method}", refund_id=refund_id)
 
 
 def delay_refund(tx: Transaction, refund: Refund, problem: str | None, *, permanent: bool) -> None:
     """It did not go through. It is tried again, and staff hear of it once when the provider refuses."""
     tries = refund.tries + 1
     due_us = model.refund_again_us(tries, tx.at_us)
-    store.change_refund(tx, refund.refund_id, tries=tries, due_us=due_us, problem=problem)
+    store.update_refund(tx, msgspec.structs.replace(refund, tries=tries, due_us=due_us, problem=problem))
     payment = store.get(tx.connection, refund.payment_id)
     if permanent and payment is not None and refund.problem != problem:
         record(tx, "payment.refund_refused", payment, f"provider:{refund.method}", problem=problem)
-
-
-def _ask_later(tx: Transaction, payment: Payment) -> Payment:
-    due_us = model.ask_again_us(payment, tx.at_us)
-    store.change(tx, payment.payment_id, query_due_us=due_us, queries=payment.queries + 1)
-    return payment
-
-
-def _moved(
-    tx: Transaction, payment: Payment, become: model.Outcome, reference: str, problem: str | None
-) -> Payment:
-    store.change(tx, payment.payment_id, status=become, queries=0, problem=problem, reference=reference)
-    changed = store.get(tx.connection, payment.payment_id)
-    assert changed is not None, "it was there a moment ago"
-    store.change(tx, payment.payment_id, query_due_us=model.ask_again_us(changed, tx.at_us))
-    return changed
 
 
 def _refund_of(payment: Payment, refund_id: str, taken: Money, now_us: int) -> Refund:

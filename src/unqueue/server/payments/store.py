@@ -1,6 +1,4 @@
-"""The payments' tables: attempts, and refunds on their way. Amounts are never changed; what they did is in the ledger."""
-
-from typing import Any
+"""The payments' tables: attempts, and refunds on their way. Amounts never change; what they did is in the ledger."""
 
 import msgspec
 from sqlalchemy import (
@@ -46,7 +44,7 @@ payments = Table(
     Column("reference", String(128), nullable=False),
     Column("problem", String(64)),
     Column("query_due_us", BigInteger),
-    Column("queries", Integer, nullable=False),
+    Column("pauses", Integer, nullable=False),
     CheckConstraint(
         "status IN ('pending', 'succeeded', 'failed', 'closed', 'surplus', 'refunded')",
         name="status",
@@ -109,10 +107,10 @@ def due(connection: Connection, now_us: int, limit: int) -> list[Payment]:
     return [Payment(**row) for row in connection.execute(query).mappings()]
 
 
-def change(tx: Transaction, payment_id: str, **values: Any) -> None:
-    """Set columns of an attempt (never its amount)."""
-    assert not {"amount_minor", "currency", "order_id"} & set(values), "an attempt's amount and order never change"
-    tx.execute(update(payments).where(payments.c.payment_id == payment_id).values(**values))
+def update_payment(tx: Transaction, payment: Payment) -> None:
+    """Keep what an attempt has become. Its order and its amount never change."""
+    values = {name: getattr(payment, name) for name in _CHANGEABLE}
+    tx.execute(update(payments).where(payments.c.payment_id == payment.payment_id).values(values))
 
 
 def ask_unanswered_now(tx: Transaction, now_us: int) -> None:
@@ -139,7 +137,11 @@ def refunds_due(connection: Connection, now_us: int, limit: int) -> list[Refund]
     return [Refund(**row) for row in connection.execute(query).mappings()]
 
 
-def change_refund(tx: Transaction, refund_id: str, **values: Any) -> None:
-    """Set columns of a refund (never its amount)."""
-    assert not {"amount_minor", "currency", "payment_id"} & set(values), "a refund's amount never changes"
-    tx.execute(update(refunds).where(refunds.c.refund_id == refund_id).values(**values))
+def update_refund(tx: Transaction, refund: Refund) -> None:
+    """Keep how far a refund has come. Its payment and its amount never change."""
+    values = {name: getattr(refund, name) for name in _REFUND_CHANGEABLE}
+    tx.execute(update(refunds).where(refunds.c.refund_id == refund.refund_id).values(values))
+
+
+_CHANGEABLE = ("status", "action_kind", "action_url", "reference", "problem", "query_due_us", "pauses")
+_REFUND_CHANGEABLE = ("status", "due_us", "tries", "reference", "problem")

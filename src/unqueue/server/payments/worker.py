@@ -5,7 +5,7 @@ import contextlib
 import logging
 
 from unqueue.kernel.journal import Event
-from unqueue.providers.port import ProviderError, ProviderState
+from unqueue.providers.port import ProviderError, ProviderState, RefundState
 from unqueue.server.payments import settling, store
 from unqueue.server.payments.model import Payment, PaymentExpired, ProviderBusy, Refund
 from unqueue.server.payments.service import Payments
@@ -63,16 +63,12 @@ class PaymentWorker:
 
     async def _look_after(self, payment: Payment) -> None:
         expired = payment.status == "pending" and self._payments.now_us >= payment.expires_us
-        if payment.method not in self._payments.providers:
-            log.warning("payment %s waits for %s, which is not in the settings", payment.payment_id, payment.method)
-            await self._later(payment)
-            return
         try:
             if expired:
                 await self._payments.give_up(payment, PaymentExpired.code)
             else:
                 asked = await self._payments.ask(payment)
-                if asked.status == "pending" and asked.query_due_us == payment.query_due_us:
+                if asked.query_due_us == payment.query_due_us:  # it was made known just now, and nothing else
                     await self._later(asked)
         except (ProviderError, ProviderBusy) as error:
             log.warning("payment %s: %s", payment.payment_id, error)
@@ -84,22 +80,22 @@ class PaymentWorker:
         await self._database.unit(lambda tx: settling.settle(tx, payment.payment_id, unheard, "", None))
 
     async def _pay_back(self, refund: Refund) -> None:
-        provider = self._payments.providers.get(refund.method)
+        """Send money back. A refund that was tried before is asked about first: its answer may have been lost."""
         problem, permanent = None, False
         try:
-            if provider is None:
-                problem, permanent = "method_unknown", True
-            else:
-                state = await provider.query_refund(refund.refund_id, refund.payment_id) if refund.tries else None
-                if state is None or state.status in {"unknown", "failed"}:
-                    state = await provider.refund(refund.refund_id, refund.payment_id, refund.amount)
-                if state.status == "succeeded" and state.amount == refund.amount:
-                    done = state
-                    await self._database.unit(lambda tx: settling.settle_refund(tx, refund.refund_id, done))
-                    return
-                if state.status != "pending":
-                    problem, permanent = f"refund_{state.status}", True
+            provider = self._payments.provider(refund.method)
+            state = RefundState("unknown")
+            if refund.tries:
+                state = await provider.query_refund(refund.refund_id, refund.payment_id)
+            if state.status in {"unknown", "failed"}:
+                state = await provider.refund(refund.refund_id, refund.payment_id, refund.amount)
         except ProviderError as error:
             log.warning("refund %s: %s", refund.refund_id, error)
             problem, permanent = error.code, error.permanent
+        else:
+            if state.status == "succeeded" and state.amount == refund.amount:
+                await self._database.unit(lambda tx: settling.settle_refund(tx, refund.refund_id, state))
+                return
+            if state.status != "pending":
+                problem, permanent = f"refund_{state.status}", True
         await self._database.unit(lambda tx: settling.delay_refund(tx, refund, problem, permanent=permanent))

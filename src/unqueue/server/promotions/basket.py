@@ -127,8 +127,6 @@ class BasketPricing:
         solved = self._solve(parts)
         if not solved.is_optimal:
             self._is_optimal = False
-        if not solved.uses:
-            return
         self._components.append(Component(positions, solved))
         amounts, left = self._amounts, self._left
         for use in solved.uses:
@@ -137,25 +135,22 @@ class BasketPricing:
                 position = positions[local]
                 amounts[position, index] = amount
                 left[position] -= units
-        if solved.is_contested:
+        if solved.uses and (solved.rivals or solved.has_costs):
             self._reasons.append(self._contest(positions, solved))
 
     def _contest(self, positions: tuple[int, ...], solved: Solved) -> Reason:
         """Who competed in a component, each with what it would have saved had it alone been there."""
-        plain = [self._plain[position] for position in positions]
-        plain_minor = sum(
-            discount * self._picked[position][1].quantity
-            for position, (discount, _) in zip(positions, plain, strict=True)
-        )
-        used = {use.offer.index for use in solved.uses}
-        rivals = [(offer.rule, plain_minor + gain) for offer, gain in solved.rivals if gain and offer.index not in used]
-        displaced = {
-            offer.index: offer
-            for position, (_, offer) in zip(positions, plain, strict=True)
-            if offer is not None and not self._left[position]
-        }
-        if displaced:
-            rivals.append((displaced[min(displaced)].rule, plain_minor))
+        plain_minor = 0
+        displaced: Offer | None = None
+        for position in positions:
+            discount, offer = self._plain[position]
+            quantity = self._picked[position][1].quantity
+            plain_minor += discount * quantity
+            if displaced is None and self._left[position] < quantity:
+                displaced = offer
+        rivals = [(offer.rule, plain_minor + gain) for offer, gain in solved.rivals]
+        if displaced is not None:
+            rivals.append((displaced.rule, plain_minor))
         rivals.sort(key=lambda rival: -rival[1])
         chosen = tuple(use.offer.rule for use in solved.uses)
         return Reason("contest", chosen, plain_minor + solved.gain, tuple(rivals[:_RIVALS_MAX]))

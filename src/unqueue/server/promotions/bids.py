@@ -1,4 +1,4 @@
-"""What one offer makes of the units it is given: the best sets, exactly. Pure.
+"""What one offer makes of units that nobody else wants: sets cut off a sorted row. Pure.
 
 A bid sees the lines of a component by *position*: unit price, weight, and the ``cost`` of a unit, which is the plain
 discount that it loses when it goes into a set. The gain of a set is its discount less the costs of its units.
@@ -6,332 +6,139 @@ discount that it loses when it goes into a set. The gain of a set is its discoun
 Why sorting is enough. Where a set saves a sum of unit values less a constant, k sets can't gain more than the k · n
 best units of each group, and each further set gains no more than the one before. Where a set saves its ``free``
 cheapest units and nothing has a cost, the m-th best free unit needs m + j · (n - free) units at least as dear before
-it (j sets hold m free units); consecutive sets in descending order of price reach that bound for every m at once. With
-costs the same order holds among the units that are taken, so a walk down the prices that decides "taken or not"
-finds the best in n · sets steps.
+it (j sets hold m free units); consecutive sets in descending order of price reach that bound for every m at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 from unqueue.server.promotions.offers import Offer
 
 Part = tuple[int, int, int, int, tuple[int, ...]]
 """A line in a component: unit price, cost of a unit, quantity, weight in grams or 0, slots it can fill."""
-Runs = tuple[tuple[int, int], ...]
-"""Units of a set as (position, how many)."""
+Runs = tuple[tuple[int, int, int], ...]
+"""Units of a set: (group, position, how many)."""
 Set = tuple[int, Runs, int]
 """(discount of a set, its units, how many such sets)."""
-Have = Sequence[Sequence[int]]
-"""For each group of an offer, the units available at each position."""
-
-_JOINED_UNITS_MAX = 24  # beyond that, a set of several groups with costs is no longer solved exactly
+Groups = Sequence[Sequence[int]]
+"""For each group of an offer the positions that can be in it; or the units available, by position."""
 
 
 class Bid:
-    """One offer in one component. :meth:`plan` may be asked for many ways to hand out the units."""
+    """One offer in one component. ``values`` has the value of a unit for the offer, by group and position.
 
-    def __init__(self, offer: Offer, parts: Sequence[Part], groups: Sequence[Sequence[int]]) -> None:
-        """``groups`` has, for each group of the offer, the positions that can be in it."""
+    ``kind``: a set saves the ``sum`` of its values less ``constant``; or the values of its ``cheapest`` units; or it is
+    ``capped``, an amount off that not every set can use up.
+    """
+
+    __slots__ = ("_costs", "_orders", "_prices", "constant", "has_costs", "kind", "offer", "values")
+
+    def __init__(self, offer: Offer, parts: Sequence[Part], groups: Groups) -> None:
         self.offer = offer
-        self.is_exact = True
+        self.kind: Literal["sum", "cheapest", "capped"] = "cheapest" if offer.mode == "cheapest" else "sum"
+        self.constant = offer.constant
+        self.values: list[dict[int, int]] = []
+        self._prices = [part[0] for part in parts]
         self._costs = [part[1] for part in parts]
-        self._groups = groups
+        if offer.mode == "amount":
+            self._set_amount_values(parts, groups)
+        else:
+            for value, positions in zip(offer.values, groups, strict=True):
+                self.values.append({at: value(parts[at][0], parts[at][3]) for at in positions})
+        self._orders = [self._sorted(group, positions) for group, positions in enumerate(groups)]
+        self.has_costs = any([self._costs[position] for positions in groups for position in positions])
 
-    def plan(self, have: Have) -> tuple[int, list[Set]]:
-        """The best sets from ``have`` and their gain in minor units; never less with more units."""
-        raise NotImplementedError
-
-    def share(self, group: int, position: int) -> float:
-        """An upper bound of what one unit contributes to the gain of any set, as a share of it."""
-        raise NotImplementedError
-
-    def _cost(self, runs: Runs) -> int:
-        costs = self._costs
-        return sum([costs[position] * units for position, units in runs])
-
-
-class SumBid(Bid):
-    """Sets that save the sum of their units' values less a constant (which may be negative: an amount off)."""
-
-    def __init__(
-        self,
-        offer: Offer,
-        parts: Sequence[Part],
-        groups: Sequence[Sequence[int]],
-        values: Sequence[dict[int, int]],
-        constant: int,
-    ) -> None:
-        super().__init__(offer, parts, groups)
-        self._constant = constant
-        costs = self._costs
-        self._net = [{position: value - costs[position] for position, value in group.items()} for group in values]
-        self._orders = [
-            sorted(group, key=lambda position, net=net: (-net[position], position))  # type: ignore[misc]
-            for group, net in zip(groups, self._net, strict=True)
-        ]
-
-    def plan(self, have: Have) -> tuple[int, list[Set]]:
-        if len(self._orders) > 1:
-            return self._plan_groups(have)
-        net, size, left = self._net[0], self.offer.size, self.offer.uses_max
-        gain, sets = 0, []
-        for runs, times in in_sets(self._orders[0], have[0], size):
-            worth = sum([net[position] * units for position, units in runs]) - self._constant
-            if worth <= 0 or not left:
-                break
-            used = min(times, left)
-            left -= used
-            gain += worth * used
-            sets.append((worth + self._cost(runs), runs, used))
-        return gain, sets
-
-    def _plan_groups(self, have: Have) -> tuple[int, list[Set]]:
-        gain, sets = 0, []
-        for units in in_group_sets(self._orders, have, self.offer):
-            worth = sum([self._net[group][position] for group, position in units]) - self._constant
-            if worth <= 0:
-                break
-            runs = as_runs(units)
-            gain += worth
-            sets.append((worth + self._cost(runs), runs, 1))
-        return gain, sets
+    @property
+    def is_exact(self) -> bool:
+        """Whether :meth:`plan` finds the best sets, not only good ones."""
+        return self.kind == "sum" or (self.kind == "cheapest" and not self.has_costs)
 
     def share(self, group: int, position: int) -> float:
-        return self._net[group][position] - self._constant / self.offer.size
+        """An upper bound of what one unit contributes to the gain of any set, as its share of it."""
+        value, size = self.values[group][position], self.offer.size
+        if self.kind == "cheapest":
+            return value * self.offer.free / size - self._costs[position]
+        return value - self.constant / size - self._costs[position]
 
-
-class CheapestBid(Bid):
-    """Sets that save their ``free`` cheapest units (a set of several groups: its one cheapest)."""
-
-    def __init__(self, offer: Offer, parts: Sequence[Part], groups: Sequence[Sequence[int]]) -> None:
-        super().__init__(offer, parts, groups)
-        self._values = [offer.values[0](part[0], part[3]) for part in parts]
-        prices = [part[0] for part in parts]
-        self._prices = prices
-        self._orders = [sorted(group, key=lambda position: (-prices[position], position)) for group in groups]
-
-    def plan(self, have: Have) -> tuple[int, list[Set]]:
-        costs = self._costs
-        has_costs = any(
-            costs[position] and units[position]
-            for order, units in zip(self._orders, have, strict=True)
-            for position in order
-        )
-        if len(self._orders) > 1:
-            return self._plan_joined(have) if has_costs else self._plan_groups(have)
-        return self._plan_with_costs(have[0]) if has_costs else self._plan_consecutive(have[0])
-
-    def share(self, group: int, position: int) -> float:
-        del group
-        return self._values[position] * self.offer.free / self.offer.size - self._costs[position]
-
-    def _plan_consecutive(self, have: Sequence[int]) -> tuple[int, list[Set]]:
-        left = self.offer.uses_max
-        gain, sets = 0, []
-        for runs, times in in_sets(self._orders[0], have, self.offer.size):
-            discount = self._discount(runs)
-            if not discount or not left:
+    def plan(self, have: Groups) -> tuple[int, list[Set]]:
+        """Sets made of the units in ``have``, and their gain in minor units."""
+        offer, costs = self.offer, self._costs
+        gain, left = 0, offer.uses_max
+        sets: list[Set] = []
+        cut = _balanced_sets if self.kind == "capped" else _consecutive_sets
+        for runs, times in cut(self._orders, have, offer):
+            discount = worth = self.discount(runs)
+            if self.has_costs:
+                worth -= sum([costs[position] * units for _, position, units in runs])
+            if worth > 0:
+                used = min(times, left)
+                left -= used
+                gain += worth * used
+                sets.append((discount, runs, used))
+            elif self.is_exact:
+                break  # the sets that follow gain no more
+            if not left:
                 break
-            used = min(times, left)
-            left -= used
-            gain += discount * used
-            sets.append((discount, runs, used))
         return gain, sets
 
-    def _discount(self, runs: Runs) -> int:
+    def discount(self, runs: Runs) -> int:
+        """What a set saves; for the cheapest units, ``runs`` are in descending order of price or of several groups."""
+        values = self.values
+        if self.kind == "sum":
+            return sum([values[group][position] * units for group, position, units in runs]) - self.constant
+        if self.kind == "capped":
+            return min(self.constant, sum([self._prices[position] * units for _, position, units in runs]))
+        if len(values) > 1:
+            return min([values[group][position] for group, position, _ in runs])
         missing, discount = self.offer.free, 0
-        for position, units in reversed(runs):
+        for _, position, units in reversed(runs):
             taken = min(units, missing)
-            discount += self._values[position] * taken
+            discount += values[0][position] * taken
             missing -= taken
-            if not missing:
-                break
         return discount
 
-    def _plan_groups(self, have: Have) -> tuple[int, list[Set]]:
-        gain, sets = 0, []
-        for units in in_group_sets(self._orders, have, self.offer):
-            discount = min([self._values[position] for _, position in units])
-            if not discount:
-                break
-            gain += discount
-            sets.append((discount, as_runs(units), 1))
-        return gain, sets
+    def _set_amount_values(self, parts: Sequence[Part], groups: Groups) -> None:
+        """An amount off is a sum if every set can use it up (minus a negative constant), or if none can."""
+        least = most = 0
+        for positions, size in zip(groups, self.offer.sizes, strict=True):
+            units = sorted([parts[at][0] for at in positions for _ in range(min(parts[at][2], size))])
+            least += sum(units[:size])
+            most += sum(units[-size:])
+        if self.constant >= most:
+            self.values = [{at: parts[at][0] for at in positions} for positions in groups]
+            self.constant = 0
+            return
+        if self.offer.size == 1:
+            self.values = [{at: min(parts[at][0], self.constant) for at in positions} for positions in groups]
+            self.constant = 0
+            return
+        self.values = [dict.fromkeys(positions, 0) for positions in groups]
+        if self.constant <= least:
+            self.constant = -self.constant
+        else:
+            self.kind = "capped"
 
-    def _plan_with_costs(self, have: Sequence[int]) -> tuple[int, list[Set]]:
-        """Walk down the prices; ``best[taken]`` is the best gain so far and how it came about."""
-        size, paid = self.offer.size, self.offer.size - self.offer.free
-        units = [position for position in self._orders[0] for _ in range(have[position])]
-        sets_max = len(units) // size
-        # Without a limit only the place within the set matters: after a full set the walk is back at place 0.
-        is_limited = self.offer.uses_max < sets_max
-        places = size * min(self.offer.uses_max, sets_max) if is_limited else size
-        best: list[tuple[int, _Trail] | None] = [None] * (places + 1)
-        best[0] = (0, None)
-        for position in units:
-            cost, value = self._costs[position], self._values[position]
-            for place in range(places - 1, -1, -1):
-                here = best[place]
-                if here is None:
-                    continue
-                gain = here[0] - cost + (value if place % size >= paid else 0)
-                there = best[place + 1]
-                if there is None or gain > there[0]:
-                    best[place + 1] = (gain, (here[1], position))
-            if not is_limited:
-                full, start = best[size], best[0]
-                if full is not None and start is not None and full[0] > start[0]:
-                    best[0] = full
-                best[size] = None
-        ends = [end for place, end in enumerate(best) if end is not None and place % size == 0]
-        gain, trail = max(ends, key=lambda end: end[0])
-        return gain, self._sets_of(_walk(trail))
-
-    def _sets_of(self, taken: Sequence[int]) -> list[Set]:
-        size = self.offer.size
-        sets = []
-        for start in range(0, len(taken), size):
-            runs = as_runs([(0, position) for position in taken[start : start + size]])
-            sets.append((self._discount(runs), runs, 1))
-        return sets
-
-    def _plan_joined(self, have: Have) -> tuple[int, list[Set]]:
-        """Several groups with costs: walk down the prices with the number of units taken ahead in each group."""
-        units = sorted(
-            (-self._prices[position], position, group)
-            for group, order in enumerate(self._orders)
-            for position in order
-            for _ in range(have[group][position])
-        )
-        if len(units) > _JOINED_UNITS_MAX:
-            return self._plan_joined_greedily(have)
-        sizes, uses_max = self.offer.sizes, self.offer.uses_max
-        nothing = (0,) * len(sizes)
-        is_limited = uses_max <= len(units) // self.offer.size
-        best: dict[tuple[tuple[int, ...], int], tuple[int, _JoinedTrail]] = {(nothing, 0): (0, None)}
-        for _, position, group in units:
-            cost, value = self._costs[position], self._values[position]
-            for (ahead, uses), (gain, trail) in list(best.items()):
-                if uses == uses_max:
-                    continue
-                counts = (*ahead[:group], ahead[group] + 1, *ahead[group + 1 :])
-                is_full = all(count >= size for count, size in zip(counts, sizes, strict=True))
-                if is_full:
-                    counts = tuple(count - size for count, size in zip(counts, sizes, strict=True))
-                key = (counts, uses + is_full if is_limited else 0)
-                reached = gain - cost + (value if is_full else 0)
-                if key not in best or reached > best[key][0]:
-                    best[key] = (reached, (trail, group, position))
-        gain, trail = max((end for (ahead, _), end in best.items() if ahead == nothing), key=lambda end: end[0])
-        return gain, self._joined_sets(trail)
-
-    def _joined_sets(self, trail: "_JoinedTrail") -> list[Set]:
-        taken: list[list[int]] = [[] for _ in self._orders]
-        while trail is not None:
-            trail, group, position = trail
-            taken[group].insert(0, position)
-        sets = []
-        for number in range(len(taken[0]) // self.offer.sizes[0]):
-            units = [
-                (group, position)
-                for group, size in enumerate(self.offer.sizes)
-                for position in taken[group][number * size : (number + 1) * size]
-            ]
-            sets.append((min([self._values[position] for _, position in units]), as_runs(units), 1))
-        return sets
-
-    def _plan_joined_greedily(self, have: Have) -> tuple[int, list[Set]]:
-        self.is_exact = False
-        worthy = [
-            (discount - self._cost(runs), (discount, runs, times))
-            for discount, runs, times in self._plan_groups(have)[1]
-            if discount > self._cost(runs)
-        ]
-        return sum(gain for gain, _ in worthy), [one for _, one in worthy]
+    def _sorted(self, group: int, positions: Sequence[int]) -> list[int]:
+        prices, costs, values = self._prices, self._costs, self.values[group]
+        if self.kind == "cheapest":
+            return sorted(positions, key=lambda at: (-prices[at], at))
+        return sorted(positions, key=lambda at: (costs[at] - values[at], -prices[at], at))
 
 
-class BalancedBid(Bid):
-    """Sets with an amount off that some sets can't use up: dear and cheap units are mixed. Good, not proven best."""
-
-    def __init__(self, offer: Offer, parts: Sequence[Part], groups: Sequence[Sequence[int]]) -> None:
-        super().__init__(offer, parts, groups)
-        self.is_exact = False
-        self._prices = [part[0] for part in parts]
-        self._orders = [
-            sorted(group, key=lambda position: (self._costs[position], -self._prices[position], position))
-            for group in groups
-        ]
-
-    def plan(self, have: Have) -> tuple[int, list[Set]]:
-        offer = self.offer
-        flats = [_flat(order, units) for order, units in zip(self._orders, have, strict=True)]
-        count = min(offer.uses_max, *[len(flat) // size for flat, size in zip(flats, offer.sizes, strict=True)])
-        gain, sets = 0, []
-        for number in range(count):
-            units = [
-                (group, flat[number + count * row] if row % 2 == 0 else flat[count * (row + 1) - 1 - number])
-                for group, (flat, size) in enumerate(zip(flats, offer.sizes, strict=True))
-                for row in range(size)
-            ]
-            runs = as_runs(units)
-            discount = min(offer.constant, sum([self._prices[position] for _, position in units]))
-            worth = discount - self._cost(runs)
-            if worth > 0:
-                gain += worth
-                sets.append((discount, runs, 1))
-        return gain, sets
-
-    def share(self, group: int, position: int) -> float:
-        del group
-        return self.offer.constant / self.offer.size - self._costs[position]
-
-
-_Trail = tuple["_Trail", int] | None
-_JoinedTrail = tuple["_JoinedTrail", int, int] | None
-
-
-def make_bid(offer: Offer, parts: Sequence[Part], groups: Sequence[Sequence[int]]) -> Bid:
-    """The bid that computes ``offer`` for the lines at ``groups`` (positions for each group of the offer)."""
-    if offer.mode == "cheapest":
-        return CheapestBid(offer, parts, groups)
-    if offer.mode == "sum":
-        values = [
-            {position: value(parts[position][0], parts[position][3]) for position in group}
-            for group, value in zip(groups, offer.values, strict=True)
-        ]
-        return SumBid(offer, parts, groups, values, offer.constant)
-    prices = [{position: parts[position][0] for position in group} for group in groups]
-    if offer.size == 1:
-        capped = [{position: min(price, offer.constant) for position, price in group.items()} for group in prices]
-        return SumBid(offer, parts, groups, capped, 0)
-    least = most = 0
-    for group, size in zip(groups, offer.sizes, strict=True):
-        units = sorted(parts[position][0] for position in group for _ in range(min(parts[position][2], size)))
-        least += sum(units[:size])
-        most += sum(units[-size:])
-    if offer.constant <= least:
-        return SumBid(offer, parts, groups, [dict.fromkeys(group, 0) for group in groups], -offer.constant)
-    if offer.constant >= most:
-        return SumBid(offer, parts, groups, prices, 0)
-    return BalancedBid(offer, parts, groups)
-
-
-def in_sets(order: Sequence[int], have: Sequence[int], size: int) -> list[tuple[Runs, int]]:
-    """Cut the units, in order, into sets of ``size``: (units of a set, how many equal sets follow each other).
-
-    >>> in_sets([2, 0], [1, 0, 5], 2)
-    [(((2, 2),), 2), (((2, 1), (0, 1)), 1)]
-    """
+def _consecutive_sets(orders: Groups, have: Groups, offer: Offer) -> list[tuple[Runs, int]]:
+    """Cut the units, in order, into sets: (units of a set, how many equal sets follow each other)."""
+    if len(orders) > 1:
+        return _group_sets(orders, have, offer, lambda flat, size, number, _: flat[number * size : (number + 1) * size])
+    size = offer.size
     sets: list[tuple[Runs, int]] = []
-    begun: list[tuple[int, int]] = []
+    begun: list[tuple[int, int, int]] = []
     missing = size
-    for position in order:
-        units = have[position]
-        if not units:
-            continue
-        if begun:
-            taken = units if units < missing else missing
-            begun.append((position, taken))
+    available = have[0]
+    for position in orders[0]:
+        units = available[position]
+        if begun and units:
+            taken = min(units, missing)
+            begun.append((0, position, taken))
             missing -= taken
             units -= taken
             if missing:
@@ -339,51 +146,51 @@ def in_sets(order: Sequence[int], have: Sequence[int], size: int) -> list[tuple[
             sets.append((tuple(begun), 1))
             begun, missing = [], size
         if units >= size:
-            sets.append((((position, size),), units // size))
+            sets.append((((0, position, size),), units // size))
             units %= size
         if units:
-            begun.append((position, units))
+            begun.append((0, position, units))
             missing = size - units
     return sets
 
 
-def in_group_sets(orders: Sequence[Sequence[int]], have: Have, offer: Offer) -> list[list[tuple[int, int]]]:
-    """Consecutive sets of several groups, each unit as (group, position); no more than the offer's uses."""
-    flats = [_flat(order, units) for order, units in zip(orders, have, strict=True)]
+def _balanced_sets(orders: Groups, have: Groups, offer: Offer) -> list[tuple[Runs, int]]:
+    """Mix dear and cheap units: deal them out like cards, to and fro."""
+
+    def dealt(flat: list[int], size: int, number: int, count: int) -> list[int]:
+        return [flat[row * count + (number if row % 2 == 0 else count - 1 - number)] for row in range(size)]
+
+    return _group_sets(orders, have, offer, dealt)
+
+
+def _group_sets(orders: Groups, have: Groups, offer: Offer, part: "_Part") -> list[tuple[Runs, int]]:
+    flats = [[at for at in order for _ in range(units[at])] for order, units in zip(orders, have, strict=True)]
     count = min(offer.uses_max, *[len(flat) // size for flat, size in zip(flats, offer.sizes, strict=True)])
     return [
-        [
-            (group, position)
-            for group, (flat, size) in enumerate(zip(flats, offer.sizes, strict=True))
-            for position in flat[number * size : (number + 1) * size]
-        ]
+        (
+            as_runs(
+                [
+                    (group, position)
+                    for group, (flat, size) in enumerate(zip(flats, offer.sizes, strict=True))
+                    for position in part(flat, size, number, count)
+                ]
+            ),
+            1,
+        )
         for number in range(count)
     ]
 
 
 def as_runs(units: Sequence[tuple[int, int]]) -> Runs:
-    """Units (group, position) as runs, in the order in which the positions first come.
+    """Units (group, position) as runs, in the order in which they first come.
 
-    >>> as_runs([(0, 4), (1, 2), (1, 4)])
-    ((4, 2), (2, 1))
+    >>> as_runs([(0, 4), (0, 4), (1, 4)])
+    ((0, 4, 2), (1, 4, 1))
     """
-    counts: dict[int, int] = {}
-    for _, position in units:
-        counts[position] = counts.get(position, 0) + 1
-    return tuple(counts.items())
+    counts: dict[tuple[int, int], int] = {}
+    for unit in units:
+        counts[unit] = counts.get(unit, 0) + 1
+    return tuple([(*unit, count) for unit, count in counts.items()])
 
 
-def _flat(order: Sequence[int], have: Sequence[int]) -> list[int]:
-    flat: list[int] = []
-    for position in order:
-        flat += [position] * have[position]
-    return flat
-
-
-def _walk(trail: _Trail) -> list[int]:
-    taken: list[int] = []
-    while trail is not None:
-        trail, position = trail
-        taken.append(position)
-    taken.reverse()
-    return taken
+_Part = Callable[[list[int], int, int, int], list[int]]

@@ -46,7 +46,7 @@ def _amounts(picked: Sequence[Picked], currency: str) -> list[Hint]:
     for threshold, spent_minor in sorted(spent.items(), key=lambda entry: entry[0].index):
         rule = threshold.rule
         missing_minor = rule.spend_minor - spent_minor
-        if 0 < missing_minor and spent_minor * 10_000 >= rule.spend_minor * _NEAR_BP:
+        if missing_minor > 0 and spent_minor * 10_000 >= rule.spend_minor * _NEAR_BP:
             text = words.spend_more(rule, missing_minor, currency)
             hints.append(Hint(rule.id, text.zh, text.en, amount_missing_minor=missing_minor))
     return sorted(hints, key=lambda hint: hint.amount_missing_minor)

@@ -20,6 +20,7 @@ from unqueue.server.promotions.pricing import Applied, Discount, Hint, Pricing, 
 from unqueue.server.promotions.rules import Rule
 from unqueue.server.promotions.search import Solved, solve
 from unqueue.server.promotions.validity import moment_of
+from unqueue.server.promotions.walk import Gears
 
 __all__ = ["Applied", "Discount", "Hint", "Pricing", "PricingLine", "Reason", "Rule", "RuleBook"]
 
@@ -49,6 +50,7 @@ class RuleBook:
         self._views: dict[tuple[tuple[int, int], bool], _View] = {}
         self._memo: dict[tuple[Part, ...], Solved] = {}
         self._memo_max = memo_max
+        self._gears = Gears()
         self._nothing = Pricing([], [], True, self.currency)
 
     def price(self, lines: Iterable[PricingLine], *, at: datetime, member: bool) -> Pricing:
@@ -104,7 +106,7 @@ class RuleBook:
     def _solve(self, parts: tuple[Part, ...]) -> Solved:
         solved = self._memo.get(parts)
         if solved is None:
-            solved = solve(parts, self._index.slots)
+            solved = solve(parts, self._index.slots, self._gears)
             if self._memo_max:
                 if len(self._memo) >= self._memo_max:
                     self._memo.clear()

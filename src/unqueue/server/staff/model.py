@@ -14,7 +14,7 @@ SESSION_S = 12 * 3600
 """A session lasts one shift."""
 FREE_ATTEMPTS = 5
 _PAUSE_S_FIRST, _PAUSE_S_MAX = 60, 900
-_PIN = re.compile(r"\d{4,12}", re.ASCII)
+_PIN = re.compile(r"\d{6,12}", re.ASCII)
 _NAME_LENGTH_MAX = 40
 
 
@@ -40,8 +40,8 @@ class TooManyAttempts(DomainError):
 class PinInvalid(DomainError):
     code = "pin_invalid"
     status = 422
-    zh = "密码需要 4 到 12 位数字"
-    en = "A PIN has 4 to 12 digits."
+    zh = "密码需要 6 到 12 位数字"
+    en = "A PIN has 6 to 12 digits."
 
 
 class NameInvalid(DomainError):
@@ -101,6 +101,6 @@ def normal_name(name: str) -> str:
 
 
 def check_pin(pin: str) -> None:
-    """PinInvalid unless it is 4 to 12 digits."""
+    """PinInvalid unless it is 6 to 12 digits."""
     if not _PIN.fullmatch(pin):
         raise PinInvalid

@@ -7,6 +7,7 @@ import msgspec
 from litestar import Request, delete, get, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery, JSONBody
 from sqlalchemy import Connection
 
 from unqueue.kernel.database import Database
@@ -96,7 +97,7 @@ class Floor:
 
 def routes(staff: Staff, floor: Floor, calls: Calls, access: Access) -> list[HTTPRouteHandler]:
     @post("/api/staff/sessions", status_code=201, tags=["staff"])
-    async def sign_in(data: SignIn) -> Session:
+    async def sign_in(data: JSONBody[SignIn]) -> Session:
         """Sign in with a name and a PIN."""
         return await staff.sign_in(data.name, data.pin)
 
@@ -112,13 +113,15 @@ def routes(staff: Staff, floor: Floor, calls: Calls, access: Access) -> list[HTT
         return await floor.view()
 
     @get("/api/staff/calls", tags=["staff"])
-    async def list_calls(request: AnyRequest, status: Literal["open", "answered"] = "open") -> list[CallView]:
+    async def list_calls(
+        request: AnyRequest, status: FromQuery[Literal["open", "answered"]] = "open"
+    ) -> list[CallView]:
         """Open calls, or those answered last."""
         await access.principal(request, "staff")
         return await calls.list(status=status)
 
     @post("/api/staff/calls/{call_id:str}/answer", status_code=200, tags=["staff"])
-    async def answer(call_id: str, data: Answer, request: AnyRequest) -> CallView:
+    async def answer(call_id: FromPath[str], data: JSONBody[Answer], request: AnyRequest) -> CallView:
         """Decide a call, by name and with a reason."""
         return await calls.answer(await access.principal(request, "staff"), call_id, data)
 

@@ -7,6 +7,7 @@ from litestar import Request, Response, delete, get, patch, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from unqueue.kernel.errors import InvalidRequest
 from unqueue.server.access import bearer
@@ -58,7 +59,7 @@ def json_response(body: bytes, status: int = 200) -> Response[bytes]:
 
 def routes(trips: Trips) -> list[HTTPRouteHandler]:
     @post("/api/trips", status_code=201, tags=["trips"], responses={201: ResponseSpec(Opened)})
-    async def open_trip(data: NewTrip) -> Response[bytes]:
+    async def open_trip(data: JSONBody[NewTrip]) -> Response[bytes]:
         """Start a visit: its id and its secret token."""
         if data.language not in {"zh", "en"}:
             raise InvalidRequest(problem="language must be zh or en")
@@ -66,20 +67,22 @@ def routes(trips: Trips) -> list[HTTPRouteHandler]:
         return json_response(msgspec.json.encode(opened), 201)
 
     @get("/api/trips/{trip_id:str}", tags=["trips"], responses={200: ResponseSpec(Basket)})
-    async def read_trip(trip_id: str, request: AnyRequest) -> Response[bytes]:
+    async def read_trip(trip_id: FromPath[str], request: AnyRequest) -> Response[bytes]:
         """The whole priced basket."""
         live = await trips.owned(trip_id, bearer(request))
         trips.note(live, "trip.viewed", {"version": live.trip.version})
         return json_response(trips.basket(live))
 
     @post("/api/trips/{trip_id:str}/scans", status_code=200, tags=["trips"], responses={200: ResponseSpec(ScanAnswer)})
-    async def scan(trip_id: str, data: Scan, request: AnyRequest) -> Response[bytes]:
+    async def scan(trip_id: FromPath[str], data: JSONBody[Scan], request: AnyRequest) -> Response[bytes]:
         """Put what a code stands for into the basket. The same id again is the same scan."""
         live = await trips.owned(trip_id, bearer(request))
         return json_response(await trips.scan(live, data))
 
     @patch("/api/trips/{trip_id:str}/lines/{line:int}", tags=["trips"], responses={200: ResponseSpec(ScanAnswer)})
-    async def change_line(trip_id: str, line: int, data: NewQuantity, request: AnyRequest) -> Response[bytes]:
+    async def change_line(
+        trip_id: FromPath[str], line: FromPath[int], data: JSONBody[NewQuantity], request: AnyRequest
+    ) -> Response[bytes]:
         """Set a line's quantity."""
         if data.quantity < 1:
             raise QuantityInvalid
@@ -92,7 +95,7 @@ def routes(trips: Trips) -> list[HTTPRouteHandler]:
         tags=["trips"],
         responses={200: ResponseSpec(ScanAnswer)},
     )
-    async def delete_line(trip_id: str, line: int, request: AnyRequest) -> Response[bytes]:
+    async def delete_line(trip_id: FromPath[str], line: FromPath[int], request: AnyRequest) -> Response[bytes]:
         """Take a line off."""
         live = await trips.owned(trip_id, bearer(request))
         return json_response(await trips.change(live, line, 0))
@@ -103,13 +106,13 @@ def routes(trips: Trips) -> list[HTTPRouteHandler]:
         tags=["trips"],
         responses={200: ResponseSpec(BatchAnswer)},
     )
-    async def batch(trip_id: str, data: Batch, request: AnyRequest) -> Response[bytes]:
+    async def batch(trip_id: FromPath[str], data: JSONBody[Batch], request: AnyRequest) -> Response[bytes]:
         """Add, set and delete many lines at once."""
         live = await trips.owned(trip_id, bearer(request))
         return json_response(await trips.batch(live, data))
 
     @get("/api/trips/{trip_id:str}/products", tags=["trips"])
-    async def look_at_product(trip_id: str, code: str, request: AnyRequest) -> ProductView:
+    async def look_at_product(trip_id: FromPath[str], code: FromQuery[str], request: AnyRequest) -> ProductView:
         """What the shopper may know of a product, without adding it."""
         live = await trips.owned(trip_id, bearer(request))
         return await trips.look_at(live, code)

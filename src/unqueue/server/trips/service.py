@@ -181,7 +181,8 @@ class Trips:
 
     async def scan(self, live: LiveTrip, request: Scan) -> bytes:
         """Put what was scanned into the basket; the JSON of ``{line, basket}``. A resend is answered as the first."""
-        action_id, body_hash = normal_id(request.id), _body_hash(request)
+        action_id = normal_id(request.id)
+        body_hash = _body_hash(msgspec.structs.replace(request, id=action_id))
         async with live.lock:
             done = self._again(live, action_id, body_hash)
             if done is None:
@@ -200,7 +201,8 @@ class Trips:
 
     async def batch(self, live: LiveTrip, request: Batch) -> bytes:
         """Add, set and delete many at once. What can't be added is told in ``refused``; the rest is one action."""
-        action_id, body_hash = normal_id(request.id), _body_hash(request)
+        action_id = normal_id(request.id)
+        body_hash = _body_hash(msgspec.structs.replace(request, id=action_id))
         async with live.lock:
             done = self._again(live, action_id, body_hash)
             refused: list[dict[str, Any]] = []

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from unqueue.kernel.ids import new_id
 from unqueue.providers.port import FRESH_S_MAX
@@ -69,24 +70,24 @@ def routes(wallet: Wallet, gate: Gate) -> list[HTTPRouteHandler]:
         return await gate.answer(request, lambda merchant, body: wallet.create(merchant, _read(body, PaymentRequest)))
 
     @get(PAYMENTS + "/{payment_id:str}")
-    async def query(request: AnyRequest, payment_id: str) -> Response[bytes]:
+    async def query(request: AnyRequest, payment_id: FromPath[str]) -> Response[bytes]:
         """What became of a payment."""
         return await gate.answer(request, lambda merchant, _: wallet.query(merchant, payment_id))
 
     @post(PAYMENTS + "/{payment_id:str}/close", status_code=200)
-    async def close(request: AnyRequest, payment_id: str) -> Response[bytes]:
+    async def close(request: AnyRequest, payment_id: FromPath[str]) -> Response[bytes]:
         """Take no money for it any more."""
         return await gate.answer(request, lambda merchant, _: wallet.close(merchant, payment_id))
 
     @post(PAYMENTS + "/{payment_id:str}/refunds", status_code=200)
-    async def refund(request: AnyRequest, payment_id: str) -> Response[bytes]:
+    async def refund(request: AnyRequest, payment_id: FromPath[str]) -> Response[bytes]:
         """Give money back."""
         return await gate.answer(
             request, lambda merchant, body: wallet.refund(merchant, payment_id, _read(body, RefundRequest))
         )
 
     @get(PAYMENTS + "/{payment_id:str}/refunds/{refund_id:str}")
-    async def query_refund(request: AnyRequest, payment_id: str, refund_id: str) -> Response[bytes]:
+    async def query_refund(request: AnyRequest, payment_id: FromPath[str], refund_id: FromPath[str]) -> Response[bytes]:
         """What became of a refund."""
         return await gate.answer(request, lambda merchant, _: wallet.query_refund(merchant, payment_id, refund_id))
 

@@ -47,6 +47,7 @@ class WalletApp:
         self.asgi = Litestar(
             [*api.routes(self.wallet, gate), *cashier.routes(self.wallet, merchants)],
             openapi_config=None,
+            logging_config=None,
             request_max_body_size=_BODY_BYTES_MAX,
             on_startup=[self.notifier.start],
             on_shutdown=[self.stop],

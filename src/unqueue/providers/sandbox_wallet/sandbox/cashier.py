@@ -9,6 +9,7 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from unqueue.providers.sandbox_wallet.messages import PaymentStatus, Refusal
 from unqueue.providers.sandbox_wallet.sandbox import pages
@@ -39,12 +40,12 @@ class Decided(msgspec.Struct, frozen=True):
 
 def routes(wallet: Wallet, merchants: Mapping[str, Merchant]) -> list[HTTPRouteHandler]:
     @get("/pay/{cashier_token:str}")
-    async def page(request: AnyRequest, cashier_token: str) -> Response[Any]:
+    async def page(request: AnyRequest, cashier_token: FromPath[str]) -> Response[Any]:
         """The cashier page: what is to be paid, to whom, and the buttons."""
         return _answer(request, lambda: wallet.at_cashier(cashier_token), merchants)
 
     @post("/pay/{cashier_token:str}", status_code=200)
-    async def decide(request: AnyRequest, cashier_token: str) -> Response[Any]:
+    async def decide(request: AnyRequest, cashier_token: FromPath[str]) -> Response[Any]:
         """``action=pay|decline&trouble=none|late|…``: then back to the merchant (303), or JSON if asked for."""
         form = parse_qs((await request.body()).decode(errors="replace"))
         action, trouble = form.get("action", [""])[0], form.get("trouble", ["none"])[0]
@@ -60,7 +61,7 @@ def routes(wallet: Wallet, merchants: Mapping[str, Merchant]) -> list[HTTPRouteH
         return _answer(request, decided, merchants, go_back=True)
 
     @get("/{name:str}")
-    async def asset(name: str) -> Response[bytes]:
+    async def asset(name: FromPath[str]) -> Response[bytes]:
         """The page's style and icon."""
         if name not in _ASSETS:
             return Response(b"", status_code=404, media_type="text/plain")

@@ -1,0 +1,164 @@
+"""The demo's store: its settings files, its goods from the demo catalogue, its attendant and its lanes."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+
+from unqueue.kernel.database import Database
+from unqueue.kernel.settings import Settings, load_settings
+from unqueue.server.catalogue import store as catalogue_store
+from unqueue.server.catalogue.importing import import_products
+from unqueue.server.catalogue.model import Product
+from unqueue.server.catalogue.templates import parse_template
+from unqueue.server.fleet.service import register_device
+from unqueue.server.promotions.service import import_rules, load_rules
+from unqueue.server.setup import migrate_database, settings_rules
+from unqueue.server.staff.service import create_staff
+from unqueue.twin.demo import Place, Prepared, free_port
+from unqueue.twin.world import Good
+
+STOCK = Path(__file__).parent.parent / "twin" / "stock"
+ATTENDANT = {"name": "小李", "pin": "258025"}
+NAMES = {"name_zh": "不排队超市", "name_en": "Unqueue Store"}
+STORE_CODES = {
+    "price in code": "21 IIIII PPP.PP C",
+    "weight in code": "22=21 IIIII WW.WWW C",
+    "weight and price, eighteen digits": "28=21 IIIII WWWWW PPPPP C",
+}
+LABEL_WEIGHTS_G = (412, 655, 1080)
+
+
+async def prepare(place: Place) -> Prepared:
+    """Write the settings and fill the database where that has not been done yet."""
+    directory = place.directory / "store"
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    server_port = free_port()
+    server_file = directory / "server.toml"
+    server_file.write_text(_server_toml(place, directory, server_port), encoding="utf-8")
+    settings = load_settings(server_file, {}, settings_rules())
+    migrate_database(settings.database_url)
+    database = Database(settings.database_url)
+    try:
+        _fill(database)
+        tokens = {lane: register_device(database, lane, "lane", lane.rpartition("-")[2]) for lane in place.lanes}
+        goods = _goods(database, settings)
+    finally:
+        database.dispose()
+    ports = {lane: free_port() for lane in place.lanes}
+    files = {}
+    for lane, devices in place.lanes.items():
+        files[lane] = directory / f"{lane}.toml"
+        text = _lane_toml(lane, devices, tokens[lane], ports[lane], server_port)
+        files[lane].touch(mode=0o600)
+        files[lane].write_text(text, encoding="utf-8")
+    return Prepared(
+        server_settings=server_file,
+        lane_settings=files,
+        lane_ports=ports,
+        lane_tokens=tokens,
+        server_port=server_port,
+        goods=goods,
+        names=NAMES,
+        attendant=ATTENDANT,
+    )
+
+
+def _fill(database: Database) -> None:
+    """Products, promotions, and the attendant: the first time, and when the demo's files have changed."""
+    import_products(database, STOCK / "products.csv", currency="CNY", actor="demo")
+    import_rules(database, load_rules(STOCK / "promotions.json"), actor="demo")
+    create_staff(database, ATTENDANT["name"], ATTENDANT["pin"])
+
+
+def _goods(database: Database, settings: Settings) -> dict[str, Good]:
+    """All that lies on the demo's shelves, by GTIN."""
+
+    def read(connection: Any) -> list[Product]:
+        count = connection.scalar(select(func.count()).select_from(catalogue_store.products))
+        return catalogue_store.browse(connection, [], None, offset=0, limit=count)
+
+    templates = [parse_template(entry.template) for entry in settings.catalogue.store_codes]
+    goods: dict[str, Good] = {}
+    for number, product in enumerate(database.read_now(read)):
+        code, weight_g = product.gtin.lstrip("0").zfill(13 if product.gtin.startswith("0") else 14), 0
+        if product.is_weighed:
+            weight_g = LABEL_WEIGHTS_G[number % len(LABEL_WEIGHTS_G)]
+            price_minor = product.unit_price_minor * weight_g // 1000
+            labels = (
+                template.compose(product.gtin, product.currency, weight_g=weight_g, price_minor=price_minor)
+                for template in templates[1:]
+            )
+            code = next((label for label in labels if label is not None), "")
+            if not code:
+                continue
+        goods[product.gtin] = Good(
+            gtin=product.gtin,
+            name_zh=product.name_zh,
+            name_en=product.name_en,
+            weight_g=weight_g + product.tare_g if product.is_weighed else product.weight_g_expected,
+            weight_g_sd=2.0 if product.is_weighed else product.weight_g_sd,
+            has_tag=product.tag == "EAS",
+            product_id=product.product_id,
+            code=code,
+        )
+    return goods
+
+
+def _server_toml(place: Place, directory: Path, port: int) -> str:
+    wallet = place.wallet
+    wallet_directory = Path(str(wallet["public_key_file"])).parent
+    lines = [
+        "# Written anew by `unqueue demo` at each start.",
+        "[store]",
+        'id = "demo"',
+        *(f"{key} = {_text(value)}" for key, value in NAMES.items()),
+        'address_zh = "上海市示范路 1 号"',
+        'address_en = "1 Demo Road, Shanghai"',
+        'tax_id = "91310000DEMO000001"',
+        f"public_url = {_text(place.public_url)}",
+        "[server]",
+        f"port = {port}",
+        f"data_dir = {_text(directory / 'data')}",
+        "[[payments.providers]]",
+        'id = "sandbox"',
+        'kind = "sandbox_wallet"',
+        'zh = "沙盒钱包"',
+        'en = "Sandbox wallet"',
+        f"url = {_text(wallet['url'])}",
+        'merchant_id = "demo-store"',
+        f"private_key_file = {_text(wallet_directory / 'demo-store.key')}",
+        f"provider_public_key_file = {_text(wallet['public_key_file'])}",
+    ]
+    for name, template in STORE_CODES.items():
+        lines += ["[[catalogue.store_codes]]", f"name = {_text(name)}", f"template = {_text(template)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _lane_toml(lane: str, devices: Mapping[str, Any], token: str, port: int, server_port: int) -> str:
+    lines = [
+        "# Written anew by `unqueue demo` at each start.",
+        "[lane]",
+        f"id = {_text(lane)}",
+        f"name = {_text(lane.rpartition('-')[2])}",
+        f'server_url = "http://127.0.0.1:{server_port}"',
+        f"token = {_text(token)}",
+        f"port = {port}",
+        "[lane.scale]",
+        f"port = {_text(devices['scale']['url'])}",
+        "[lane.io]",
+        f"host = {_text(devices['io']['host'])}",
+        f"port = {devices['io']['port']}",
+        "[lane.scanner]",
+        f"port = {_text(devices['scanner']['url'])}",
+        "[lane.printer]",
+        f"url = {_text(devices['printer']['url'])}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: object) -> str:
+    """A TOML string (a JSON string is one, TOML 1.0.0 "basic strings")."""
+    return json.dumps(str(value), ensure_ascii=False)

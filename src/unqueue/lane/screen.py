@@ -1,0 +1,129 @@
+"""What the lane's screen shows of its state: ``LaneState`` of docs/protocols/http.md. Pure."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from unqueue.lane.prompts import PROMPTS
+from unqueue.lane.sequence.turn import TOO_HEAVY, trouble
+from unqueue.lane.sequence.words import Lane, Phase
+from unqueue.lane.weighing import Suspect
+
+State = Literal["idle", "loading", "weighing", "check", "staff", "open", "alarm", "out_of_service"]
+WALK_OUT_AFTER_S = 12.0
+HUSH_S = 0.4
+"""The voice says a prompt again when it falls silent for a moment: screens speak whenever the prompt changes."""
+
+_SHOWN: Mapping[Phase, tuple[State, str]] = {
+    "starting": ("out_of_service", "starting"),
+    "idle": ("idle", "welcome"),
+    "claiming": ("idle", "one_moment"),
+    "loading": ("loading", "lay_goods"),
+    "deactivating": ("weighing", "weighing"),
+    "judging": ("weighing", "weighing"),
+    "check": ("check", "not_scanned"),
+    "staff": ("staff", "staff_coming"),
+    "abandoning": ("idle", "one_moment"),
+    "releasing": ("weighing", "weighing"),
+    "open": ("open", "thanks"),
+    "leaving": ("open", "thanks"),
+    "alarm": ("alarm", "live_tag"),
+}
+_UNUSED: frozenset[Phase] = frozenset({"starting", "idle", "claiming", "abandoning"})
+
+
+class ShownPrompt(msgspec.Struct, frozen=True):
+    id: str
+    zh: str
+    en: str
+
+
+class ShownOrder(msgspec.Struct, frozen=True):
+    number: str
+    item_count: int
+
+
+class ShownWeight(msgspec.Struct, frozen=True):
+    measured_g: int
+    expected_g: int
+    tolerance_g: int
+
+
+class LaneState(msgspec.Struct, frozen=True):
+    """``seq`` grows with every change. ``voice`` is the prompt to say, None for silence."""
+
+    lane: str
+    name: str
+    state: State
+    seq: int
+    prompt: ShownPrompt
+    voice: str | None
+    order: ShownOrder | None
+    weight: ShownWeight | None
+    suspects: tuple[Suspect, ...]
+    devices: Mapping[str, str]
+
+
+def show(lane: Lane, now_s: float, *, lane_id: str, name: str, seq: int) -> LaneState:
+    """The screen of a state at a time."""
+    state, prompt = _state_and_prompt(lane, now_s)
+    if lane.notice is not None and lane.fire_s is None:
+        prompt = lane.notice
+    hush = lane.reminded_s > lane.since_s and now_s - lane.reminded_s < HUSH_S
+    # An empty lane does not talk to passers-by: it says welcome when goods lie there and nobody has shown a pass.
+    silent = hush or not PROMPTS[prompt].spoken or (prompt == "welcome" and lane.notice is None)
+    order = lane.exit
+    verdict = lane.verdict if order is not None else None
+    told = lane.told if state in {"check", "staff"} and lane.told is not None else None
+    return LaneState(
+        lane=lane_id,
+        name=name,
+        state=state,
+        seq=seq,
+        prompt=ShownPrompt(prompt, PROMPTS[prompt].zh, PROMPTS[prompt].en),
+        voice=None if silent else prompt,
+        order=ShownOrder(order.number, order.item_count) if order is not None else None,
+        weight=ShownWeight(lane.belt_g, verdict.expected_g, verdict.tolerance_g) if verdict is not None else None,
+        suspects=told.suspects if told is not None else (),
+        devices={name: seen.status for name, seen in lane.devices.items()},
+    )
+
+
+def _state_and_prompt(lane: Lane, now_s: float) -> tuple[State, str]:
+    if lane.fire_s is not None:
+        return "alarm", "fire"
+    state, prompt = _SHOWN[lane.phase]
+    broken = trouble(lane)
+    if broken is not None:
+        return _in_trouble(lane.phase, broken, state, prompt)
+    if lane.phase == "loading" and lane.verdict is not None and lane.belt_g > lane.verdict.tolerance_g:
+        return "weighing", "lay_goods" if lane.verdict.difference_g < 0 else "weighing"
+    if lane.phase == "idle" and lane.left_behind:
+        prompt = "take_goods"
+    elif lane.phase == "open" and now_s - lane.since_s >= WALK_OUT_AFTER_S:
+        prompt = "walk_out"
+    else:
+        prompt = _looking_prompt(lane, prompt)
+    return state, prompt
+
+
+def _in_trouble(phase: Phase, broken: str, state: State, prompt: str) -> tuple[State, str]:
+    """A lane that nobody uses is closed; one that somebody uses says what it waits for."""
+    if phase in _UNUSED:
+        return "out_of_service", "server_away" if broken == "server" else "out_of_service"
+    if broken == "server":
+        return state, "server_away" if phase in {"judging", "releasing"} else prompt
+    return ("staff", "device_wait") if phase in {"loading", "deactivating", "check", "staff"} else (state, prompt)
+
+
+def _looking_prompt(lane: Lane, prompt: str) -> str:
+    """What the shopper should look at, or wait for."""
+    told = lane.told
+    if lane.phase == "check" and told is not None:
+        if TOO_HEAVY in told.suspects:
+            return "too_heavy"
+        return "not_scanned" if told.difference_g > 0 else "not_on_belt"
+    if lane.phase == "staff" and lane.alarm_key is None and told is not None and told.verdict == "pass":
+        return "age_check"
+    return prompt

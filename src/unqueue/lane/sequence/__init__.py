@@ -1,0 +1,201 @@
+"""The lane's sequence: from the pass to the open gate. Pure: :func:`step` takes the state, what was heard and the
+time, and gives the next state and what to do. What it wants from the server is part of the state (``Lane.request``),
+and so is how the outputs stand (:func:`outputs`); commands are things done once.
+
+    starting ─→ idle ─→ claiming ─→ loading ─→ (deactivating) ─→ judging ─→ (deactivating) ─→ releasing ─→ open
+                                       ↑             check, staff ─┘                                          │
+                                       └──────────────────┘                                 idle ←─ leaving ←─┘
+
+The gate opens on a release that the server made durable, and never again after somebody walked through; in a fire it
+simply opens. The deactivator is on only while a paid order's goods lie on the belt and their weight fits, or a named
+person let them go.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from unqueue.devices.ports import Overweight, StableWeight, UnderZero
+from unqueue.lane.sequence import arrival, belt, way_out
+from unqueue.lane.sequence.turn import Turn, trouble
+from unqueue.lane.sequence.words import (
+    Answered,
+    CallSeen,
+    Code,
+    Command,
+    Config,
+    DeviceSeen,
+    ExitSeen,
+    HelpAsked,
+    Input,
+    IoRead,
+    Lane,
+    Outputs,
+    Phase,
+    Refused,
+    Sound,
+    Tick,
+    Weighed,
+)
+
+ALARM_CYCLES = 5
+# In these phases no goods of an order are being weighed: a bell at the gate is all that matters.
+_AT_THE_GATE: frozenset[Phase] = frozenset({"starting", "idle", "claiming", "open", "leaving"})
+
+
+def step(lane: Lane, heard: Input, now_s: float, config: Config) -> tuple[Lane, tuple[Command, ...]]:
+    """The state after ``heard`` at ``now_s``, and what to do."""
+    turn = Turn(lane, now_s, config)
+    always = _ALWAYS.get(type(heard))
+    if always is None or always(turn, heard):
+        handler = _IN_PHASE.get((turn.lane.phase, type(heard)))
+        if handler is not None:
+            handler(turn, heard)
+    return turn.lane, tuple(turn.commands)
+
+
+def outputs(lane: Lane) -> Outputs:
+    """How belt, deactivator and lamps stand in a state."""
+    carries = lane.phase == "deactivating" and lane.fire_s is None
+    stop = lane.phase in {"check", "staff", "alarm"} or trouble(lane) is not None
+    return Outputs(
+        belt=carries,
+        deactivator=carries,
+        green=lane.fire_s is not None or (lane.phase in {"idle", "open"} and not stop),
+        red=lane.fire_s is None and stop,
+    )
+
+
+def _time_went_on(turn: Turn, _: Tick) -> bool:
+    lane = turn.lane
+    if lane.notice is not None and turn.now_s >= lane.notice_until_s:
+        turn.set(notice=None)
+    if lane.fire_s is not None and turn.now_s - lane.gate_told_s >= turn.timing.gate_s:
+        turn.open_gate()
+    for name, since_s in lane.failed_s.items():
+        if name != "server" and name not in lane.called_for and turn.now_s - since_s >= turn.timing.trouble_s:
+            turn.set(called_for=turn.lane.called_for | {name})
+            turn.alarm("device", lane.exit_id, f"{name}: {lane.devices[name].detail}")
+    if turn.now_s - lane.reminded_s >= turn.timing.remind_s and lane.phase in {"loading", "check", "staff", "open"}:
+        turn.set(reminded_s=turn.now_s)
+    return True
+
+
+def _device_seen(turn: Turn, seen: DeviceSeen) -> bool:
+    lane = turn.lane
+    failed_s = dict(lane.failed_s)
+    called_for = lane.called_for
+    if seen.status == "failed":
+        failed_s.setdefault(seen.name, turn.now_s)
+    else:
+        failed_s.pop(seen.name, None)
+        called_for -= {seen.name}
+    turn.set(devices={**lane.devices, seen.name: seen}, failed_s=failed_s, called_for=called_for)
+    return True
+
+
+def _io_read(turn: Turn, seen: IoRead) -> bool:
+    before = turn.lane.io
+    turn.set(io=seen)
+    if seen.fire and turn.lane.fire_s is None:
+        turn.set(fire_s=turn.now_s)
+        turn.open_gate()
+        turn.alarm("device", turn.lane.exit_id, "the fire alarm is active: the gate is kept open")
+    elif not seen.fire and turn.lane.fire_s is not None:
+        turn.set(fire_s=None)
+        if turn.lane.phase not in {"open", "leaving", "alarm"}:
+            turn.resynchronise()
+    if before is not None and seen.alarms > before.alarms and turn.lane.fire_s is None:
+        _live_tag(turn)
+    return True
+
+
+def _live_tag(turn: Turn) -> None:
+    lane = turn.lane
+    turn.commands.append(Sound(ALARM_CYCLES))
+    detail = None
+    if lane.exit is not None and lane.exit.tags and lane.io is not None:
+        counted = lane.io.deactivated - lane.tags_base
+        detail = f"the deactivator counted {counted} of the order's {lane.exit.tags} tags"
+    key = turn.alarm("live_tag", lane.exit_id or lane.last_exit_id, detail)
+    if lane.phase in _AT_THE_GATE:
+        turn.to("alarm", alarm_key=key, request=lane.request)
+    elif lane.phase != "alarm":
+        turn.notice("live_tag")  # the order being weighed goes on, and staff look at the gate
+
+
+def _help_asked(turn: Turn, _: HelpAsked) -> bool:
+    turn.alarm("help", turn.lane.exit_id, None)
+    turn.notice("staff_coming")
+    return True
+
+
+def _weighed(turn: Turn, seen: Weighed) -> bool:
+    """Keep what lies on the belt, and since when. Only a load that stands still is looked at in a phase."""
+    lane, weighing = turn.lane, seen.weighing
+    if isinstance(weighing, StableWeight):
+        belt_g, interval_g, overweight = weighing.reading.net_g, weighing.reading.interval_g, False
+    elif isinstance(weighing, Overweight | UnderZero):
+        belt_g, interval_g, overweight = 0, lane.interval_g, isinstance(weighing, Overweight)
+    else:
+        turn.set(changed_s=turn.now_s)
+        return False
+    if overweight != lane.overweight or abs(belt_g - lane.belt_g) > interval_g:
+        turn.set(changed_s=turn.now_s)
+    turn.set(belt_g=belt_g, interval_g=interval_g, overweight=overweight)
+    if turn.lane.exit is not None:
+        turn.set(verdict=turn.judge(turn.lane.exit))
+    return True
+
+
+_ALWAYS: dict[type, Callable[[Turn, Any], bool]] = {
+    Tick: _time_went_on,
+    DeviceSeen: _device_seen,
+    IoRead: _io_read,
+    HelpAsked: _help_asked,
+    Weighed: _weighed,
+}
+_IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {
+    ("starting", Tick): arrival.starting_tick,
+    ("starting", Answered): arrival.starting_answered,
+    ("starting", Refused): arrival.refused,
+    ("idle", Code): arrival.idle_code,
+    ("idle", Weighed): arrival.idle_weighed,
+    ("claiming", Answered): arrival.claiming_answered,
+    ("claiming", Refused): arrival.claiming_refused,
+    ("claiming", Tick): arrival.claiming_tick,
+    ("claiming", Code): arrival.busy_code,
+    ("loading", Weighed): belt.loading_weighed,
+    ("loading", Tick): belt.loading_tick,
+    ("loading", Code): arrival.busy_code,
+    ("deactivating", IoRead): belt.deactivating_io,
+    ("deactivating", Tick): belt.deactivating_tick,
+    ("deactivating", Weighed): belt.deactivating_weighed,
+    ("deactivating", Code): arrival.busy_code,
+    ("judging", Answered): belt.judging_answered,
+    ("judging", Refused): arrival.refused,
+    ("judging", Code): arrival.busy_code,
+    ("check", ExitSeen): belt.waiting_exit_seen,
+    ("check", Weighed): belt.waiting_weighed,
+    ("check", Tick): belt.waiting_tick,
+    ("check", Code): arrival.busy_code,
+    ("staff", ExitSeen): belt.waiting_exit_seen,
+    ("staff", Weighed): belt.waiting_weighed,
+    ("staff", Tick): belt.waiting_tick,
+    ("staff", CallSeen): way_out.call_seen,
+    ("staff", Code): arrival.busy_code,
+    ("abandoning", Answered): belt.abandoning_answered,
+    ("abandoning", Refused): arrival.refused,
+    ("releasing", Answered): way_out.releasing_answered,
+    ("releasing", Refused): arrival.refused,
+    ("releasing", Code): arrival.busy_code,
+    ("open", IoRead): way_out.open_io,
+    ("open", Tick): way_out.open_tick,
+    ("open", Code): way_out.open_code,
+    ("open", CallSeen): way_out.call_seen,
+    ("leaving", Answered): way_out.leaving_answered,
+    ("leaving", Refused): arrival.refused,
+    ("alarm", IoRead): way_out.alarm_io,
+    ("alarm", Answered): way_out.alarm_answered,
+    ("alarm", Refused): way_out.alarm_refused,
+    ("alarm", CallSeen): way_out.alarm_call_seen,
+}

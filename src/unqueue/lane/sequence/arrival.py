@@ -1,0 +1,132 @@
+"""Before goods lie on the belt: the restart, the code that was shown, the claim. Pure."""
+
+from collections.abc import Mapping
+
+from unqueue.devices.ports import UnderZero
+from unqueue.kernel.ids import is_order_number
+from unqueue.lane.sequence import belt
+from unqueue.lane.sequence.turn import NEAR_EMPTY_G, Turn, trouble
+from unqueue.lane.sequence.words import Answered, Claim, Code, ExitInfo, ReadExits, Refused, Tick, Weighed, ZeroScale
+
+ZERO_AGAIN_S = 10.0
+REFUSALS: Mapping[str, str] = {
+    "order_unpaid": "pass_unpaid",
+    "order_left": "pass_used",
+    "pass_invalid": "pass_invalid",
+    "pass_expired": "pass_expired",
+    "order_unknown": "number_wrong",
+    "order_at_other_lane": "other_lane",
+    "too_many_guesses": "too_many_guesses",
+}
+"""What the lane says to a claim that was refused."""
+
+
+def starting_tick(turn: Turn, _: Tick) -> None:
+    lane = turn.lane
+    if lane.request is None and lane.io is not None and "io" not in lane.failed_s and lane.fire_s is None:
+        turn.ask(ReadExits())
+
+
+def starting_answered(turn: Turn, answer: Answered) -> None:
+    if not turn.is_expected(answer):
+        return
+    if answer.exits:
+        adopt(turn, answer.exits[0])
+    else:
+        turn.to("idle", exit=None)
+
+
+def adopt(turn: Turn, one: ExitInfo) -> None:
+    """Take an exit on where it stands."""
+    if one.status in {"left", "abandoned"}:
+        turn.to("idle", exit=None)
+        return
+    turn.set(
+        exit=one,
+        last_exit_id=one.exit_id,
+        changed_s=turn.now_s,
+        tags_done=False,
+        tags_base=turn.io.deactivated,
+        left_behind=False,
+        notice=None,
+    )
+    turn.set(verdict=turn.judge(one))
+    belt.stand(turn, one)
+
+
+def idle_code(turn: Turn, code: Code) -> None:
+    text = code.text.strip()
+    request = identify(text)
+    if (broken := trouble(turn.lane)) is not None:
+        turn.notice("server_away" if broken == "server" else "out_of_service")
+    elif isinstance(request, str):
+        turn.notice(request)
+    else:
+        turn.to("claiming", code=text, notice=None)
+        turn.ask(request)
+
+
+def identify(text: str) -> Claim | str:
+    """What a code asks for, or the prompt that says why it asks for nothing.
+
+    >>> identify("104 729 388")
+    'number_wrong'
+    >>> identify("https://store.example/o/o_abc")
+    'pass_unpaid'
+    >>> identify("6901234567892")
+    'pass_invalid'
+    """
+    digits = text.replace(" ", "").replace("-", "")
+    if text.startswith("UQ1."):
+        return Claim(pass_=text)
+    if is_order_number(digits):
+        return Claim(order_number=digits)
+    if len(digits) == 9 and digits.isdigit():
+        return "number_wrong"
+    return "pass_unpaid" if "/o/o_" in text else "pass_invalid"
+
+
+def idle_weighed(turn: Turn, seen: Weighed) -> None:
+    lane = turn.lane
+    if isinstance(seen.weighing, UnderZero) and turn.now_s - lane.zeroed_s >= ZERO_AGAIN_S:
+        turn.set(zeroed_s=turn.now_s)
+        turn.commands.append(ZeroScale())
+    if lane.belt_g <= NEAR_EMPTY_G:
+        turn.set(left_behind=False)
+    elif lane.notice is None and turn.now_s - lane.reminded_s >= turn.timing.remind_s and not lane.left_behind:
+        turn.set(reminded_s=turn.now_s)
+        turn.notice("welcome")  # goods lie there, and nobody has shown a pass
+
+
+def claiming_answered(turn: Turn, answer: Answered) -> None:
+    if turn.is_expected(answer):
+        adopt(turn, answer.exits[0])
+
+
+def claiming_refused(turn: Turn, refusal: Refused) -> None:
+    if not turn.is_expected(refusal):
+        return
+    if refusal.code in {"lane_busy", "exit_conflict"}:
+        turn.resynchronise()
+        return
+    turn.to("idle")
+    turn.notice(REFUSALS.get(refusal.code, "service_desk"))
+
+
+def claiming_tick(turn: Turn, _: Tick) -> None:
+    if turn.waited_s >= turn.timing.claim_s_max:
+        turn.resynchronise()
+        turn.notice("server_away")
+
+
+def busy_code(turn: Turn, code: Code) -> None:
+    """Another pass while an order is at the lane."""
+    if code.text.strip() != turn.lane.code:
+        turn.notice("wait_turn")
+
+
+def refused(turn: Turn, refusal: Refused) -> None:
+    """A refusal that no phase has an own answer for: things are not as the lane thought."""
+    if turn.is_expected(refusal):
+        turn.resynchronise()
+        turn.notice("service_desk")

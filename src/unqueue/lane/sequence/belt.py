@@ -1,0 +1,125 @@
+"""Goods on the belt: weigh them, kill their tags, wait for whoever must look. Pure."""
+
+from unqueue.lane.sequence import way_out
+from unqueue.lane.sequence.turn import NEAR_EMPTY_G, Turn, trouble
+from unqueue.lane.sequence.words import Abandon, Answered, ExitInfo, ExitSeen, IoRead, TellWeighing, Tick, Weighed
+
+
+def loading_weighed(turn: Turn, _: Weighed) -> None:
+    if turn.verdict.verdict == "pass":
+        fits(turn)
+    elif not turn.is_near_empty() and turn.is_settled():
+        tell(turn)
+
+
+def loading_tick(turn: Turn, _: Tick) -> None:
+    quiet_s = turn.now_s - max(turn.lane.changed_s, turn.lane.since_s)
+    if turn.is_near_empty() and quiet_s >= turn.timing.lay_s_max and trouble(turn.lane) is None:
+        give_up(turn, "no_goods")
+
+
+def fits(turn: Turn) -> None:
+    """The weight fits: kill the tags, unless a check may still hold the goods back, and tell the server."""
+    if turn.exit.tags and not turn.lane.tags_done and not turn.exit.checks:
+        turn.to("deactivating", told=None)
+    else:
+        tell(turn)
+
+
+def tell(turn: Turn) -> None:
+    """Tell the server what was weighed; it decides."""
+    turn.to("judging", told=turn.verdict)
+    turn.ask(TellWeighing(turn.exit.exit_id, turn.verdict, turn.lane.interval_g, turn.lane.tags_done))
+
+
+def judging_answered(turn: Turn, answer: Answered) -> None:
+    if turn.is_expected(answer):
+        turn.set(request=None)
+        stand(turn, answer.exits[0])
+
+
+def stand(turn: Turn, one: ExitInfo) -> None:
+    """Go on from where an exit stands: the server heard of a weighing, staff answered, or the lane restarted."""
+    turn.set(exit=one)
+    told = one.weighing
+    if one.status in {"abandoned", "left"}:
+        turn.to("idle", exit=None, told=None, verdict=None, left_behind=turn.lane.belt_g > NEAR_EMPTY_G)
+        turn.notice("service_desk")
+    elif one.status == "accepted":
+        _accepted(turn)
+    elif one.status == "released":
+        way_out.resume(turn, one)
+    elif told is None:
+        turn.to("loading", told=None, changed_s=turn.now_s)
+    elif turn.lane.phase not in {"check", "staff"}:
+        turn.to("check" if told.verdict == "check" else "staff", told=told)
+
+
+def _accepted(turn: Turn) -> None:
+    if turn.exit.tags and not turn.lane.tags_done:
+        turn.to("deactivating", told=turn.exit.weighing)
+    else:
+        way_out.release(turn)
+
+
+def waiting_exit_seen(turn: Turn, seen: ExitSeen) -> None:
+    if turn.lane.alarm_key is None and seen.exit.exit_id == turn.exit.exit_id:
+        stand(turn, seen.exit)
+
+
+def waiting_weighed(turn: Turn, _: Weighed) -> None:
+    """The shopper, or staff, changed what lies there."""
+    told = turn.lane.told
+    if turn.lane.alarm_key is not None or told is None or not turn.differs(told):
+        return
+    if turn.verdict.verdict == "pass":
+        fits(turn)
+    elif not turn.is_near_empty() and turn.is_settled():
+        tell(turn)
+
+
+def waiting_tick(turn: Turn, _: Tick) -> None:
+    lane = turn.lane
+    if lane.phase == "check" and turn.waited_s >= turn.timing.check_s:
+        turn.to("staff")
+    emptied = turn.is_near_empty() and lane.verdict is not None and lane.verdict.verdict == "check"
+    quiet_s = turn.now_s - max(lane.changed_s, lane.since_s)
+    if emptied and lane.alarm_key is None and quiet_s >= turn.timing.emptied_s and trouble(lane) is None:
+        give_up(turn, "goods_taken_back")
+
+
+def give_up(turn: Turn, reason: str) -> None:
+    exit_id = turn.exit.exit_id
+    turn.to("abandoning", exit=None, told=None, verdict=None)
+    turn.ask(Abandon(exit_id, reason))
+
+
+def abandoning_answered(turn: Turn, answer: Answered) -> None:
+    if turn.is_expected(answer):
+        turn.to("idle")
+        turn.notice("took_long")
+
+
+def deactivating_io(turn: Turn, seen: IoRead) -> None:
+    if seen.deactivated - turn.lane.tags_base >= turn.exit.tags:
+        _deactivated(turn)
+
+
+def deactivating_tick(turn: Turn, _: Tick) -> None:
+    if turn.waited_s >= turn.timing.deactivate_s_max:
+        _deactivated(turn)  # a tag that is still live rings at the gate, and staff see how many were counted
+
+
+def deactivating_weighed(turn: Turn, _: Weighed) -> None:
+    """Something was put among goods that had been weighed: it must not lose its tag unpaid."""
+    told = turn.lane.told
+    if turn.differs(told) if told is not None else turn.verdict.verdict == "check":
+        turn.to("loading", told=None)
+
+
+def _deactivated(turn: Turn) -> None:
+    turn.set(tags_done=True)
+    if turn.exit.status == "accepted":
+        way_out.release(turn)
+    else:
+        tell(turn)

@@ -1,0 +1,124 @@
+"""One step of the sequence being taken, and what its phases share. Pure."""
+
+from typing import Any
+
+import msgspec
+
+from unqueue.kernel.weight import Reading
+from unqueue.lane.sequence.words import (
+    AlarmKind,
+    Answered,
+    Command,
+    Config,
+    ExitInfo,
+    IoRead,
+    Lane,
+    OpenGate,
+    Pending,
+    Phase,
+    RaiseAlarm,
+    Refused,
+    Request,
+)
+from unqueue.lane.weighing import Suspect, Verdict, check
+
+NEAR_EMPTY_G = 10
+TOO_HEAVY = Suspect("unknown", "超过秤的最大称量", "More than the scale can weigh")
+_NEEDED = ("scale", "io", "server")
+
+
+class Turn:
+    """A step at ``now_s``: the state as it becomes, and the commands so far."""
+
+    def __init__(self, lane: Lane, now_s: float, config: Config) -> None:
+        self.lane = lane
+        self.now_s = now_s
+        self.rule = config.rule
+        self.timing = config.timing
+        self.commands: list[Command] = []
+
+    def set(self, **changes: Any) -> None:
+        self.lane = msgspec.structs.replace(self.lane, **changes)
+
+    def to(self, phase: Phase, **changes: Any) -> None:
+        """Go on to a phase. What was asked of the server in the one before is given up, unless it is kept."""
+        self.set(**{"phase": phase, "since_s": self.now_s, "reminded_s": self.now_s, "request": None, **changes})
+
+    def ask(self, request: Request) -> None:
+        number = self.lane.serial + 1
+        self.set(serial=number, request=Pending(number, request))
+
+    def alarm(self, kind: AlarmKind, exit_id: str | None, detail: str | None) -> int:
+        """Call staff; the key under which the call's fate is told."""
+        key = self.lane.serial + 1
+        self.set(serial=key)
+        self.commands.append(RaiseAlarm(key, kind, exit_id, detail))
+        return key
+
+    def notice(self, prompt: str) -> None:
+        """Show and say something for a few seconds."""
+        self.set(notice=prompt, notice_until_s=self.now_s + self.timing.notice_s)
+
+    def open_gate(self) -> None:
+        self.commands.append(OpenGate())
+        self.set(gate_told_s=self.now_s)
+
+    def resynchronise(self) -> None:
+        """Something did not fit: read from the server how things stand."""
+        self.to("starting", exit=None, told=None, verdict=None, tags_done=False, alarm_key=None)
+
+    def judge(self, one: ExitInfo) -> Verdict:
+        """What the rule says to the load on the belt."""
+        verdict = check(one.lines, Reading(self.lane.belt_g, self.lane.interval_g), self.rule)
+        if self.lane.overweight:
+            return msgspec.structs.replace(verdict, verdict="check", suspects=(TOO_HEAVY,))
+        return verdict
+
+    def is_expected(self, answer: Answered | Refused) -> bool:
+        """Whether this answers what was asked last."""
+        return self.lane.request is not None and self.lane.request.number == answer.number
+
+    @property
+    def waited_s(self) -> float:
+        return self.now_s - self.lane.since_s
+
+    @property
+    def exit(self) -> ExitInfo:
+        """The exit at the lane; only for phases that have one."""
+        assert self.lane.exit is not None, f"no order is at the lane in {self.lane.phase}"
+        return self.lane.exit
+
+    @property
+    def verdict(self) -> Verdict:
+        assert self.lane.verdict is not None, "an order at the lane has a verdict"
+        return self.lane.verdict
+
+    @property
+    def io(self) -> IoRead:
+        assert self.lane.io is not None, "no order is taken before the gate's counter is known"
+        return self.lane.io
+
+    def is_near_empty(self) -> bool:
+        return not self.lane.overweight and self.lane.belt_g <= max(NEAR_EMPTY_G, 2 * self.lane.interval_g)
+
+    def is_settled(self) -> bool:
+        """Whether a load that does not fit has not changed for long enough to be looked at."""
+        too_light = self.verdict.difference_g < 0 and not self.lane.overweight
+        patience_s = self.timing.too_light_s if too_light else self.timing.too_heavy_s
+        return self.now_s - self.lane.changed_s >= patience_s
+
+    def differs(self, told: Verdict) -> bool:
+        """Whether the belt holds something else than when ``told`` was weighed."""
+        if (TOO_HEAVY in told.suspects) != self.lane.overweight:
+            return True
+        return abs(self.lane.belt_g - told.measured_g) > max(NEAR_EMPTY_G, 2 * self.lane.interval_g)
+
+    def has_passed(self, seen: IoRead) -> bool:
+        """Whether somebody walked through since the gate was allowed to open for the exit at the lane."""
+        released = self.lane.exit is not None and self.lane.exit.status == "released"
+        return released and seen.passages > self.lane.passages_base
+
+
+def trouble(lane: Lane) -> str | None:
+    """The first of scale, I/O module and server that has failed; without them the lane can't work."""
+    return next((name for name in _NEEDED if name in lane.failed_s), None)

@@ -1,0 +1,110 @@
+"""From the release to the empty lane. Pure."""
+
+from unqueue.lane.sequence.turn import NEAR_EMPTY_G, Turn
+from unqueue.lane.sequence.words import Answered, CallSeen, Code, ExitInfo, IoRead, Left, Refused, Release, Tick
+
+
+def release(turn: Turn) -> None:
+    """Everything is cleared: ask the server to let this order out, once."""
+    turn.to("releasing")
+    turn.ask(Release(turn.exit.exit_id, turn.io.passages, turn.lane.tags_done))
+
+
+def releasing_answered(turn: Turn, answer: Answered) -> None:
+    if not turn.is_expected(answer):
+        return
+    turn.set(exit=answer.exits[0])
+    if turn.exit.status == "released":
+        # The gate has not opened for this order: whatever was counted since belongs to somebody before.
+        turn.to("open", passages_base=turn.io.passages)
+        turn.open_gate()
+    else:
+        turn.resynchronise()
+
+
+def resume(turn: Turn, one: ExitInfo) -> None:
+    """After a restart: the gate was allowed to open, and perhaps did. Its counter tells whether somebody passed."""
+    assert one.passages is not None, "a released exit tells the counter"
+    turn.set(passages_base=one.passages)
+    if turn.io.passages == one.passages:
+        turn.to("open")
+        turn.open_gate()
+    elif turn.io.passages > one.passages:
+        leave(turn)
+    else:
+        detail = f"the gate's counter began anew: did the shopper of order {one.number} leave?"
+        turn.to("staff", alarm_key=turn.alarm("help", one.exit_id, detail))
+
+
+def open_io(turn: Turn, seen: IoRead) -> None:
+    lane = turn.lane
+    if turn.has_passed(seen):
+        leave(turn)
+        return
+    closed_s = turn.now_s - lane.gate_told_s
+    if seen.gate_closed and closed_s >= turn.timing.gate_s and turn.waited_s < turn.timing.walk_s_max:
+        turn.open_gate()
+
+
+def open_tick(turn: Turn, _: Tick) -> None:
+    if turn.lane.alarm_key is None and turn.waited_s >= turn.timing.walk_s_max:
+        detail = "the gate was opened for this order and nobody walked through"
+        turn.set(alarm_key=turn.alarm("help", turn.exit.exit_id, detail))
+
+
+def open_code(turn: Turn, code: Code) -> None:
+    """The same pass again: the gate closed too soon."""
+    if code.text.strip() != turn.lane.code:
+        turn.notice("wait_turn")
+    elif turn.io.gate_closed and not turn.has_passed(turn.io):
+        turn.set(since_s=turn.now_s)
+        turn.open_gate()
+
+
+def call_seen(turn: Turn, seen: CallSeen) -> None:
+    """Staff looked whether the shopper of a released exit has left, and say so."""
+    if seen.key == turn.lane.alarm_key and seen.call.status == "answered":
+        leave(turn)
+
+
+def leave(turn: Turn) -> None:
+    turn.to("leaving", alarm_key=None)
+    turn.ask(Left(turn.exit.exit_id, turn.io.passages))
+
+
+def leaving_answered(turn: Turn, answer: Answered) -> None:
+    if turn.is_expected(answer):
+        turn.to("idle", exit=None, told=None, verdict=None, left_behind=turn.lane.belt_g > NEAR_EMPTY_G)
+
+
+def alarm_io(turn: Turn, seen: IoRead) -> None:
+    if turn.lane.request is None and turn.has_passed(seen):
+        turn.ask(Left(turn.exit.exit_id, seen.passages))
+
+
+def alarm_answered(turn: Turn, answer: Answered) -> None:
+    """What was asked before the bell rang, or that the shopper left meanwhile."""
+    if not turn.is_expected(answer):
+        return
+    asked = turn.lane.request.request if turn.lane.request is not None else None
+    turn.set(request=None)
+    if isinstance(asked, Left):
+        turn.set(exit=None, told=None, verdict=None)
+
+
+def alarm_refused(turn: Turn, refusal: Refused) -> None:
+    if turn.is_expected(refusal):
+        turn.set(request=None, exit=None, told=None, verdict=None)
+
+
+def alarm_call_seen(turn: Turn, seen: CallSeen) -> None:
+    lane = turn.lane
+    if seen.key != lane.alarm_key or seen.call.status != "answered":
+        return
+    if lane.exit is None:
+        turn.resynchronise()  # a claim may have been answered meanwhile
+    elif turn.has_passed(turn.io):
+        leave(turn)
+    else:
+        turn.to("open", alarm_key=None)
+        turn.open_gate()

@@ -1,0 +1,266 @@
+"""What the lane's sequence hears and says: its inputs, its requests to the server, its commands to devices. Pure."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from unqueue.devices.ports import Weighing
+from unqueue.lane.weighing import Line, Rule, Verdict
+
+Phase = Literal[
+    "starting",  # reading from the server what was going on before a restart
+    "idle",
+    "claiming",
+    "loading",  # goods are being laid on the belt
+    "deactivating",  # the weight fits: the belt carries the goods past the deactivator
+    "judging",  # the server hears of the weighing
+    "check",  # the shopper has a look
+    "staff",  # a person comes
+    "releasing",
+    "open",
+    "leaving",
+    "alarm",  # a live tag at the gate
+    "abandoning",
+]
+AlarmKind = Literal["live_tag", "device", "help"]
+
+
+class CallInfo(msgspec.Struct, frozen=True):
+    call_id: str
+    status: Literal["open", "answered"]
+    kind: str = ""
+
+
+class ExitInfo(msgspec.Struct, frozen=True):
+    """An exit as the server tells it. ``tags`` is how many goods carry one; ``weighing`` is the one that counts."""
+
+    exit_id: str
+    status: Literal["claimed", "accepted", "released", "left", "abandoned"]
+    number: str
+    item_count: int
+    lines: tuple[Line, ...]
+    tags: int = 0
+    checks: tuple[str, ...] = ()
+    weighing: Verdict | None = None
+    passages: int | None = None
+
+
+# What the sequence hears.
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """Time went on."""
+
+
+class Code(msgspec.Struct, frozen=True):
+    """A code was read by the scanner or the camera, or typed."""
+
+    text: str
+
+
+class Weighed(msgspec.Struct, frozen=True):
+    weighing: Weighing
+
+
+class IoRead(msgspec.Struct, frozen=True):
+    """The I/O module's counters and inputs. ``gate_closed`` must be read before ``passages``: whoever walked through
+    before the gate closed is then counted.
+    """
+
+    passages: int
+    alarms: int
+    deactivated: int
+    gate_closed: bool
+    fire: bool = False
+
+
+class DeviceSeen(msgspec.Struct, frozen=True):
+    """How a device is, or the server: it is called ``server``."""
+
+    name: str
+    status: Literal["ready", "busy", "failed"]
+    detail: str = ""
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """The server's answer to request ``number``: the exits it tells of (one, except for :class:`ReadExits`)."""
+
+    number: int
+    exits: tuple[ExitInfo, ...]
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The server said no to request ``number``; ``code`` is its stable name."""
+
+    number: int
+    code: str
+
+
+class ExitSeen(msgspec.Struct, frozen=True):
+    """The exit as it stands, after something happened to it."""
+
+    exit: ExitInfo
+
+
+class CallSeen(msgspec.Struct, frozen=True):
+    """The call that :class:`RaiseAlarm` number ``key`` led to, as it stands."""
+
+    key: int
+    call: CallInfo
+
+
+class HelpAsked(msgspec.Struct, frozen=True):
+    """The shopper pressed Help."""
+
+
+Input = Tick | Code | Weighed | IoRead | DeviceSeen | Answered | Refused | ExitSeen | CallSeen | HelpAsked
+
+# What it asks of the server: one request at a time, repeated until it is answered or given up.
+
+
+class ReadExits(msgspec.Struct, frozen=True):
+    """The exits of this lane that are not ended."""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    pass_: str | None = None
+    order_number: str | None = None
+
+
+class TellWeighing(msgspec.Struct, frozen=True):
+    exit_id: str
+    verdict: Verdict
+    interval_g: int
+    tags_deactivated: bool
+
+
+class Release(msgspec.Struct, frozen=True):
+    exit_id: str
+    passages: int
+    tags_deactivated: bool
+
+
+class Left(msgspec.Struct, frozen=True):
+    exit_id: str
+    passages: int
+
+
+class Abandon(msgspec.Struct, frozen=True):
+    exit_id: str
+    reason: str
+
+
+Request = ReadExits | Claim | TellWeighing | Release | Left | Abandon
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """A request on its way. Its number tells its answer from that of an earlier one."""
+
+    number: int
+    request: Request
+
+
+# What it tells devices and staff to do, once.
+
+
+class OpenGate(msgspec.Struct, frozen=True):
+    """Open for one passage."""
+
+
+class Sound(msgspec.Struct, frozen=True):
+    cycles: int
+
+
+class ZeroScale(msgspec.Struct, frozen=True):
+    """Make the empty belt the new zero."""
+
+
+class RaiseAlarm(msgspec.Struct, frozen=True):
+    """Call staff. ``key`` names the call in :class:`CallSeen`."""
+
+    key: int
+    kind: AlarmKind
+    exit_id: str | None = None
+    detail: str | None = None
+
+
+Command = OpenGate | Sound | ZeroScale | RaiseAlarm
+
+
+class Outputs(msgspec.Struct, frozen=True):
+    """The outputs that hold their level."""
+
+    belt: bool = False
+    deactivator: bool = False
+    green: bool = False
+    red: bool = False
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """How long the lane waits for what, in seconds."""
+
+    claim_s_max: float = 10.0
+    too_light_s: float = 8.0
+    """Unchanged for so long, a belt that is too light is looked at: people lay their goods one by one."""
+    too_heavy_s: float = 2.5
+    check_s: float = 12.0
+    """The shopper looks alone for so long; then the screen says that someone comes."""
+    lay_s_max: float = 120.0
+    emptied_s: float = 30.0
+    deactivate_s_max: float = 4.0
+    remind_s: float = 20.0
+    notice_s: float = 6.0
+    gate_s: float = 2.0
+    """A gate that is closed so long after it was told to open is told again, as long as nobody walked through."""
+    walk_s_max: float = 60.0
+    trouble_s: float = 5.0
+    """A device may be away for so long before staff are called."""
+
+
+class Config(msgspec.Struct, frozen=True):
+    rule: Rule = Rule()
+    timing: Timing = Timing()
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """The lane's whole state. Times are seconds of one monotonic clock."""
+
+    phase: Phase = "starting"
+    since_s: float = 0.0
+    exit: ExitInfo | None = None
+    last_exit_id: str | None = None
+    code: str = ""
+    request: Pending | None = None
+    serial: int = 0
+    verdict: Verdict | None = None
+    """Of what lies on the belt now, while an order is at the lane."""
+    interval_g: int = 1
+    belt_g: int = 0
+    changed_s: float = 0.0
+    """When the load last changed."""
+    told: Verdict | None = None
+    """What the server knows."""
+    overweight: bool = False
+    tags_base: int = 0
+    tags_done: bool = False
+    io: IoRead | None = None
+    passages_base: int = 0
+    """The gate's counter when it was allowed to open."""
+    gate_told_s: float = -1e9
+    alarm_key: int | None = None
+    """The alarm whose answer the lane waits for."""
+    devices: Mapping[str, DeviceSeen] = {}
+    failed_s: Mapping[str, float] = {}
+    """Since when a device has failed; only those that have."""
+    called_for: frozenset[str] = frozenset()
+    notice: str | None = None
+    notice_until_s: float = 0.0
+    reminded_s: float = 0.0
+    left_behind: bool = False
+    fire_s: float | None = None
+    zeroed_s: float = -1e9
+
+    @property
+    def exit_id(self) -> str | None:
+        return self.exit.exit_id if self.exit is not None else None

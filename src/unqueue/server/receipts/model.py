@@ -1,0 +1,130 @@
+"""Receipts: what was bought, the tax in it, and how it was paid, as it stood when the receipt was issued. Pure."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import ClassVar
+
+import msgspec
+
+from unqueue.kernel.errors import DomainError
+from unqueue.kernel.money import Money
+from unqueue.server.orders.model import Order, OrderLine
+from unqueue.server.payments.model import Payment
+from unqueue.server.payments.taxes import tax_rows
+from unqueue.server.trips.basket import Basket, LineView
+
+MethodNames = Mapping[str, tuple[str, str]]
+"""A way to pay → its Chinese and English names."""
+
+
+class StoreView(msgspec.Struct, frozen=True):
+    """Who sold."""
+
+    id: str
+    name_zh: str
+    name_en: str
+    address_zh: str
+    address_en: str
+    tax_id: str
+
+
+class ReceiptLine(LineView, frozen=True):
+    """A basket's line, and the tax rate contained in its price, in hundredths of a percent."""
+
+    tax_rate_bp: int
+
+
+class TaxView(msgspec.Struct, frozen=True):
+    """What was sold at one rate; deposits stand at rate 0. ``gross = net + tax``."""
+
+    rate_bp: int
+    net: Money
+    tax: Money
+    gross: Money
+
+
+class TenderView(msgspec.Struct, frozen=True):
+    """What was paid with; ``reference`` is the provider's own number."""
+
+    method: str
+    zh: str
+    en: str
+    amount: Money
+    reference: str
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """``Receipt`` of docs/protocols/http.md. The gross amounts of ``taxes`` add up to ``total``."""
+
+    number: str
+    order_number: str
+    issued_at: str
+    store: StoreView
+    lines: list[ReceiptLine]
+    subtotal: Money
+    discount: Money
+    deposit: Money
+    total: Money
+    taxes: list[TaxView]
+    tenders: list[TenderView]
+
+
+class ReceiptNotReady(DomainError):
+    """There is a receipt once the order is paid."""
+
+    code: ClassVar[str] = "order_unpaid"
+    status: ClassVar[int] = 409
+    permanent: ClassVar[bool] = False
+    zh: ClassVar[str] = "订单还没有付款，付款后就有小票"
+    en: ClassVar[str] = "The order isn't paid yet. The receipt comes with the payment."
+
+
+def receipt_number(day: str, sequence: int) -> str:
+    """The number that people read; ``day`` is the store's own day as YYYYMMDD, ``sequence`` counts from 1.
+
+    >>> receipt_number("20260102", 17)
+    'R-20260102-000017'
+    """
+    return f"R-{day}-{sequence:06d}"
+
+
+def make_receipt(
+    order: Order,
+    order_lines: Iterable[OrderLine],
+    payments: Iterable[Payment],
+    *,
+    number: str,
+    issued_at: datetime,
+    store: StoreView,
+    methods: MethodNames,
+) -> Receipt:
+    """The receipt of a paid order. What came too much and goes back is no tender."""
+    order_lines = list(order_lines)
+    basket = msgspec.json.decode(order.basket, type=Basket)
+    rates = {line.line: line.tax_rate_bp for line in order_lines}
+    return Receipt(
+        number=number,
+        order_number=order.number,
+        issued_at=issued_at.isoformat(),
+        store=store,
+        lines=[ReceiptLine(**msgspec.structs.asdict(line), tax_rate_bp=rates[line.line]) for line in basket.lines],
+        subtotal=basket.subtotal,
+        discount=basket.discount,
+        deposit=basket.deposit,
+        total=Money(order.total_minor, order.currency),
+        taxes=[
+            TaxView(
+                row.rate_bp,
+                net=Money(row.net_minor, order.currency),
+                tax=Money(row.tax_minor, order.currency),
+                gross=Money(row.gross_minor, order.currency),
+            )
+            for row in tax_rows(order_lines)
+        ],
+        tenders=[_tender(payment, methods) for payment in payments if payment.status == "succeeded"],
+    )
+
+
+def _tender(payment: Payment, methods: MethodNames) -> TenderView:
+    zh, en = methods.get(payment.method, (payment.method, payment.method))
+    return TenderView(payment.method, zh, en, payment.amount, payment.reference)

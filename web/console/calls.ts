@@ -1,0 +1,104 @@
+import type { PlainMessageKey } from "../shared/messages.ts";
+import type { Call } from "../shared/types.ts";
+import type { Action } from "./api.ts";
+
+type Kind = Call["kind"];
+
+/** Who waits most: someone at the gate, then someone at the belt, then a device that nobody stands before. */
+const URGENCY: Readonly<Record<Kind, number>> = { live_tag: 0, weight: 1, min_age: 1, help: 1, device: 2 };
+
+/** Open calls, most urgent first, and of those equally urgent the oldest first. */
+export function inOrder(calls: readonly Call[]): Call[] {
+  return calls
+    .filter((call) => call.status === "open")
+    .sort(
+      (one, other) =>
+        URGENCY[one.kind] - URGENCY[other.kind] ||
+        Date.parse(one.opened_at) - Date.parse(other.opened_at) ||
+        (one.id < other.id ? -1 : 1),
+    );
+}
+
+/** How long a shopper has waited, as a stopwatch says it: `stopwatch(125_000)` → "2:05". Never below zero. */
+export function stopwatch(waited_ms: number): string {
+  const seconds = Math.max(0, Math.floor(waited_ms / 1000));
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const tail = String(seconds % 60).padStart(2, "0");
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
+}
+
+/** A minute is long at a gate, and two are too long. */
+export function patience(waited_ms: number): "fine" | "long" | "too_long" {
+  if (waited_ms < 60_000) return "fine";
+  return waited_ms < 120_000 ? "long" : "too_long";
+}
+
+/** One way to answer a call. Its reasons are offered as taps; without `needed` it is sent at once. */
+export interface Choice {
+  readonly action: Action;
+  readonly label: PlainMessageKey;
+  readonly look: "primary" | "secondary" | "stop";
+  /** Whether the server refuses the answer without a reason. */
+  readonly needed: boolean;
+  readonly reasons: readonly PlainMessageKey[];
+}
+
+/** What can be answered to each kind of call, as the server allows it; the likeliest first. */
+export const CHOICES: Readonly<Record<Kind, readonly Choice[]>> = {
+  weight: [
+    {
+      action: "let_go",
+      label: "console.let_go",
+      look: "primary",
+      needed: true,
+      reasons: [
+        "console.reason.checked",
+        "console.reason.own_bag",
+        "console.reason.record_wrong",
+        "console.reason.scale_unsettled",
+      ],
+    },
+    { action: "reweigh", label: "console.reweigh", look: "secondary", needed: false, reasons: [] },
+    {
+      action: "refuse",
+      label: "console.refuse",
+      look: "stop",
+      needed: true,
+      reasons: ["console.reason.scan_rest", "console.reason.put_back", "console.reason.other_order"],
+    },
+  ],
+  min_age: [
+    {
+      action: "let_go",
+      label: "console.of_age",
+      look: "primary",
+      needed: false,
+      reasons: [],
+    },
+    {
+      action: "refuse",
+      label: "console.refuse",
+      look: "stop",
+      needed: true,
+      reasons: ["console.reason.no_id", "console.reason.under_age"],
+    },
+  ],
+  live_tag: [
+    {
+      action: "let_go",
+      label: "console.let_go",
+      look: "primary",
+      needed: true,
+      reasons: ["console.reason.tag_stayed", "console.reason.false_alarm", "console.reason.foreign_tag"],
+    },
+    {
+      action: "done",
+      label: "console.tag_settled",
+      look: "secondary",
+      needed: true,
+      reasons: ["console.reason.handed_back", "console.reason.paid_now", "console.reason.walked_on"],
+    },
+  ],
+  device: [{ action: "done", label: "console.mended", look: "primary", needed: false, reasons: [] }],
+  help: [{ action: "done", label: "console.helped", look: "primary", needed: false, reasons: [] }],
+};

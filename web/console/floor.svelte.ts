@@ -1,0 +1,95 @@
+import { asProblem, Problem, serverNow } from "../shared/api.ts";
+import { listen } from "../shared/events.ts";
+import { staffApi, type Floor, type FloorLane, type StaffApi } from "./api.ts";
+import { inOrder } from "./calls.ts";
+
+const SETTLE_MS = 120; // several events of one matter arrive together: read once
+const POLL_MS_LIVE = 30_000;
+const POLL_MS_LOST = 5_000;
+
+/** The shop floor as the server tells it: read at each event, and by the clock where events don't come through. */
+export class FloorWatch {
+  floor = $state.raw<Floor | null>(null);
+  problem = $state.raw<Problem | null>(null);
+  live = $state(false);
+  /** The server's time, once a second. */
+  now_ms = $state(serverNow());
+  readonly calls = $derived(inOrder(this.floor?.calls ?? []));
+  readonly #api: StaffApi;
+  readonly #token: string;
+  readonly #onEnded: () => void;
+  #wanted = 0;
+  #reading = false;
+
+  constructor(token: string, onEnded: () => void) {
+    this.#api = staffApi(token);
+    this.#token = token;
+    this.#onEnded = onEnded;
+  }
+
+  lane(id: string): FloorLane | undefined {
+    return this.floor?.lanes.find((lane) => lane.id === id);
+  }
+
+  /** Watches until the returned function is called. */
+  start(): () => void {
+    let soon: ReturnType<typeof setTimeout> | undefined;
+    let poll: ReturnType<typeof setTimeout> | undefined;
+    const clock = setInterval(() => (this.now_ms = serverNow()), 1000);
+    const repeat = () => {
+      poll = setTimeout(() => void this.read().then(repeat), this.live ? POLL_MS_LIVE : POLL_MS_LOST);
+    };
+    const stop = listen({
+      token: this.#token,
+      onEvent: () => {
+        clearTimeout(soon);
+        soon = setTimeout(() => void this.read(), SETTLE_MS);
+      },
+      onConnect: () => {
+        this.live = true;
+        void this.read();
+      },
+      onDisconnect: () => {
+        // Called at each attempt that fails: only the first one quickens the clock.
+        if (!this.live) return;
+        this.live = false;
+        clearTimeout(poll);
+        repeat();
+      },
+    });
+    void this.read();
+    repeat();
+    return () => {
+      stop();
+      clearInterval(clock);
+      clearTimeout(soon);
+      clearTimeout(poll);
+    };
+  }
+
+  /** One reading at a time; what is asked for meanwhile makes one more. */
+  async read(): Promise<void> {
+    this.#wanted += 1;
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      while (this.#wanted > 0) {
+        this.#wanted = 0;
+        await this.#once();
+      }
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  async #once(): Promise<void> {
+    try {
+      this.floor = await this.#api.floor();
+      this.problem = null;
+      this.now_ms = serverNow();
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) this.#onEnded();
+      else this.problem = asProblem(error);
+    }
+  }
+}
