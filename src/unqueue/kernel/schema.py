@@ -17,6 +17,7 @@ metadata = MetaData(
 
 def append_only(table: Table) -> None:
     """Have the database itself refuse to update or delete rows of ``table`` once it is created."""
+    table.info["append_only"] = True
     for dialect, statements in append_only_sql(table.name).items():
         for statement in statements:
             event.listen(table, "after_create", _on(dialect, statement))

@@ -116,15 +116,16 @@ _EMPTIES: dict[str, Any] = {
 
 def fault_of_header(names: Sequence[str]) -> str | None:
     """Why a file with these columns cannot be imported; None when it can."""
-    if not {"gtin", "store_item", "product_id"} & set(names):
-        return "the first line must name the columns, and gtin or store_item among them; see import-products.md"
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        return f"column {repeated[0]} is there twice"
+    for name in names:
+        if name not in COLUMNS and (near := difflib.get_close_matches(name, COLUMNS, 1)):
+            return f"there is no column {name!r}; did you mean {near[0]}?"
+    if not {"gtin", "store_item"} & set(names):
+        return "the first line must name the columns, gtin or store_item among them; see import-products.md"
     for name in names:
         if name not in COLUMNS:
-            near = difflib.get_close_matches(name, COLUMNS, 1)
-            hint = f"; did you mean {near[0]}?" if near else f"; the columns are {', '.join(COLUMNS)}"
-            return f"there is no column {name!r}{hint}"
+            return f"there is no column {name!r}; the columns are {', '.join(COLUMNS)}"
+        if names.count(name) > 1:
+            return f"column {name} is there twice"
     return None
 
 

@@ -67,6 +67,7 @@ _MEASURE = re.compile(
 )
 _SIMPLE = re.compile(r"(?P<number>\d+(?:[.,]\d{1,2})?)\s?(?P<unit>g|kg|ml|cl|l|L)(?:\s?[e℮])?")
 _COUNT_OF = re.compile(rf"(\d+){_CONTAINER}\s+(?=\d)")
+_COUNT_DASH = re.compile(r"(?<![\d.,/])(\d{1,2}) - (?=[\d.])")
 _GROSS = re.compile(r"\s*(?:brutto|brut|gross)\b|\s*毛重")
 _TOLERANCE = 0.05  # labels round: 24 x 591 mL is "(14.2 L)"
 _GRAMS_MIN, _GRAMS_MAX = 0.5, 100_000.0
@@ -114,7 +115,7 @@ def _plain(text: str) -> str:
 
 
 def _measures(text: str) -> Iterator[_Measure]:
-    text = _COUNT_OF.sub(r"\1 x ", text)
+    text = _COUNT_DASH.sub(r"\1 x ", _COUNT_OF.sub(r"\1 x ", text))
     for found in _MEASURE.finditer(text):
         if _GROSS.match(text, found.end()):
             continue

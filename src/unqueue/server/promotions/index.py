@@ -17,12 +17,13 @@ class Candidates:
     Shared by all products for which it is the same. ``plain_discounts`` remembers the best plain offer by unit price.
     """
 
-    __slots__ = ("plain", "plain_discounts", "slots", "thresholds")
+    __slots__ = ("has_items", "plain", "plain_discounts", "slots", "thresholds")
 
     def __init__(self, plain: tuple[Offer, ...], slots: tuple[int, ...], thresholds: tuple[Threshold, ...]) -> None:
         self.plain = plain
         self.slots = slots
         self.thresholds = thresholds
+        self.has_items = bool(plain or slots)
         self.plain_discounts: dict[int, tuple[int, Offer | None]] = {}
 
     def plain_discount(self, price_minor: int, weight_g: int) -> tuple[int, Offer | None]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from unqueue.server.promotions.offers import Offer
 from unqueue.server.promotions.search import Use, set_amounts
-from unqueue.server.promotions.thresholds import Steps, best_amount
+from unqueue.server.promotions.thresholds import Steps, best_amount, is_exact, is_global
 
 STATES_MAX = 1500
 _MOVES_MAX = 400
@@ -43,7 +43,22 @@ class Choice(NamedTuple):
     total: int
 
 
-def leave_out(pieces: Sequence[Piece], seats: Sequence[Seat], steps: Steps) -> Choice:
+def choose_jointly(pieces: Sequence[Piece], seats: Sequence[Seat], steps: Steps) -> tuple[Choice, bool]:
+    """The best choice of item-level pieces and basket offers together, and whether it is proven to be.
+
+    ``pieces`` is the choice that saves most without basket offers.
+    """
+    start = _leave_out(pieces, seats, steps)
+    search = _JointSearch(start, seats, steps)
+    if not search.is_feasible:
+        return start, False
+    search.descend(search.start_state(), 0, [], ())
+    # With several steps, how one splits its discount over the lines can lift the next over its threshold or not.
+    is_bounded = len(steps) == 1 or is_global(steps, len(seats))
+    return search.best, search.states_left > 0 and is_bounded and is_exact(steps)
+
+
+def _leave_out(pieces: Sequence[Piece], seats: Sequence[Seat], steps: Steps) -> Choice:
     """The best of a few ways to leave item-level pieces out so that one more threshold holds."""
     best = _choice(pieces, seats, steps)
     if len(pieces) > _PIECES_MAX:
@@ -62,15 +77,6 @@ def leave_out(pieces: Sequence[Piece], seats: Sequence[Seat], steps: Steps) -> C
             if choice.total > best.total:
                 best = choice
     return best
-
-
-def search_jointly(start: Choice, seats: Sequence[Seat], steps: Steps) -> tuple[Choice, bool]:
-    """The best choice of item-level sets and basket offers together, and whether it is proven to be."""
-    search = _JointSearch(start, seats, steps)
-    if not search.is_feasible:
-        return start, False
-    search.descend(search.start_state(), 0, [], ())
-    return search.best, search.states_left > 0
 
 
 class _State(NamedTuple):

@@ -102,10 +102,10 @@ def _everything(parts: Sequence[Part], groups: Sequence[Sequence[int]]) -> list[
     return [quantities for _ in groups]
 
 
-def _shared_out(bid: Bid, groups: Sequence[Sequence[int]], left: Sequence[int]) -> list[list[int]]:
+def _shared_out(bid: Bid, groups: Sequence[Sequence[int]], left: Sequence[int]) -> Sequence[Sequence[int]]:
     """Units for each group of one offer; a line that fits several groups is split as their sizes are."""
     if not _overlap(groups):
-        return [list(left) for _ in groups]
+        return [left for _ in groups]
     have = [[0] * len(left) for _ in groups]
     for position, units in enumerate(left):
         fitting = [group for group, positions in enumerate(groups) if position in positions]
@@ -122,12 +122,13 @@ def _greedy(
     left = [part[2] for part in parts]
     gain = 0
     planned: list[tuple[Offer, list[Set]]] = [(bid.offer, []) for bid in bids]
-    order = list(range(len(bids)))
-    if len(bids) > 1:
-        alone = [bid.plan(_shared_out(bid, of, left))[0] for bid, of in zip(bids, groups, strict=True)]
-        order.sort(key=lambda number: (-alone[number], number))
+    alone = [bid.plan(_shared_out(bid, of, left)) for bid, of in zip(bids, groups, strict=True)]
+    order = sorted(range(len(bids)), key=lambda number: (-alone[number][0], number))
     for number in order:
-        earned, sets = bids[number].plan(_shared_out(bids[number], groups[number], left))
+        if number == order[0]:
+            earned, sets = alone[number]
+        else:
+            earned, sets = bids[number].plan(_shared_out(bids[number], groups[number], left))
         gain += earned
         planned[number] = (bids[number].offer, sets)
         for _, runs, times in sets:
@@ -151,16 +152,19 @@ def _solved(
 
 def _use(offer: Offer, sets: Sequence[Set], parts: Sequence[Part]) -> Use:
     lines: dict[int, tuple[int, int]] = {}
-    split = []
+    split: list[tuple[int, Lines]] = []
     total = 0
     for discount, runs, times in sets:
-        units_of: dict[int, int] = {}
-        for _, position, units in runs:
-            units_of[position] = units_of.get(position, 0) + units
-        ascending = sorted(units_of.items())
-        amounts = set_amounts(discount, ascending, parts)
-        one = tuple([(*run, amount) for run, amount in zip(ascending, amounts, strict=True)])
         total += discount * times
+        if len(runs) == 1:
+            one: Lines = ((runs[0][1], runs[0][2], discount),)
+        else:
+            units_of: dict[int, int] = {}
+            for _, position, units in runs:
+                units_of[position] = units_of.get(position, 0) + units
+            ascending = sorted(units_of.items())
+            amounts = set_amounts(discount, ascending, parts)
+            one = tuple([(*run, amount) for run, amount in zip(ascending, amounts, strict=True)])
         split.append((times, one))
         for position, units, amount in one:
             taken, saved = lines.get(position, (0, 0))

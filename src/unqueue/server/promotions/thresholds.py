@@ -18,7 +18,7 @@ class Reach(NamedTuple):
     """A spend rule that this basket can reach: its lines, and what they cost before any discount."""
 
     threshold: Threshold
-    positions: tuple[int, ...]
+    positions: Sequence[int]
     full_minor: int
 
 
@@ -27,7 +27,7 @@ class Taken(NamedTuple):
 
     threshold: Threshold
     amount_minor: int
-    parts: tuple[tuple[int, int], ...]
+    parts: Sequence[tuple[int, int]]
 
 
 Steps = Sequence[Sequence[Reach]]
@@ -80,21 +80,29 @@ def upper_bound(steps: Steps, remaining: Sequence[int], components: Collection[S
     ``components`` are the lines whose item-level offers are chosen together. A reduction by a share loses no more than
     the item-level offers gain, so it needs no look at other choices where each component is wholly inside or outside.
     """
-    everything = len(remaining)
     if len(steps) == 1:
         bound = 0
         for reach in steps[0]:
-            inside = set(reach.positions)
             spent = reach.full_minor
-            if reach.threshold.rule.off_bp is not None and all(
-                len(inside.intersection(component)) in {0, len(component)} for component in components
-            ):
+            if reach.threshold.rule.off_bp is not None and _keeps_together(reach, len(remaining), components):
                 spent = sum([remaining[position] for position in reach.positions])
             bound = max(bound, reach.threshold.amount(spent, reach.full_minor))
         return bound
-    if all(len(reach.positions) == everything for step in steps for reach in step):
+    if is_global(steps, len(remaining)):
         return best_amount(steps, remaining, at_best=True)
     return sum(max(reach.threshold.amount(reach.full_minor, reach.full_minor) for reach in step) for step in steps)
+
+
+def is_global(steps: Steps, line_count: int) -> bool:
+    """Whether every spend rule is for all the lines: then it is of no matter how one splits its discount over them."""
+    return all([len(reach.positions) == line_count for step in steps for reach in step])
+
+
+def _keeps_together(reach: Reach, line_count: int, components: Collection[Sequence[int]]) -> bool:
+    if len(reach.positions) == line_count:
+        return True
+    inside = set(reach.positions)
+    return all([len(inside.intersection(component)) in {0, len(component)} for component in components])
 
 
 def _best(steps: Steps, remaining: Sequence[int], *, at_best: bool) -> _Chosen:
@@ -128,7 +136,7 @@ def _after(reach: Reach, amount_minor: int, remaining: Sequence[int]) -> list[in
     return left
 
 
-def _split(reach: Reach, amount_minor: int, remaining: Sequence[int]) -> tuple[tuple[int, int], ...]:
+def _split(reach: Reach, amount_minor: int, remaining: Sequence[int]) -> list[tuple[int, int]]:
     """Each line bears its share of the discount by what it still costs, so none goes below zero."""
     parts = allocate(amount_minor, [remaining[position] for position in reach.positions])
-    return tuple((position, part) for position, part in zip(reach.positions, parts, strict=True) if part)
+    return [share for share in zip(reach.positions, parts, strict=True) if share[1]]

@@ -1,0 +1,536 @@
+"""The first tables."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from unqueue.kernel.schema import append_only_sql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+APPEND_ONLY = ("call_alarms", "exit_releases", "exit_weighings", "journal", "ledger", "receipts")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "catalogue_version",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("changed_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("catalogue_version_pkey")),
+    )
+    op.create_table(
+        "devices",
+        sa.Column("device_id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=32), nullable=False),
+        sa.Column("parts", sa.Text(), nullable=False),
+        sa.Column("seen_us", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("device_id", name=op.f("devices_pkey")),
+        sa.UniqueConstraint("token_hash", name=op.f("devices_token_hash_key")),
+    )
+    op.create_table(
+        "exits",
+        sa.Column("exit_id", sa.String(length=32), nullable=False),
+        sa.Column("lane", sa.String(length=40), nullable=False),
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("trip_id", sa.String(length=32), nullable=False),
+        sa.Column("basket_hash", sa.String(length=64), nullable=False),
+        sa.Column("request_hash", sa.String(length=64), nullable=False),
+        sa.Column("pass_id", sa.String(length=32), nullable=True),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("checks", sa.Text(), nullable=False),
+        sa.Column("weighing", sa.Text(), nullable=True),
+        sa.Column("override_call_id", sa.String(length=32), nullable=True),
+        sa.Column("passages", sa.BigInteger(), nullable=True),
+        sa.Column("claimed_us", sa.BigInteger(), nullable=False),
+        sa.Column("touched_us", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "status IN ('claimed', 'accepted', 'released', 'left', 'abandoned')", name=op.f("exits_status_check")
+        ),
+        sa.PrimaryKeyConstraint("exit_id", name=op.f("exits_pkey")),
+    )
+    with op.batch_alter_table("exits", schema=None) as batch_op:
+        batch_op.create_index(
+            "exits_live_lane",
+            ["lane"],
+            unique=True,
+            sqlite_where=sa.text("status IN ('claimed', 'accepted', 'released')"),
+            postgresql_where=sa.text("status IN ('claimed', 'accepted', 'released')"),
+        )
+        batch_op.create_index(
+            "exits_live_order",
+            ["order_id"],
+            unique=True,
+            sqlite_where=sa.text("status IN ('claimed', 'accepted', 'released')"),
+            postgresql_where=sa.text("status IN ('claimed', 'accepted', 'released')"),
+        )
+
+    op.create_table(
+        "journal",
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(length=64), nullable=False),
+        sa.Column("stream", sa.String(length=64), nullable=False),
+        sa.Column("actor", sa.String(length=80), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("journal_pkey")),
+        info={"append_only": True},
+    )
+    with op.batch_alter_table("journal", schema=None) as batch_op:
+        batch_op.create_index(
+            "journal_stream",
+            ["stream", "seq"],
+            unique=False,
+            sqlite_where=sa.text("stream NOT LIKE 'trip:%'"),
+            postgresql_where=sa.text("stream NOT LIKE 'trip:%'"),
+        )
+
+    op.create_table(
+        "journal_followers",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("journal_followers_pkey")),
+    )
+    op.create_table(
+        "ledger",
+        sa.Column("entry_id", sa.String(length=80), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("account", sa.String(length=80), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("payment_id", sa.String(length=32), nullable=True),
+        sa.CheckConstraint("amount_minor <> 0", name=op.f("ledger_amount_check")),
+        sa.PrimaryKeyConstraint("entry_id", "position", name=op.f("ledger_pkey")),
+        info={"append_only": True},
+    )
+    with op.batch_alter_table("ledger", schema=None) as batch_op:
+        batch_op.create_index("ledger_account", ["account", "currency"], unique=False)
+        batch_op.create_index("ledger_order", ["order_id"], unique=False)
+
+    op.create_table(
+        "products",
+        sa.Column("product_id", sa.String(length=64), nullable=False),
+        sa.Column("gtin", sa.String(length=14), nullable=False),
+        sa.Column("name_zh", sa.Text(), nullable=False),
+        sa.Column("name_en", sa.Text(), nullable=False),
+        sa.Column("brand", sa.Text(), nullable=False),
+        sa.Column("category", sa.String(length=64), nullable=False),
+        sa.Column("unit_price_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("sold_by", sa.String(length=8), nullable=False),
+        sa.Column("quantity_text", sa.Text(), nullable=False),
+        sa.Column("net_weight_g", sa.Integer(), nullable=True),
+        sa.Column("packaging", sa.String(length=8), nullable=False),
+        sa.Column("weight_g_expected", sa.Integer(), nullable=False),
+        sa.Column("weight_g_sd", sa.Float(), nullable=False),
+        sa.Column("weight_source", sa.String(length=8), nullable=False),
+        sa.Column("tare_g", sa.Integer(), nullable=False),
+        sa.Column("age_limit", sa.Integer(), nullable=True),
+        sa.Column("tax_rate_bp", sa.Integer(), nullable=False),
+        sa.Column("deposit_minor", sa.BigInteger(), nullable=False),
+        sa.Column("tag", sa.String(length=8), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("recalled_lots", sa.Text(), nullable=False),
+        sa.Column("source", sa.String(length=16), nullable=False),
+        sa.Column("search_text", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "packaging IN ('flexible', 'rigid', 'glass', 'none')", name=op.f("products_packaging_check")
+        ),
+        sa.CheckConstraint("sold_by IN ('piece', 'weight')", name=op.f("products_sold_by_check")),
+        sa.CheckConstraint(
+            "status IN ('active', 'unpriced', 'withdrawn', 'recalled')", name=op.f("products_status_check")
+        ),
+        sa.CheckConstraint("tag IN ('none', 'EAS')", name=op.f("products_tag_check")),
+        sa.CheckConstraint("length(gtin) = 14", name=op.f("products_gtin_check")),
+        sa.CheckConstraint("tax_rate_bp BETWEEN 0 AND 10000", name=op.f("products_tax_rate_bp_check")),
+        sa.CheckConstraint("unit_price_minor >= 0 AND deposit_minor >= 0", name=op.f("products_amounts_check")),
+        sa.CheckConstraint(
+            "weight_g_expected >= 0 AND weight_g_sd >= 0 AND tare_g >= 0", name=op.f("products_weights_check")
+        ),
+        sa.PrimaryKeyConstraint("product_id", name=op.f("products_pkey")),
+        sa.UniqueConstraint("gtin", name=op.f("products_gtin_key")),
+    )
+    with op.batch_alter_table("products", schema=None) as batch_op:
+        batch_op.create_index("products_by_category", ["category", "gtin"], unique=False)
+
+    op.create_table(
+        "promotions",
+        sa.Column("promotion_id", sa.String(length=64), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("promotion_id", name=op.f("promotions_pkey")),
+    )
+    op.create_table(
+        "staff_members",
+        sa.Column("staff_id", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("pin_salt", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("pin_hash", sa.LargeBinary(length=64), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("locked_until_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("staff_id", name=op.f("staff_members_pkey")),
+        sa.UniqueConstraint("name", name=op.f("staff_members_name_key")),
+    )
+    op.create_table(
+        "trips",
+        sa.Column("trip_id", sa.String(length=32), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("is_member", sa.Boolean(), nullable=False),
+        sa.Column("opened_us", sa.BigInteger(), nullable=False),
+        sa.Column("order_id", sa.String(length=32), nullable=True),
+        sa.CheckConstraint("status IN ('shopping', 'submitted', 'paid', 'left')", name=op.f("trips_status_check")),
+        sa.PrimaryKeyConstraint("trip_id", name=op.f("trips_pkey")),
+        sa.UniqueConstraint("token_hash", name=op.f("trips_token_hash_key")),
+    )
+    op.create_table(
+        "calls",
+        sa.Column("call_id", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("lane", sa.String(length=40), nullable=False),
+        sa.Column("exit_id", sa.String(length=32), nullable=True),
+        sa.Column("order_id", sa.String(length=32), nullable=True),
+        sa.Column("opened_us", sa.BigInteger(), nullable=False),
+        sa.Column("answered_us", sa.BigInteger(), nullable=True),
+        sa.Column("answered_by", sa.String(length=80), nullable=True),
+        sa.Column("action", sa.String(length=16), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("answer_id", sa.String(length=32), nullable=True),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.CheckConstraint("status IN ('open', 'answered')", name=op.f("calls_status_check")),
+        sa.ForeignKeyConstraint(["exit_id"], ["exits.exit_id"], name=op.f("calls_exit_id_fkey")),
+        sa.PrimaryKeyConstraint("call_id", name=op.f("calls_pkey")),
+        sa.UniqueConstraint("answer_id", name=op.f("calls_answer_id_key")),
+    )
+    with op.batch_alter_table("calls", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("calls_exit_id"), ["exit_id"], unique=False)
+        batch_op.create_index(
+            "calls_open",
+            ["lane", "kind"],
+            unique=False,
+            sqlite_where=sa.text("status = 'open'"),
+            postgresql_where=sa.text("status = 'open'"),
+        )
+
+    op.create_table(
+        "exit_releases",
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("exit_id", sa.String(length=32), nullable=False),
+        sa.Column("lane", sa.String(length=40), nullable=False),
+        sa.Column("passages", sa.BigInteger(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["exit_id"], ["exits.exit_id"], name=op.f("exit_releases_exit_id_fkey")),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("exit_releases_pkey")),
+        sa.UniqueConstraint("exit_id", name=op.f("exit_releases_exit_id_key")),
+        info={"append_only": True},
+    )
+    op.create_table(
+        "exit_weighings",
+        sa.Column("weighing_id", sa.String(length=32), nullable=False),
+        sa.Column("exit_id", sa.String(length=32), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["exit_id"], ["exits.exit_id"], name=op.f("exit_weighings_exit_id_fkey")),
+        sa.PrimaryKeyConstraint("weighing_id", name=op.f("exit_weighings_pkey")),
+        info={"append_only": True},
+    )
+    with op.batch_alter_table("exit_weighings", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("exit_weighings_exit_id"), ["exit_id"], unique=False)
+
+    op.create_table(
+        "orders",
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("trip_id", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.String(length=9), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("total_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("basket_hash", sa.String(length=64), nullable=False),
+        sa.Column("item_count", sa.Integer(), nullable=False),
+        sa.Column("basket", sa.Text(), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("paid_us", sa.BigInteger(), nullable=True),
+        sa.Column("left_us", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("status IN ('open', 'paid', 'left', 'closed')", name=op.f("orders_status_check")),
+        sa.CheckConstraint("total_minor >= 0", name=op.f("orders_total_check")),
+        sa.ForeignKeyConstraint(["trip_id"], ["trips.trip_id"], name=op.f("orders_trip_id_fkey")),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("orders_pkey")),
+        sa.UniqueConstraint("number", name=op.f("orders_number_key")),
+        sa.UniqueConstraint("token_hash", name=op.f("orders_token_hash_key")),
+    )
+    with op.batch_alter_table("orders", schema=None) as batch_op:
+        batch_op.create_index(
+            "orders_live_trip",
+            ["trip_id"],
+            unique=True,
+            sqlite_where=sa.text("status <> 'closed'"),
+            postgresql_where=sa.text("status <> 'closed'"),
+        )
+
+    op.create_table(
+        "product_codes",
+        sa.Column("gtin", sa.String(length=14), nullable=False),
+        sa.Column("product_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.product_id"], name=op.f("product_codes_product_id_fkey")),
+        sa.PrimaryKeyConstraint("gtin", name=op.f("product_codes_pkey")),
+    )
+    with op.batch_alter_table("product_codes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("product_codes_product_id"), ["product_id"], unique=False)
+
+    op.create_table(
+        "product_details",
+        sa.Column("product_id", sa.String(length=64), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.product_id"], name=op.f("product_details_product_id_fkey")),
+        sa.PrimaryKeyConstraint("product_id", name=op.f("product_details_pkey")),
+    )
+    op.create_table(
+        "staff_sessions",
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("staff_id", sa.String(length=32), nullable=False),
+        sa.Column("began_us", sa.BigInteger(), nullable=False),
+        sa.Column("ends_us", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff_members.staff_id"], name=op.f("staff_sessions_staff_id_fkey")),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("staff_sessions_pkey")),
+    )
+    op.create_table(
+        "trip_actions",
+        sa.Column("trip_id", sa.String(length=32), nullable=False),
+        sa.Column("action_id", sa.String(length=32), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("body_hash", sa.LargeBinary(length=16), nullable=False),
+        sa.ForeignKeyConstraint(["trip_id"], ["trips.trip_id"], name=op.f("trip_actions_trip_id_fkey")),
+        sa.PrimaryKeyConstraint("trip_id", "action_id", name=op.f("trip_actions_pkey")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "call_alarms",
+        sa.Column("alarm_id", sa.String(length=32), nullable=False),
+        sa.Column("call_id", sa.String(length=32), nullable=False),
+        sa.Column("lane", sa.String(length=40), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["call_id"], ["calls.call_id"], name=op.f("call_alarms_call_id_fkey")),
+        sa.PrimaryKeyConstraint("alarm_id", name=op.f("call_alarms_pkey")),
+        info={"append_only": True},
+    )
+    op.create_table(
+        "order_lines",
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.String(length=64), nullable=False),
+        sa.Column("gtin", sa.String(length=14), nullable=False),
+        sa.Column("name_zh", sa.Text(), nullable=False),
+        sa.Column("name_en", sa.Text(), nullable=False),
+        sa.Column("category", sa.String(length=64), nullable=False),
+        sa.Column("sold_by", sa.String(length=8), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("weight_g", sa.Integer(), nullable=True),
+        sa.Column("unit_price_minor", sa.BigInteger(), nullable=False),
+        sa.Column("subtotal_minor", sa.BigInteger(), nullable=False),
+        sa.Column("discount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("deposit_minor", sa.BigInteger(), nullable=False),
+        sa.Column("total_minor", sa.BigInteger(), nullable=False),
+        sa.Column("tax_rate_bp", sa.Integer(), nullable=False),
+        sa.Column("weight_g_expected", sa.Integer(), nullable=False),
+        sa.Column("weight_g_sd", sa.Float(), nullable=False),
+        sa.Column("tag", sa.String(length=8), nullable=False),
+        sa.Column("age_limit", sa.Integer(), nullable=True),
+        sa.CheckConstraint(
+            "discount_minor >= 0 AND discount_minor <= subtotal_minor", name=op.f("order_lines_discount_check")
+        ),
+        sa.CheckConstraint("quantity > 0", name=op.f("order_lines_quantity_check")),
+        sa.CheckConstraint(
+            "total_minor = subtotal_minor - discount_minor + deposit_minor", name=op.f("order_lines_total_check")
+        ),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.order_id"], name=op.f("order_lines_order_id_fkey")),
+        sa.PrimaryKeyConstraint("order_id", "line", name=op.f("order_lines_pkey")),
+    )
+    op.create_table(
+        "payments",
+        sa.Column("payment_id", sa.String(length=32), nullable=False),
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("trip_id", sa.String(length=32), nullable=False),
+        sa.Column("method", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("return_to", sa.String(length=16), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("expires_us", sa.BigInteger(), nullable=False),
+        sa.Column("action_kind", sa.String(length=16), nullable=True),
+        sa.Column("action_url", sa.Text(), nullable=False),
+        sa.Column("reference", sa.String(length=128), nullable=False),
+        sa.Column("problem", sa.String(length=64), nullable=True),
+        sa.Column("query_due_us", sa.BigInteger(), nullable=True),
+        sa.Column("pauses", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "status IN ('pending', 'succeeded', 'failed', 'closed', 'surplus', 'refunded')",
+            name=op.f("payments_status_check"),
+        ),
+        sa.CheckConstraint("amount_minor >= 0", name=op.f("payments_amount_check")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.order_id"], name=op.f("payments_order_id_fkey")),
+        sa.PrimaryKeyConstraint("payment_id", name=op.f("payments_pkey")),
+    )
+    with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.create_index(
+            "payments_due",
+            ["query_due_us"],
+            unique=False,
+            sqlite_where=sa.text("query_due_us IS NOT NULL"),
+            postgresql_where=sa.text("query_due_us IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "payments_open",
+            ["order_id"],
+            unique=True,
+            sqlite_where=sa.text("status = 'pending'"),
+            postgresql_where=sa.text("status = 'pending'"),
+        )
+        batch_op.create_index("payments_order", ["order_id"], unique=False)
+
+    op.create_table(
+        "receipts",
+        sa.Column("number", sa.String(length=32), nullable=False),
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("day", sa.String(length=8), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("issued_us", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.order_id"], name=op.f("receipts_order_id_fkey")),
+        sa.PrimaryKeyConstraint("number", name=op.f("receipts_pkey")),
+        sa.UniqueConstraint("day", "sequence", name="receipts_day_sequence"),
+        sa.UniqueConstraint("order_id", name=op.f("receipts_order_id_key")),
+        info={"append_only": True},
+    )
+    op.create_table(
+        "refunds",
+        sa.Column("refund_id", sa.String(length=32), nullable=False),
+        sa.Column("payment_id", sa.String(length=32), nullable=False),
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("method", sa.String(length=64), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("due_us", sa.BigInteger(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("reference", sa.String(length=128), nullable=False),
+        sa.Column("problem", sa.String(length=64), nullable=True),
+        sa.CheckConstraint("status IN ('pending', 'succeeded')", name=op.f("refunds_status_check")),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("refunds_amount_check")),
+        sa.ForeignKeyConstraint(["payment_id"], ["payments.payment_id"], name=op.f("refunds_payment_id_fkey")),
+        sa.PrimaryKeyConstraint("refund_id", name=op.f("refunds_pkey")),
+        sa.UniqueConstraint("payment_id", name=op.f("refunds_payment_id_key")),
+    )
+    with op.batch_alter_table("refunds", schema=None) as batch_op:
+        batch_op.create_index(
+            "refunds_due",
+            ["due_us"],
+            unique=False,
+            sqlite_where=sa.text("due_us IS NOT NULL"),
+            postgresql_where=sa.text("due_us IS NOT NULL"),
+        )
+    for table in APPEND_ONLY:
+        for statement in append_only_sql(table)[op.get_bind().dialect.name]:
+            op.execute(statement)
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("refunds", schema=None) as batch_op:
+        batch_op.drop_index(
+            "refunds_due", sqlite_where=sa.text("due_us IS NOT NULL"), postgresql_where=sa.text("due_us IS NOT NULL")
+        )
+
+    op.drop_table("refunds")
+    op.drop_table("receipts")
+    with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.drop_index("payments_order")
+        batch_op.drop_index(
+            "payments_open", sqlite_where=sa.text("status = 'pending'"), postgresql_where=sa.text("status = 'pending'")
+        )
+        batch_op.drop_index(
+            "payments_due",
+            sqlite_where=sa.text("query_due_us IS NOT NULL"),
+            postgresql_where=sa.text("query_due_us IS NOT NULL"),
+        )
+
+    op.drop_table("payments")
+    op.drop_table("order_lines")
+    op.drop_table("call_alarms")
+    op.drop_table("trip_actions")
+    op.drop_table("staff_sessions")
+    op.drop_table("product_details")
+    with op.batch_alter_table("product_codes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("product_codes_product_id"))
+
+    op.drop_table("product_codes")
+    with op.batch_alter_table("orders", schema=None) as batch_op:
+        batch_op.drop_index(
+            "orders_live_trip",
+            sqlite_where=sa.text("status <> 'closed'"),
+            postgresql_where=sa.text("status <> 'closed'"),
+        )
+
+    op.drop_table("orders")
+    with op.batch_alter_table("exit_weighings", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("exit_weighings_exit_id"))
+
+    op.drop_table("exit_weighings")
+    op.drop_table("exit_releases")
+    with op.batch_alter_table("calls", schema=None) as batch_op:
+        batch_op.drop_index(
+            "calls_open", sqlite_where=sa.text("status = 'open'"), postgresql_where=sa.text("status = 'open'")
+        )
+        batch_op.drop_index(batch_op.f("calls_exit_id"))
+
+    op.drop_table("calls")
+    op.drop_table("trips")
+    op.drop_table("staff_members")
+    op.drop_table("promotions")
+    with op.batch_alter_table("products", schema=None) as batch_op:
+        batch_op.drop_index("products_by_category")
+
+    op.drop_table("products")
+    with op.batch_alter_table("ledger", schema=None) as batch_op:
+        batch_op.drop_index("ledger_order")
+        batch_op.drop_index("ledger_account")
+
+    op.drop_table("ledger")
+    op.drop_table("journal_followers")
+    with op.batch_alter_table("journal", schema=None) as batch_op:
+        batch_op.drop_index(
+            "journal_stream",
+            sqlite_where=sa.text("stream NOT LIKE 'trip:%'"),
+            postgresql_where=sa.text("stream NOT LIKE 'trip:%'"),
+        )
+
+    op.drop_table("journal")
+    with op.batch_alter_table("exits", schema=None) as batch_op:
+        batch_op.drop_index(
+            "exits_live_order",
+            sqlite_where=sa.text("status IN ('claimed', 'accepted', 'released')"),
+            postgresql_where=sa.text("status IN ('claimed', 'accepted', 'released')"),
+        )
+        batch_op.drop_index(
+            "exits_live_lane",
+            sqlite_where=sa.text("status IN ('claimed', 'accepted', 'released')"),
+            postgresql_where=sa.text("status IN ('claimed', 'accepted', 'released')"),
+        )
+
+    op.drop_table("exits")
+    op.drop_table("devices")
+    op.drop_table("catalogue_version")
