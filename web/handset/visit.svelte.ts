@@ -67,6 +67,8 @@ export class Visit {
   #refreshTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #awaited = new Map<string, ReturnType<typeof setTimeout>>();
   #late = 0;
+  #changesHeard = 0;
+  #changesAnswered = 0;
 
   /** Told by the checkout, which sits above: events that are not the basket's, and the end of the visit. */
   onEvent: (event: ServerEvent) => void = () => undefined;
@@ -145,7 +147,7 @@ export class Visit {
   remove(lines: readonly Line[]): void {
     const back = lines.map((line): Addition => {
       const scanned = this.#scanned[line.line];
-      const code = scanned?.code ?? line.gtin ?? "";
+      const code = scanned?.code ?? line.gtin;
       return { code, quantity: this.quantityOf(line), symbology: scanned?.symbology ?? null };
     });
     this.#batch({ delete: lines.map(({ line }) => line) });
@@ -153,8 +155,7 @@ export class Visit {
     const text = only
       ? t("handset.removed", { name: nameOf(only) })
       : t("handset.removed_many", { count: lines.length });
-    const undo = { label: t("action.undo"), run: () => this.#batch({ add: back }) };
-    notify({ kind: "done", text, ...(back.every(({ code }) => code !== "") ? { action: undo } : {}) }, 8_000);
+    notify({ kind: "done", text, action: { label: t("action.undo"), run: () => this.#batch({ add: back }) } }, 8_000);
   }
 
   dismissRefusal(id: string): void {
@@ -232,19 +233,28 @@ export class Visit {
       },
       onDisconnect: () => this.onEvent({ event: "disconnected", data: null }),
       onEvent: (event) => {
-        if (event.event === "basket") this.#refreshSoon(event);
+        if (event.event === "basket") this.#heard(event);
         else this.onEvent(event);
       },
     });
     this.#kick();
   }
 
-  /** A change that this tab made comes back as an event, too: it needs no second look. */
-  #refreshSoon(event: ServerEvent): void {
-    const version = (event.data as { version?: number } | null)?.version;
+  /**
+   * Someone else changed the basket, if more changes are told of than this tab has had answers to; answer and event
+   * of one change come in either order. To look is told of too, and changes nothing.
+   */
+  #heard({ data }: ServerEvent): void {
+    if ((data as { kind?: string } | null)?.kind === "trip.viewed") return;
+    this.#changesHeard += 1;
+    this.#compareSoon();
+  }
+
+  #compareSoon(): void {
     clearTimeout(this.#refreshTimer);
     this.#refreshTimer = setTimeout(() => {
-      if (version === undefined || version > (this.basket?.version ?? -1)) void this.refresh();
+      if (this.#changesHeard > this.#changesAnswered) void this.refresh();
+      this.#changesHeard = this.#changesAnswered = 0;
     }, REFRESH_MS);
   }
 
@@ -286,6 +296,8 @@ export class Visit {
   }
 
   #onScan(action: ScanAction, answer: LineAnswer): void {
+    this.#changesAnswered += 1;
+    this.#compareSoon();
     const { line, basket } = answer;
     this.apply(basket);
     if (line !== null) {
@@ -299,6 +311,8 @@ export class Visit {
 
   #onBatch(answer: BatchAnswer | null): void {
     if (answer === null) return;
+    this.#changesAnswered += 1;
+    this.#compareSoon();
     this.apply(answer.basket);
     for (const { code, problem } of answer.refused) this.#refuse(code, problem.zh, problem.en);
   }

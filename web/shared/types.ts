@@ -18,7 +18,7 @@ export interface Discount {
 export interface Line {
   readonly line: number;
   readonly product_id: string;
-  readonly gtin: string | null;
+  readonly gtin: string;
   readonly name_zh: string;
   readonly name_en: string;
   readonly brand: string;
@@ -57,6 +57,8 @@ export interface Basket {
   readonly deposit: Money;
   readonly total: Money;
   readonly promotions: readonly BasketPromotion[];
+  /** Why these promotions were chosen, in words. */
+  readonly explained?: { readonly zh: string; readonly en: string } | null;
   readonly age_limit: number | null;
   readonly order_id: string | null;
 }
@@ -93,21 +95,28 @@ export interface BatchAnswer {
   readonly refused: readonly { code: string; problem: ProblemDocument }[];
 }
 
-/** What a shopper may know of a product without adding it to the basket. */
+/** What a shopper may know of a product without adding it to the basket. `nutrition` is per 100 g or 100 ml. */
 export interface ProductDetails {
   readonly product_id: string;
-  readonly gtin: string | null;
+  readonly gtin: string;
   readonly name_zh: string;
   readonly name_en: string;
   readonly brand: string;
   readonly category: string;
+  readonly category_zh: string;
+  readonly category_en: string;
   readonly sold_by: "piece" | "weight";
-  readonly unit_price: Money;
   readonly unit: "piece" | "kg";
+  readonly unit_price: Money;
+  readonly deposit: Money;
+  readonly quantity_text: string;
   readonly net_weight_g: number | null;
-  readonly deposit: Money | null;
   readonly age_limit: number | null;
-  readonly promotions?: readonly { promotion_id: string; zh: string; en: string }[];
+  readonly origin: string;
+  readonly producer: string;
+  readonly ingredients: string;
+  readonly allergens: string;
+  readonly nutrition: Readonly<Record<string, number>>;
 }
 
 export type PaymentStatus = "pending" | "succeeded" | "failed" | "closed" | "surplus" | "refunded";

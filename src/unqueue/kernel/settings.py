@@ -148,6 +148,7 @@ class Weighing(_Section, frozen=True, kw_only=True):
 
     sigmas: Sigmas = 3.3
     tolerance_g_min: Grams = 10
+    own_bag_g_max: Grams = 0
 
 
 class Scale(_Section, frozen=True, kw_only=True):

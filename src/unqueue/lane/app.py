@@ -20,7 +20,7 @@ from unqueue.kernel.errors import DomainError, NotFound
 from unqueue.kernel.settings import Lane as LaneSettings
 from unqueue.kernel.settings import Settings
 from unqueue.lane.hardware import open_hardware
-from unqueue.lane.prompts import PROMPTS
+from unqueue.lane.prompts import PROMPTS, RECORDINGS
 from unqueue.lane.runner import LaneRunner
 from unqueue.lane.screen import LaneState
 from unqueue.lane.sequence.words import Code, Config, HelpAsked, Phase
@@ -158,7 +158,7 @@ def routes(runner: LaneRunner, language: str) -> list[HTTPRouteHandler]:
         """The recording of a prompt, such as ``/voice/zh/welcome.wav``."""
         prompt = name.removesuffix(".wav")
         path = VOICE / spoken / f"{prompt}.wav"
-        if spoken not in {"zh", "en"} or prompt not in PROMPTS or not path.exists():
+        if spoken not in {"zh", "en"} or prompt not in RECORDINGS:
             raise NotFound
         return File(
             path, media_type="audio/wav", content_disposition_type="inline", headers={"Cache-Control": "max-age=3600"}
@@ -191,7 +191,8 @@ async def run(settings: Settings, own: LaneSettings) -> None:
     """Run the lane that ``own`` describes until it is told to stop. An error of its own ends it, too."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    rule = Rule(sigmas=settings.weighing.sigmas, tolerance_g_min=settings.weighing.tolerance_g_min)
+    weighing = settings.weighing
+    rule = Rule(weighing.sigmas, weighing.tolerance_g_min, weighing.own_bag_g_max)
     runner = LaneRunner(
         own.id,
         own.name,

@@ -6,23 +6,22 @@ asked directly, and only with questions: nothing is switched, zeroed, opened or 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
-from unqueue.devices.drivers.escpos_printer import EscposPrinter, EscposPrinterSettings
-from unqueue.devices.drivers.serial_scanner import SerialScanner, SerialScannerSettings
-from unqueue.devices.drivers.toledo8217 import Toledo8217Scale, Toledo8217Settings
 from unqueue.devices.ports import Device, DeviceStatus
 from unqueue.devices.wire.modbus_io import LANE_WIRING, MOXA_E1212, Wiring
 from unqueue.kernel import machine
 from unqueue.kernel.findings import Check, Finding, failed, ok, warning
 from unqueue.kernel.settings import Io, Lane, Settings
+from unqueue.lane.hardware import Hardware, open_hardware
 
 WEB = Path(__file__).parent.parent / "web_dist"
 _TIMEOUT_SECONDS = 3.0
@@ -52,11 +51,18 @@ def checks(settings: Settings, lane: Lane) -> list[Check]:
 
 def _device_checks(lane: Lane) -> list[Check]:
     return [
-        Check("scale", lambda: asyncio.run(_all(scale(lane)))),
         Check("io", lambda: asyncio.run(_all(io_module(lane.io)))),
-        Check("scanner", lambda: asyncio.run(_all(scanner(lane)))),
-        Check("printer", lambda: asyncio.run(_all(printer(lane)))),
+        *(
+            Check(name, _asking(ask, lane))
+            for name, ask in {"scale": scale, "scanner": scanner, "printer": printer}.items()
+        ),
     ]
+
+
+def _asking(ask: Callable[[Lane, Hardware], AsyncIterator[Finding]], lane: Lane) -> Callable[[], list[Finding]]:
+    """Each check opens its own device and nothing else; opening claims nothing."""
+    plain = msgspec.structs.replace(lane, io=msgspec.structs.replace(lane.io, map={}))  # io_module judges the map
+    return lambda: asyncio.run(_all(ask(lane, open_hardware(plain, time_zone="UTC"))))
 
 
 def _running_lane(lane: Lane) -> dict[str, Any] | None:
@@ -104,32 +110,21 @@ def server(lane: Lane) -> Iterator[Finding]:
         yield failed("token", f"the server answers {answer.status_code}", "Look at the server: unqueue doctor there.")
 
 
-async def scale(lane: Lane) -> AsyncIterator[Finding]:
+async def scale(lane: Lane, hardware: Hardware) -> AsyncIterator[Finding]:
     """The scale answers."""
-    settings = Toledo8217Settings(
-        lane.scale.port,
-        unit=lane.scale.unit,
-        interval_g=lane.scale.interval_g,
-        parity=lane.scale.parity,
-        resynchronise=lane.scale.resynchronise,
-    )
-    yield await _asked("scale", lane.scale.port, Toledo8217Scale(settings))
+    yield await _asked("scale", lane.scale.port, hardware.scale)
 
 
-async def scanner(lane: Lane) -> AsyncIterator[Finding]:
+async def scanner(lane: Lane, hardware: Hardware) -> AsyncIterator[Finding]:
     """The scanner's line opens. Scanners say nothing until they scan."""
-    if lane.scanner:
-        settings = SerialScannerSettings(lane.scanner.port, baud_rate=lane.scanner.baud_rate)
-        yield await _asked("scanner", lane.scanner.port, SerialScanner(settings))
+    if lane.scanner and hardware.scanner:
+        yield await _asked("scanner", lane.scanner.port, hardware.scanner)
 
 
-async def printer(lane: Lane) -> AsyncIterator[Finding]:
+async def printer(lane: Lane, hardware: Hardware) -> AsyncIterator[Finding]:
     """The printer answers and has paper."""
-    if lane.printer:
-        settings = EscposPrinterSettings(
-            lane.printer.url, baud_rate=lane.printer.baud_rate, answers_status=lane.printer.answers_status
-        )
-        yield await _asked("printer", lane.printer.url, EscposPrinter(settings))
+    if lane.printer and hardware.printer:
+        yield await _asked("printer", lane.printer.url, hardware.printer)
 
 
 async def io_module(settings: Io) -> AsyncIterator[Finding]:

@@ -8,20 +8,20 @@ from typing import NamedTuple
 
 
 class Prompt(NamedTuple):
-    """``spoken``: whether there is a recording of it."""
+    """``voice``: the recording to play: ``"own"``, another prompt's, or None for silence."""
 
     zh: str
     en: str
-    spoken: bool = True
+    voice: str | None = "own"
 
 
 PROMPTS: dict[str, Prompt] = {
     # The way through.
-    "starting": Prompt("通道正在准备，请稍候", "This lane is getting ready. One moment please.", spoken=False),
+    "starting": Prompt("通道正在准备，请稍候", "This lane is getting ready. One moment please.", voice=None),
     "welcome": Prompt("请出示出场码", "Please show your exit pass."),
-    "one_moment": Prompt("请稍候", "One moment please.", spoken=False),
+    "one_moment": Prompt("请稍候", "One moment please.", voice=None),
     "lay_goods": Prompt("请把商品放到传送带上", "Please lay your goods on the belt."),
-    "weighing": Prompt("正在称重", "Weighing.", spoken=False),
+    "weighing": Prompt("正在称重", "Weighing.", voice=None),
     "thanks": Prompt("谢谢，请拿好商品，慢走", "Thank you. Please take your goods and walk out."),
     "walk_out": Prompt("门开了，请走出去", "The gate is open. Please walk out."),
     "take_goods": Prompt("请带走传送带上的商品", "Please take your goods from the belt."),
@@ -34,12 +34,12 @@ PROMPTS: dict[str, Prompt] = {
     "staff_coming": Prompt("店员马上就来，请稍等", "Someone is coming to help. One moment please."),
     "age_check": Prompt("有商品需要核对年龄，请准备好证件", "One item needs an age check. Please have your ID ready."),
     "live_tag": Prompt(
-        "请留步，还有一个防盗标签没有解除，店员来帮您", "Please wait. A tag is still on; we will take it off for you."
+        "请留步，有个防盗标签还没解除，店员来帮您", "Please wait. A tag is still on; we will take it off for you."
     ),
     "too_heavy": Prompt(
         "商品太重，秤称不了，店员马上就来", "That is more than the scale can weigh. Someone is coming."
     ),
-    "device_wait": Prompt("设备正在恢复，店员马上就来", "A device needs a moment. Someone is coming."),
+    "device_wait": Prompt("设备正在恢复，店员马上就来", "A device needs a moment. Someone is coming.", "staff_coming"),
     "service_desk": Prompt("请到服务台，店员会帮您处理", "Please come to the service desk. We will help you there."),
     # The code that was shown.
     "pass_unpaid": Prompt("还没有付款，请先付款再来这里", "Not paid yet. Please pay first, then come back."),
@@ -49,22 +49,33 @@ PROMPTS: dict[str, Prompt] = {
     "pass_invalid": Prompt("请出示付款后的出场码", "Please show the exit pass that came after paying."),
     "pass_expired": Prompt("出场码过时了，请在手机上刷新", "This pass is out of date. Please refresh it."),
     "number_wrong": Prompt(
-        "没有这个订单号，请再看一下", "There is no such order number. Please look again.", spoken=False
+        "没有这个订单号，请再看一下", "There is no such order number. Please look again.", voice=None
     ),
     "too_many_guesses": Prompt(
         "号码输错了几次，请扫出场码，或按求助",
         "The number was wrong a few times. Please scan your pass, or press Help.",
-        spoken=False,
+        voice=None,
     ),
     "other_lane": Prompt(
-        "这张订单正在另一条通道，请到那里继续", "This order is at another lane. Please go on there.", spoken=False
+        "这张订单正在另一条通道，请到那里继续", "This order is at another lane. Please go on there.", voice=None
     ),
     "wait_turn": Prompt("前面还有一位顾客，请稍等", "One shopper at a time. You are next."),
-    "took_long": Prompt(
-        "等了一会儿，请重新出示出场码", "That took a while. Please show your pass again.", spoken=False
-    ),
+    "took_long": Prompt("等了一会儿，请重新出示出场码", "That took a while. Please show your pass again.", voice=None),
     # Out of service.
     "out_of_service": Prompt("通道暂停使用，请走旁边的通道", "This lane is closed just now. Please use the next lane."),
-    "server_away": Prompt("系统正在恢复，请稍候", "The store's system is coming back. One moment please."),
+    "server_away": Prompt("系统正在恢复，请稍候", "The store's system is coming back. One moment please.", voice=None),
     "fire": Prompt("请马上从出口离开", "Please leave by the exit now."),
 }
+
+
+def recording_of(name: str) -> str | None:
+    """Which recording a prompt is spoken with; None for silence.
+
+    >>> recording_of("welcome"), recording_of("too_heavy"), recording_of("weighing")
+    ('welcome', 'staff_coming', None)
+    """
+    voice = PROMPTS[name].voice
+    return name if voice == "own" else voice
+
+
+RECORDINGS = tuple(name for name, prompt in PROMPTS.items() if prompt.voice == "own")

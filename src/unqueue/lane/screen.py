@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from unqueue.lane.prompts import PROMPTS
+from unqueue.lane.prompts import PROMPTS, recording_of
 from unqueue.lane.sequence.turn import TOO_HEAVY, trouble
 from unqueue.lane.sequence.words import Lane, Phase
 from unqueue.lane.weighing import Suspect
@@ -72,7 +72,7 @@ def show(lane: Lane, now_s: float, *, lane_id: str, name: str, seq: int) -> Lane
         prompt = lane.notice
     hush = lane.reminded_s > lane.since_s and now_s - lane.reminded_s < HUSH_S
     # An empty lane does not talk to passers-by: it says welcome when goods lie there and nobody has shown a pass.
-    silent = hush or not PROMPTS[prompt].spoken or (prompt == "welcome" and lane.notice is None)
+    silent = hush or (prompt == "welcome" and lane.notice is None)
     order = lane.exit
     verdict = lane.verdict if order is not None else None
     told = lane.told if state in {"check", "staff"} and lane.told is not None else None
@@ -82,7 +82,7 @@ def show(lane: Lane, now_s: float, *, lane_id: str, name: str, seq: int) -> Lane
         state=state,
         seq=seq,
         prompt=ShownPrompt(prompt, PROMPTS[prompt].zh, PROMPTS[prompt].en),
-        voice=None if silent else prompt,
+        voice=None if silent else recording_of(prompt),
         order=ShownOrder(order.number, order.item_count) if order is not None else None,
         weight=ShownWeight(lane.belt_g, verdict.expected_g, verdict.tolerance_g) if verdict is not None else None,
         suspects=told.suspects if told is not None else (),

@@ -39,12 +39,14 @@ from unqueue.server.keys import secret_file
 from unqueue.server.orders import routes as orders_routes
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.service import Orders
+from unqueue.server.payments import routes as payments_routes
 from unqueue.server.payments.notifications import Notifications
 from unqueue.server.payments.service import Payments
 from unqueue.server.payments.views import open_attempt, payments_of
 from unqueue.server.payments.worker import PaymentWorker
 from unqueue.server.problems import EXCEPTION_HANDLERS
 from unqueue.server.promotions.service import Promotions
+from unqueue.server.receipts import routes as receipts_routes
 from unqueue.server.receipts.service import Receipts
 from unqueue.server.staff import routes as staff_routes
 from unqueue.server.staff.routes import Floor, StoreName
@@ -148,6 +150,8 @@ class MerchantServer:
         return [
             *trips_routes.routes(self.trips),
             *orders_routes.routes(self.orders, self.trips, self.access),
+            *payments_routes.routes(self.payments, self.notifications, self.orders, self.access),
+            *receipts_routes.routes(self.receipts, self.orders, self.access),
             *catalogue_routes.routes(self.catalogue),
             *exits_routes.routes(self.exits, self.calls, self.access, self._receipt_json),
             *staff_routes.routes(self.staff, self.floor, self.calls, self.access),

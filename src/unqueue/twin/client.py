@@ -11,10 +11,10 @@ RETRY_PAUSE_S = 0.2
 class Refused(Exception):
     """The store said no, for good. ``problem`` is its RFC 9457 document."""
 
-    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+    def __init__(self, request: str, status: int, problem: dict[str, Any]) -> None:
         self.status = status
         self.problem = problem
-        super().__init__(f"{status} {problem.get('code')}: {problem.get('en')}")
+        super().__init__(f"{request}: {status} {problem.get('code')}: {problem.get('en')}")
 
     @property
     def code(self) -> str:
@@ -63,7 +63,7 @@ class StoreClient:
                     return response.json() if is_json else response.text
                 problem = _problem(response)
                 if problem.get("permanent", response.status_code < 500):
-                    raise Refused(response.status_code, problem)
+                    raise Refused(f"{method} {path}", response.status_code, problem)
                 await asyncio.sleep(RETRY_PAUSE_S)
 
 

@@ -20,7 +20,7 @@ from unqueue.twin.certificate import lan_address, make_certificate
 from unqueue.twin.client import StoreClient
 from unqueue.twin.front import FrontDoor
 from unqueue.twin.plan import DemoStore, LanGuide, demo_app
-from unqueue.twin.processes import Process
+from unqueue.twin.processes import Process, ProcessFailed
 from unqueue.twin.shoppers import Attendant, Diary, LanePlace, Mood, Pace, Shopper
 from unqueue.twin.wallet import pay_in_wallet
 from unqueue.twin.world import Good, LaneWorld
@@ -228,10 +228,23 @@ class Demo:
         self._stack.push_async_callback(stop)
 
     async def _until_ready(self, prepared: Prepared, places: Mapping[str, LanePlace]) -> None:
+        """Wait for the server and the lanes; ProcessFailed with its last words if one of them ends instead."""
         server = StoreClient(f"http://127.0.0.1:{prepared.server_port}", patience_s=READY_TIMEOUT_S)
-        await server.get("/api/health")
-        await server.close()
-        await asyncio.gather(*(place.screen.get("state") for place in places.values()))
+        ready = asyncio.gather(
+            server.get("/api/health"), *(place.screen.get("state") for place in places.values())
+        )
+        ends = [asyncio.ensure_future(self.processes[name].wait()) for name in ("server", *places)]
+        try:
+            await asyncio.wait({ready, *ends}, return_when=asyncio.FIRST_COMPLETED)
+            for name, end in zip(("server", *places), ends, strict=True):
+                if end.done():
+                    raise ProcessFailed(f"{name} did not start:\n{self.processes[name].last_words()}")
+            await ready
+        finally:
+            for task in (ready, *ends):
+                task.cancel()
+            await asyncio.gather(ready, *ends, return_exceptions=True)
+            await server.close()
 
     def _let_shoppers_in(self, place: LanePlace) -> None:
         assert self.prepared is not None, "prepare first"

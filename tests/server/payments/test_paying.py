@@ -86,6 +86,7 @@ async def test_a_declined_payment_can_be_tried_again(till: Till) -> None:
     assert failed["status"] == "failed"
     assert failed["problem"]["code"] == "payment_declined"
     assert failed["problem"]["zh"]
+    till.bank.clock.advance(1)
     second = await shopper.start_payment()
     await till.bank.press(second["action"]["url"])
     await till.bank.send()

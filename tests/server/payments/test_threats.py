@@ -39,7 +39,7 @@ async def nothing_changed(till: Till, payment: dict[str, Any], reason: str) -> N
 
 
 async def test_a_duplicate_notification_pays_once(till: Till) -> None:
-    shopper, payment, _ = await paid_at_the_wallet(till, trouble="twice")
+    shopper, _, _ = await paid_at_the_wallet(till, trouble="twice")
     assert await till.bank.send() == 2
     assert len(await till.events("payment.succeeded")) == 1
     assert (await till.balances())[f"provider:{METHOD}:clearing"] == shopper.order.total_minor
@@ -56,7 +56,7 @@ async def test_the_same_bytes_again_change_nothing(till: Till) -> None:
 
 
 async def test_a_late_notification_of_what_was_found_by_asking_is_acknowledged(till: Till, clock: ManualClock) -> None:
-    shopper, payment, _ = await paid_at_the_wallet(till, trouble="late")
+    _, payment, _ = await paid_at_the_wallet(till, trouble="late")
     clock.advance(5)
     await till.work()
     assert (await till.payment(payment["id"])).status == "succeeded"
@@ -98,36 +98,37 @@ def test_every_field_of_a_notification_is_mutated() -> None:
     assert set(FIELDS) == {field.name for field in msgspec.structs.fields(NotificationBody)}
 
 
-@pytest.mark.parametrize("field", FIELDS)
-async def test_no_field_can_be_changed_on_the_way(till: Till, field: str) -> None:
+async def test_no_field_can_be_changed_on_the_way(till: Till) -> None:
     shopper, payment, reference = await paid_at_the_wallet(till)
     body = shopper.told(payment["id"], reference)
     headers = till.bank.sign(body)
-    changed = msgspec.json.encode({**msgspec.json.decode(body), field: FIELDS[field]})
-    answer = await till.notify(changed, headers)
-    assert (answer.status_code, answer.json()) == (400, {"code": "REFUSED"})
-    await nothing_changed(till, payment, "signature_invalid")
+    for field, value in FIELDS.items():
+        changed = msgspec.json.encode({**msgspec.json.decode(body), field: value})
+        answer = await till.notify(changed, headers)
+        assert (answer.status_code, answer.json()) == (400, {"code": "REFUSED"}), field
+        await nothing_changed(till, payment, "signature_invalid")
+    assert (await till.notify(body, headers)).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("field", "reason"),
-    [
-        ("merchant_id", "merchant_mismatch"),
-        ("payment_id", "payment_unknown"),
-        ("order_id", "order_mismatch"),
-        ("order_number", "order_mismatch"),
-        ("amount", "amount_mismatch"),
-        ("status", "query_disagrees"),
-        ("reference", "query_disagrees"),
-        ("kind", "body_malformed"),
-    ],
-)
-async def test_even_rightly_signed_it_must_fit(till: Till, field: str, reason: str) -> None:
+MISFITS = {
+    "merchant_id": "merchant_mismatch",
+    "payment_id": "payment_unknown",
+    "order_id": "order_mismatch",
+    "order_number": "order_mismatch",
+    "amount": "amount_mismatch",
+    "status": "query_disagrees",
+    "reference": "query_disagrees",
+    "kind": "body_malformed",
+}
+
+
+async def test_even_rightly_signed_it_must_fit(till: Till) -> None:
     shopper, payment, reference = await paid_at_the_wallet(till)
     body = msgspec.json.decode(shopper.told(payment["id"], reference))
-    changed = msgspec.json.encode({**body, field: FIELDS[field]})
-    assert (await till.notify(changed, till.bank.sign(changed))).status_code == 400
-    await nothing_changed(till, payment, reason)
+    for field, reason in MISFITS.items():
+        changed = msgspec.json.encode({**body, field: FIELDS[field]})
+        assert (await till.notify(changed, till.bank.sign(changed))).status_code == 400, field
+        await nothing_changed(till, payment, reason)
 
 
 async def test_the_currency_must_match(till: Till) -> None:
@@ -137,29 +138,26 @@ async def test_the_currency_must_match(till: Till) -> None:
     await nothing_changed(till, payment, "amount_mismatch")
 
 
-@pytest.mark.parametrize(
-    ("header", "value", "reason"),
-    [
-        (signing.TIMESTAMP, "1767323045", "signature_invalid"),
-        (signing.TIMESTAMP, "soon", "header_missing"),
-        (signing.NONCE, "another", "signature_invalid"),
-        (signing.NONCE, "", "header_missing"),
-        (signing.SERIAL, "0123456789abcdef", "key_unknown"),
-        (signing.SIGNATURE, "c2hvcnQ=", "signature_invalid"),
-        (signing.SIGNATURE, "not base64 !", "signature_invalid"),
-        (signing.SIGNATURE, None, "header_missing"),
-    ],
-)
-async def test_no_header_can_be_changed_on_the_way(till: Till, header: str, value: str | None, reason: str) -> None:
+HEADERS: list[tuple[str, str | None, str]] = [
+    (signing.TIMESTAMP, "1767323045", "signature_invalid"),
+    (signing.TIMESTAMP, "soon", "header_missing"),
+    (signing.NONCE, "another", "signature_invalid"),
+    (signing.NONCE, "", "header_missing"),
+    (signing.SERIAL, "0123456789abcdef", "key_unknown"),
+    (signing.SIGNATURE, "c2hvcnQ=", "signature_invalid"),
+    (signing.SIGNATURE, "not base64 !", "signature_invalid"),
+    (signing.SIGNATURE, None, "header_missing"),
+]
+
+
+async def test_no_header_can_be_changed_on_the_way(till: Till) -> None:
     shopper, payment, reference = await paid_at_the_wallet(till)
     body = shopper.told(payment["id"], reference)
-    headers = till.bank.sign(body)
-    if value is None:
-        del headers[header]
-    else:
-        headers[header] = value
-    assert (await till.notify(body, headers)).status_code == 400
-    await nothing_changed(till, payment, reason)
+    genuine = till.bank.sign(body)
+    for header, value, reason in HEADERS:
+        headers = {name: text for name, text in {**genuine, header: value}.items() if text is not None}
+        assert (await till.notify(body, headers)).status_code == 400, (header, value)
+        await nothing_changed(till, payment, reason)
 
 
 async def test_a_key_of_someone_else_signs_nothing(till: Till) -> None:
@@ -317,7 +315,7 @@ async def test_a_refund_is_tried_until_it_arrived_and_arrives_once(till: Till, c
 async def test_a_refund_that_the_provider_refuses_is_told_to_staff_once_and_tried_on(
     till: Till, clock: ManualClock
 ) -> None:
-    shopper, first, _ = await surplus(till)
+    _, first, _ = await surplus(till)
     await till.bank.send()
     # The wallet has already given it back by hand, so our own refund would be too much.
     till.bank.app.wallet.refund("store-7", first["id"], RefundRequest("by-hand-1", Money(1290, "CNY")))

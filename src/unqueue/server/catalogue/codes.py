@@ -141,6 +141,8 @@ class CodeReader:
         if "01" not in by_ai:
             raise CodeMalformed
         gtin = by_ai["01"].value
+        if not gtin.strip("0"):
+            raise CodeMalformed
         if not has_right_check_digit(gtin):
             raise CheckDigitWrong
         values = {ai: element.value for ai, element in by_ai.items()}
@@ -189,7 +191,7 @@ def _short(digits: str, symbology: str | None) -> Code:
 def _upc_e(digits: str) -> str | None:
     """The GTIN-14 of a UPC-E, expanded by General Specifications 5.2.2.4.2; None where it is none."""
     candidates = [digits]
-    if len(digits) == 7:  # with its check digit but without number system 0, or the other way round
+    if len(digits) == 7 and digits[0] != "0":  # with its check digit but without number system 0, as most scanners do
         candidates = ["0" + digits, digits]
     for candidate in candidates:
         try:

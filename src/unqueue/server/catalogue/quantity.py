@@ -61,8 +61,8 @@ _UNIT = "|".join(sorted((re.escape(name) for name in _UNITS), key=len, reverse=T
 _CONTAINER = r"(?:\s?(?:cans?|bottles?|packs?|pcs|pieces?|st|szt|uds?)\.?(?:\s+(?:of|de|van|a))?|[盒瓶罐包袋支片个枚])"
 # A unit may stick to the number, and the estimated sign ℮ (76/211/EEC) to the unit; another letter may not.
 _MEASURE = re.compile(
-    rf"(?P<before>(?:\d+{_CONTAINER}?\s*x\s*)*)"
-    rf"(?P<number>{_NUMBER})\s*(?P<unit>{_UNIT})(?:e(?![a-z])|(?![a-zà-żа-я]))\.?"
+    rf"(?<![a-wyz\d])(?P<before>(?:\d+{_CONTAINER}?\s*x\s*)*)"
+    rf"(?P<number>{_NUMBER})\s*(?P<unit>{_UNIT})(?:e(?![a-z])|(?!(?!x\s*\d)[a-zà-żа-я]))\.?"
     rf"(?P<after>(?:\s*x\s*\d+(?!\s*(?:{_UNIT}|x|\d|[.,/]\d)))?)",
 )
 _SIMPLE = re.compile(r"(?P<number>\d+(?:[.,]\d{1,2})?)\s?(?P<unit>g|kg|ml|cl|l|L)(?:\s?[e℮])?")

@@ -202,7 +202,7 @@ def _spans(text: str, letters: str, start: int) -> tuple[dict[str, slice], dict[
     spans: dict[str, slice] = {}
     decimals: dict[str, int | None] = {}
     position = start
-    for letter, run in groupby(re.sub(r"(?<=P)\.(?=P)|(?<=W)\.(?=W)", "", letters)):
+    for letter, run in groupby(letters.replace(".", "")):
         if letter not in _LETTERS:
             raise _invalid(text, f"{letter!r} means nothing here; I, P, W, V, C and ? do")
         if letter in spans and letter != "?":
@@ -211,7 +211,10 @@ def _spans(text: str, letters: str, start: int) -> tuple[dict[str, slice], dict[
         spans[letter] = slice(position, stop)
         decimals[letter] = None
         position = stop
-    for letter, after in re.findall(r"([PW])\.(\1+)", letters):
+    points = re.findall(r"([PW])\.(\1+)", letters)
+    if letters.count(".") != len(points):
+        raise _invalid(text, "a point stands once, between two P or two W")
+    for letter, after in points:
         decimals[letter] = len(after)
     return spans, decimals, position
 

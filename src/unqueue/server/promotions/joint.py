@@ -132,7 +132,10 @@ class _JointSearch:
             if times >= piece.offer.uses_max or any(state.units[line] < units for line, units, _ in piece.lines):
                 continue
             after = {**used, piece.offer.index: times + 1} if piece.offer.uses_max < 1 << 60 else used
-            self.descend(_apply(state, piece), number, [*chosen, piece], tuple(sorted(after.items())))
+            following = _apply(state, piece)
+            # Equal sets in another order are the same: sets of one line are taken in the order of its moves.
+            next_move = number if following.units[position] else 0
+            self.descend(following, next_move, [*chosen, piece], tuple(sorted(after.items())))
         without = (*state.units[:position], 0, *state.units[position + 1 :])
         self.descend(_State(without, state.remaining, state.saved), 0, chosen, uses)
 

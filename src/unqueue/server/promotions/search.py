@@ -50,19 +50,18 @@ def solve(parts: Sequence[Part], slots: Slots, gears: Gears) -> Solved:
     if len(bids) == 1 and bids[0].is_exact and not _overlap(groups[0]):
         gain, sets = bids[0].plan(_everything(parts, groups[0]))
         return _solved(gain, [(bids[0].offer, sets)], parts, (), is_optimal=True)
-    gain, planned = _greedy(parts, bids, groups)
+    alone = _alone(parts, bids, groups)
+    gain, planned = _greedy(parts, bids, groups, alone)
     walk = Walk(parts, bids, groups, gears.of(bids))
     better = walk.run(gain)
     if better is not None:
         gain, planned = better
     is_optimal = walk.is_complete and all([bid.kind != "capped" for bid in bids])
-    used = {bid.offer.index for bid, (_, sets) in zip(bids, planned, strict=True) if sets}
-    rivals = []
-    for bid, positions in zip(bids, groups, strict=True):
-        if bid.offer.index not in used:
-            alone = bid.plan(_shared_out(bid, positions, [part[2] for part in parts]))[0]
-            if alone:
-                rivals.append((bid.offer, alone))
+    rivals = [
+        (bid.offer, earned)
+        for bid, (_, sets), (earned, _) in zip(bids, planned, alone, strict=True)
+        if earned and not sets
+    ]
     return _solved(gain, planned, parts, tuple(rivals), is_optimal=is_optimal)
 
 
@@ -73,6 +72,12 @@ def set_amounts(discount_minor: int, runs: Sequence[tuple[int, int]], parts: Seq
     """
     if len(runs) == 1:
         return [discount_minor]
+    if len(runs) == 2:  # the largest remainder of two is rounding, halves to the first
+        (one, units), (other, others) = runs
+        weight, other_weight = parts[one][0] * units, parts[other][0] * others
+        whole = weight + other_weight
+        first = (2 * discount_minor * weight + whole) // (2 * whole) if whole else discount_minor
+        return [first, discount_minor - first]
     return allocate(discount_minor, [parts[position][0] * units for position, units in runs])
 
 
@@ -115,14 +120,24 @@ def _shared_out(bid: Bid, groups: Sequence[Sequence[int]], left: Sequence[int]) 
     return have
 
 
-def _greedy(
+def _alone(
     parts: Sequence[Part], bids: Sequence[Bid], groups: Sequence[Sequence[Sequence[int]]]
+) -> list[tuple[int, list[Set]]]:
+    """What each offer would make of the component if it were the only one."""
+    quantities = [part[2] for part in parts]
+    return [bid.plan(_shared_out(bid, of, quantities)) for bid, of in zip(bids, groups, strict=True)]
+
+
+def _greedy(
+    parts: Sequence[Part],
+    bids: Sequence[Bid],
+    groups: Sequence[Sequence[Sequence[int]]],
+    alone: Sequence[tuple[int, list[Set]]],
 ) -> tuple[int, list[tuple[Offer, list[Set]]]]:
     """The offer that gains most alone takes what it wants, the next one from what is left, and so on."""
     left = [part[2] for part in parts]
     gain = 0
     planned: list[tuple[Offer, list[Set]]] = [(bid.offer, []) for bid in bids]
-    alone = [bid.plan(_shared_out(bid, of, left)) for bid, of in zip(bids, groups, strict=True)]
     order = sorted(range(len(bids)), key=lambda number: (-alone[number][0], number))
     for number in order:
         if number == order[0]:

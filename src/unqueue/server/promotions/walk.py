@@ -168,22 +168,38 @@ class Walk:
         steps_left = STEPS_MAX
         for number, (negative_price, position) in enumerate(units):
             choices = self._choices[position]
-            rest -= self._shares[position]
             steps_left -= len(labels) * len(choices)
-            labels, best = self._prune(self._advance(labels, position, choices), best, -negative_price, rest)
+            labels, best = self._advance(labels, best, (position, -negative_price, rest), choices)
+            rest -= self._shares[position]
             if len(labels) > WIDTH_MIN and len(labels) > steps_left // (2 * (len(units) - number)):
                 labels = self._narrow(labels, steps_left // (2 * (len(units) - number)))
+        for state, label in labels.items():
+            if label[0] > best[0] and (self._gear.pending.get(state) or self._gear.make_pending(state))[2]:
+                best = label
         return (best[0], self._sets(best[1])) if best[1] is not None else None
 
-    def _advance(self, labels: dict[int, _Label], position: int, choices: Sequence[_Choice]) -> dict[int, _Label]:
-        """Every state after one more unit: taken by none, or by any slot that it can fill."""
-        make_step = self._gear.make_step
-        after = dict(labels)
-        for state, (gain, trail) in labels.items():
+    def _advance(
+        self, labels: dict[int, _Label], best: _Label, unit: tuple[int, int, float], choices: Sequence[_Choice]
+    ) -> tuple[dict[int, _Label], _Label]:
+        """Every state after one more unit (position, price, what this and all later units can bring at most): taken by
+        none, or by any slot that it can fill. States that can't lead to more than the best that was seen are dropped.
+        """
+        gear = self._gear
+        pending, make_step = gear.pending, gear.make_step
+        position, price, rest = unit
+        after: dict[int, _Label] = {}
+        for state, label in labels.items():
+            gain, trail = label
+            fixed, rate, is_closed = pending.get(state) or gear.make_pending(state)
+            if is_closed and gain > best[0]:
+                best = label
+            if gain + fixed + rate * price + rest + _ROUNDING < best[0] + 1:
+                continue
+            known = after.get(state)
+            if known is None or gain > known[0]:
+                after[state] = label
             for steps, slot, worth, loss in choices:
-                step = steps.get(state)
-                if step is None:
-                    step = make_step(state, slot)
+                step = steps.get(state) or make_step(state, slot)
                 reached, counts, more = step
                 if reached < 0:
                     continue
@@ -191,30 +207,15 @@ class Walk:
                 known = after.get(reached)
                 if known is None or total > known[0]:
                     after[reached] = (total, (trail, position, slot))
-        return after
-
-    def _prune(
-        self, labels: dict[int, _Label], best: _Label, price: int, rest: float
-    ) -> tuple[dict[int, _Label], _Label]:
-        """The states that can still lead to more than the best that was seen, and that best."""
-        pending, make_pending = self._gear.pending, self._gear.make_pending
-        bounds = []
-        for state, label in labels.items():
-            hope = pending.get(state)
-            if hope is None:
-                hope = make_pending(state)
-            fixed, rate, is_closed = hope
-            if is_closed and label[0] > best[0]:
-                best = label
-            bounds.append(label[0] + fixed + rate * price)
-        least = best[0] + 1 - _ROUNDING - rest
-        return {state: labels[state] for state, bound in zip(labels, bounds, strict=True) if bound >= least}, best
+        return after, best
 
     def _narrow(self, labels: dict[int, _Label], width: int) -> dict[int, _Label]:
         """Too many states: only the most promising go on."""
         self.is_complete = False
-        pending = self._gear.pending
-        promising = sorted(labels, key=lambda state: (-labels[state][0] - pending[state][0], state))
+        gear = self._gear
+        hopes = {state: label[0] + (gear.pending.get(state) or gear.make_pending(state))[0]
+                 for state, label in labels.items()}  # fmt: skip
+        promising = sorted(labels, key=lambda state: (-hopes[state], state))
         return {state: labels[state] for state in promising[: max(WIDTH_MIN, width)]}
 
     def _sets(self, trail: _Trail) -> Planned:
