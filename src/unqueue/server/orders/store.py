@@ -50,6 +50,7 @@ orders = Table(
         sqlite_where=text("status <> 'closed'"),
         postgresql_where=text("status <> 'closed'"),
     ),
+    Index("orders_open", "created_us", sqlite_where=text("status = 'open'"), postgresql_where=text("status = 'open'")),
 )
 
 order_lines = Table(
@@ -120,6 +121,14 @@ def live_of_trip(connection: Connection, trip_id: str) -> Order | None:
     """The order of a trip that is not closed; there is at most one."""
     row = connection.execute(select(orders).where(orders.c.trip_id == trip_id, orders.c.status != "closed")).first()
     return Order(*row) if row is not None else None
+
+
+def open_before(connection: Connection, created_us: int) -> list[Order]:
+    """Orders that have waited for payment since before ``created_us``, oldest first."""
+    rows = connection.execute(
+        select(orders).where(orders.c.status == "open", orders.c.created_us < created_us).order_by(orders.c.created_us)
+    )
+    return [Order(*row) for row in rows]
 
 
 def lines(connection: Connection, order_id: str) -> list[OrderLine]:

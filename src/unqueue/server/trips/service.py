@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from unqueue.kernel.clock import micros
 from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.errors import DomainError, InvalidRequest, NotAuthenticated, NotFound
 from unqueue.kernel.ids import new_id, same_secret, token_hash
@@ -406,7 +407,7 @@ class Trips:
         return self._database.clock.now().astimezone(self._zone)
 
     def _now_us(self) -> int:
-        return round(self._database.clock.now().timestamp() * 1_000_000)
+        return micros(self._database.clock.now())
 
 
 def normal_id(text: str) -> str:

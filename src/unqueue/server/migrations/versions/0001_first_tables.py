@@ -279,6 +279,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("status <> 'closed'"),
             postgresql_where=sa.text("status <> 'closed'"),
         )
+        batch_op.create_index(
+            "orders_open",
+            ["created_us"],
+            unique=False,
+            sqlite_where=sa.text("status = 'open'"),
+            postgresql_where=sa.text("status = 'open'"),
+        )
 
     op.create_table(
         "product_codes",
@@ -479,6 +486,9 @@ def downgrade() -> None:
 
     op.drop_table("product_codes")
     with op.batch_alter_table("orders", schema=None) as batch_op:
+        batch_op.drop_index(
+            "orders_open", sqlite_where=sa.text("status = 'open'"), postgresql_where=sa.text("status = 'open'")
+        )
         batch_op.drop_index(
             "orders_live_trip",
             sqlite_where=sa.text("status <> 'closed'"),
