@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 
 # How long an example takes depends on what else the machine does; a time limit would fail at random.
-hypothesis.settings.register_profile("unqueue", deadline=None)
+hypothesis.settings.register_profile("unqueue", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("unqueue")
 
 pytest_plugins = ["tests.support.postgresql", "tests.support.databases", "tests.support.stores"]

@@ -1,7 +1,7 @@
 import { asProblem, Problem, serverNow } from "../shared/api.ts";
 import type { ServerEvent } from "../shared/events.ts";
 import { inLanguage, t } from "../shared/language.svelte.ts";
-import { notify } from "../shared/notices.svelte.ts";
+import { clearNotices, notify } from "../shared/notices.svelte.ts";
 import { soundDone, soundLook } from "../shared/sound.ts";
 import type { ExitPass, Order, Payment, PaymentMethod, Receipt } from "../shared/types.ts";
 import { uuid } from "../shared/uuid.ts";
@@ -50,6 +50,7 @@ export class Checkout {
 
   readonly visit: Visit;
   #eventsFlow = false;
+  #renewing = false;
   #pollTimer: ReturnType<typeof setTimeout> | undefined;
   #passTimer: ReturnType<typeof setTimeout> | undefined;
   #goodbyeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -92,6 +93,7 @@ export class Checkout {
         return;
       }
       this.#take(await this.visit.api.submit(trip.id));
+      clearNotices();
     });
   }
 
@@ -211,10 +213,10 @@ export class Checkout {
     const status = (data as { status?: string } | null)?.status ?? null;
     if (event === "connected") this.#eventsFlow = true;
     if (event === "disconnected") this.#eventsFlow = false;
-    if (event === "connected" || event === "order" || event === "payment") {
-      if (this.order === null) void this.visit.refresh().then(() => this.follow());
-      else void this.refresh();
-    }
+    const orderEvent = event === "order" || event === "payment";
+    if (this.order !== null && (orderEvent || event === "connected")) void this.refresh();
+    // An order that this tab has not seen; the basket tells which. At a new connection it is read anyway.
+    if (this.order === null && orderEvent) void this.visit.refresh().then(() => this.follow());
     if (event === "disconnected" && this.order !== null) this.#pollLater();
     if (event !== "exit") return;
     if (status === "left") this.goodbye();
@@ -255,7 +257,8 @@ export class Checkout {
   /** Fetches the pass and again before it expires, by the server's clock. */
   async #renewPass(): Promise<void> {
     const { order } = this;
-    if (order?.status !== "paid") return;
+    if (order?.status !== "paid" || this.#renewing) return;
+    this.#renewing = true;
     clearTimeout(this.#passTimer);
     let wait_ms = PASS_RETRY_MS;
     try {
@@ -269,7 +272,10 @@ export class Checkout {
       const problem = asProblem(error);
       if (problem.code === "order_left") return this.goodbye();
       if (this.pass !== null && Date.parse(this.pass.expires_at) < serverNow()) this.pass = null;
+    } finally {
+      this.#renewing = false;
     }
+    if (this.order?.id !== order.id) return;
     this.#passTimer = setTimeout(() => void this.#renewPass(), wait_ms);
   }
 

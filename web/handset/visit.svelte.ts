@@ -245,7 +245,8 @@ export class Visit {
    * of one change come in either order. To look is told of too, and changes nothing.
    */
   #heard({ data }: ServerEvent): void {
-    if ((data as { kind?: string } | null)?.kind === "trip.viewed") return;
+    const kind = (data as { kind?: string } | null)?.kind;
+    if (kind === "trip.viewed" || kind === "trip.opened") return;
     this.#changesHeard += 1;
     this.#compareSoon();
   }

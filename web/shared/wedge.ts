@@ -123,7 +123,8 @@ export function listenToWedge(onScan: (scan: WedgeScan) => void, timing: WedgeTi
 
   function onKeyDown(event: KeyboardEvent): void {
     if (["Shift", "Control", "Alt", "AltGraph", "Meta", "CapsLock", "NumLock"].includes(event.key)) return;
-    const key = characterOf(event);
+    // A key that is held down repeats as fast as a scanner types.
+    const key = event.repeat ? "Unidentified" : characterOf(event);
     if (key === null) return;
     const held = buffer.length;
     const scan = buffer.key({ key, at_ms: event.timeStamp });

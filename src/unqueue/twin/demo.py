@@ -80,6 +80,7 @@ class Demo:
         self._stack = contextlib.AsyncExitStack()
         self._random = random.Random(options.seed)  # noqa: S311  # repeatable, not secret
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._door_closed = asyncio.Event()
         self.public_url = ""
         self.prepared: Prepared | None = None
 
@@ -121,6 +122,10 @@ class Demo:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(process.stop() for process in self.processes.values()))
         await self._stack.aclose()
+
+    def close_door(self) -> None:
+        """Let no more simulated shoppers in; those who are inside finish."""
+        self._door_closed.set()
 
     def spawn(self, coroutine: Any) -> None:
         task = asyncio.ensure_future(coroutine)
@@ -165,6 +170,13 @@ class Demo:
             self.start_server(),
             *(self.start_lane(lane) for lane in prepared.lane_settings),
         )
+
+    async def cut_power(self, name: str) -> None:
+        """End the server or a lane as a power cut would, and start it again."""
+        process = self.processes[name]
+        process.kill()
+        await process.wait()
+        await (self.start_server() if name == "server" else self.start_lane(name))
 
     async def start_server(self) -> None:
         assert self.prepared is not None, "prepare first"
@@ -233,12 +245,13 @@ class Demo:
         ready: asyncio.Future[Any] = asyncio.gather(
             server.get("/api/health"), *(place.screen.get("state") for place in places.values())
         )
-        ends: list[asyncio.Future[int]] = [asyncio.ensure_future(self.processes[name].wait()) for name in ("server", *places)]
+        parts = [self.processes[name] for name in ("server", *places)]
+        ends = [asyncio.ensure_future(part.wait()) for part in parts]
         try:
             await asyncio.wait({ready, *ends}, return_when=asyncio.FIRST_COMPLETED)
-            for name, end in zip(("server", *places), ends, strict=True):
+            for part, end in zip(parts, ends, strict=True):
                 if end.done():
-                    raise ProcessFailed(f"{name} did not start:\n{self.processes[name].last_words()}")
+                    raise ProcessFailed(f"{part.name} did not start:\n{part.last_words()}")
             await ready
         finally:
             ready.cancel()
@@ -261,8 +274,10 @@ class Demo:
         assert self.prepared is not None, "prepare first"
         assert self.store is not None, "open first"
         goods = list(self.prepared.goods.values())
-        while True:
+        while not self._door_closed.is_set():
             await asyncio.sleep(self._random.expovariate(1 / self.options.pace.arrival))
+            if self._door_closed.is_set():
+                return
             self.store.visits += 1
             shopper = Shopper(
                 f"shopper-{self.store.visits}",

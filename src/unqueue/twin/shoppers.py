@@ -19,6 +19,7 @@ Mood = Literal["honest", "forgetful", "dishonest"]
 Pay = Callable[[dict[str, Any]], Awaitable[None]]
 POLL_S = 0.15
 ITEMS_MEAN = 9
+EXIT_PATIENCE_S = 180.0
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -37,6 +38,7 @@ class Diary(msgspec.Struct):
     scans: dict[str, list[str]] = {}
     orders: dict[str, str] = {}
     paid: set[str] = set()
+    passes: dict[str, str] = {}
     left: list[str] = []
     stopped: list[str] = []
 
@@ -129,6 +131,7 @@ class Shopper:
             self._diary.stopped.append(f"{self.name}: {error}")
             self.where = "gone"
         finally:
+            await self._lane.world.clear_if(self._trolley)
             await self._client.close()
 
     async def _shop(self, trip: str) -> None:
@@ -174,19 +177,31 @@ class Shopper:
         self._diary.paid.add(order)
 
     async def _leave(self, order: str) -> None:
-        lane = self._lane
-        await lane.until("idle")
+        """Show the pass, lay the goods, walk when the gate is open; show it again where the lane forgot."""
+        lane, laid = self._lane, False
         lane.unpaid = self._unpaid
-        code = (await self._client.get(f"/api/orders/{order}/pass"))["pass"]
-        await lane.world.show(code)
-        await lane.until("loading", "weighing")
-        for piece in (*self._trolley, *self._unpaid):
-            await self._pause(self._pace.laying_an_item)
-            await lane.world.lay([piece])
-        await lane.until("open", timeout_s=180)
+        async with asyncio.timeout(EXIT_PATIENCE_S):
+            while (state := await lane.state()) != "open":
+                if state == "idle":
+                    await self._show_pass(order)
+                elif state in {"loading", "weighing"} and not laid:
+                    laid = True
+                    await self._lay_goods()
+                await asyncio.sleep(POLL_S)
         await lane.world.walk(self._pocketed)
         self._diary.left.append(order)
-        await lane.until("idle", timeout_s=180)
+        await lane.until("idle", timeout_s=EXIT_PATIENCE_S)
+
+    async def _show_pass(self, order: str) -> None:
+        code = (await self._client.get(f"/api/orders/{order}/pass"))["pass"]
+        self._diary.passes[order] = code
+        await self._lane.world.show(code)
+        await asyncio.sleep(POLL_S)
+
+    async def _lay_goods(self) -> None:
+        for piece in (*self._trolley, *self._unpaid):
+            await self._pause(self._pace.laying_an_item)
+            await self._lane.world.lay([piece])
 
     async def _pause(self, mean_s: float) -> None:
         if mean_s:
@@ -204,14 +219,17 @@ class Attendant:
 
     async def work(self) -> None:
         """Answer the calls of the lanes that simulated shoppers use, until cancelled."""
-        session = await self._client.post("/api/staff/sessions", {"name": self._name, "pin": self._pin})
-        self._client.authorize(session["token"])
-        while True:
-            await asyncio.sleep(max(POLL_S, self._pace.attendant / 10))
-            for call in await self._client.get("/api/staff/calls", status="open"):
-                if call["lane"] in self._lanes:
-                    await asyncio.sleep(self._pace.attendant)
-                    await self._answer(call, self._lanes[call["lane"]])
+        try:
+            session = await self._client.post("/api/staff/sessions", {"name": self._name, "pin": self._pin})
+            self._client.authorize(session["token"])
+            while True:
+                await asyncio.sleep(max(POLL_S, self._pace.attendant / 10))
+                for call in await self._client.get("/api/staff/calls", status="open"):
+                    if call["lane"] in self._lanes:
+                        await asyncio.sleep(self._pace.attendant)
+                        await self._answer(call, self._lanes[call["lane"]])
+        finally:
+            await self._client.close()
 
     async def _answer(self, call: dict[str, Any], place: LanePlace) -> None:
         action, reason = "done", "looked at it"

@@ -6,6 +6,7 @@ It acts on the device simulators alone, as gravity and radio do: the lane learns
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -113,6 +114,13 @@ class LaneWorld:
         self.belt = [piece for piece in self.belt if id(piece) not in gone]
         await self._weigh()
 
+    async def clear_if(self, pieces: Sequence[Piece]) -> None:
+        """Clear the belt if one of these pieces still lies on it: a shopper who gave up leaves nothing behind."""
+        mine = {id(piece) for piece in pieces}
+        if any(id(piece) in mine for piece in self.belt):
+            self.belt.clear()
+            await self._weigh()
+
     async def put_back(self) -> None:
         """Forget what the shopper took off: it goes back to the shelf."""
         self.taken.clear()
@@ -127,10 +135,13 @@ class LaneWorld:
         self.taken.clear()
         return live
 
+    async def io_state(self) -> dict[str, Any]:
+        """What the I/O module's coils, inputs and counters are."""
+        return await self._io.ask(get=True)
+
     async def gate_is_open(self) -> bool:
         """Whether the barrier is up."""
-        state = await self._io.ask(get=True)
-        return not state["inputs"]["gate_closed"]
+        return not (await self.io_state())["inputs"]["gate_closed"]
 
     async def scale_g(self) -> float:
         return float((await self._scale.ask(get=True))["load_g"])

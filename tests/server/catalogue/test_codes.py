@@ -9,6 +9,7 @@ from biip.gtin import Gtin
 from biip.upc import Upc
 from hypothesis import given
 from hypothesis import strategies as st
+
 from unqueue.server.catalogue.codes import Code, CodeReader
 from unqueue.server.catalogue.gtin import check_digit
 from unqueue.server.catalogue.model import CheckDigitWrong, CodeMalformed
@@ -259,10 +260,11 @@ def test_any_text_is_answered(text: str, start: str) -> None:
 def test_all_carriers_say_the_same(lot: str, serial: str, expires: date, weight_g: int) -> None:
     """A GS1-128, a human-readable line and a Digital Link with the same elements mean the same."""
     day = f"{expires:%y%m%d}"
+    lot_path, serial_path = quote(lot, safe=""), quote(serial, safe="")
     messages = [
         f"]C101{GTIN}3103{weight_g:06}17{day}10{lot}{GS}21{serial}",
         f"(01){GTIN}(3103){weight_g:06}(17){day}(10){lot}(21){serial}",
-        f"https://example.com/01/{GTIN}/10/{quote(lot, safe='')}/21/{quote(serial, safe='')}?3103={weight_g:06}&17={day}",
+        f"https://example.com/01/{GTIN}/10/{lot_path}/21/{serial_path}?3103={weight_g:06}&17={day}",
     ]
     expected = Code(GTIN, weight_g=weight_g, expires=expires, lot=lot, serial=serial)
     if "." not in {lot, serial} and ".." not in {lot, serial}:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from unqueue.server.catalogue.columns import ColumnReader, fault_of_header
 from unqueue.server.catalogue.given import Given, RowRefused, clean_text, read_gtin
 
@@ -60,7 +61,7 @@ def test_details_and_identity() -> None:
 
 
 def test_a_store_s_own_item() -> None:
-    assert read(gtin="", store_item="21 10001").gtin == "02110001000001"
+    assert read(gtin="", store_item="21 10001").gtin == "02110001000003"
 
 
 @pytest.mark.parametrize(

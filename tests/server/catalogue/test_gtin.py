@@ -4,6 +4,7 @@ import pytest
 from biip.checksums import gs1_standard_check_digit
 from hypothesis import given
 from hypothesis import strategies as st
+
 from unqueue.server.catalogue import gtin
 
 DIGITS = st.text("0123456789", min_size=1, max_size=31)

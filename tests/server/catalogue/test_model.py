@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+
 from unqueue.kernel.errors import DomainError
 from unqueue.server.catalogue.codes import Code
 from unqueue.server.catalogue.model import Product, resolve

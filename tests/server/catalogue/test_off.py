@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from unqueue.server.catalogue import off
 from unqueue.server.catalogue.given import Given, RowRefused
 
@@ -20,7 +21,13 @@ DUMPED: dict[str, Any] = {
     "allergens_tags": ["en:milk", "en:nuts"],
     "origins": "en:france",
     "ingredients_text": "Sucre, huile de palme, _noisettes_ 13&nbsp;%",
-    "nutriments": {"fat_100g": 30.9, "salt_100g": "0.107", "energy-kj_100g": 2252, "sugars_100g": -1, "proteins_100g": "?"},
+    "nutriments": {
+        "fat_100g": 30.9,
+        "salt_100g": "0.107",
+        "energy-kj_100g": 2252,
+        "sugars_100g": -1,
+        "proteins_100g": "?",
+    },
     "images": {"1": {}},
 }
 FLAT = {
@@ -113,7 +120,9 @@ def test_refused(line: bytes, cause: str) -> None:
 
 
 def test_odd_types_do_no_harm() -> None:
-    given = of_json(brands=["A", 3], quantity=5, categories_tags=None, allergens_tags=None, nutriments=[], origins={"a": 1})
+    given = of_json(
+        brands=["A", 3], quantity=5, categories_tags=None, allergens_tags=None, nutriments=[], origins={"a": 1}
+    )
     assert given.fields["brand"] == "A"
     assert given.fields["quantity_text"] == "5"
     assert given.fields["category"] == "other"

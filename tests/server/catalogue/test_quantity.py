@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from unqueue.server.catalogue.quantity import Quantity, parse_quantity
 
 with (Path(__file__).parent / "quantities.tsv").open(encoding="utf-8", newline="") as _file:
@@ -77,7 +78,9 @@ def test_thousands_and_decimals(text: str, grams: float | None) -> None:
     assert (parsed and parsed.total) == grams
 
 
-@pytest.mark.parametrize("text", ["", "e", "x", "g", "0 g", "1/0 oz", "12 servings", "0,1 g", "200 kg", "9" * 400, "1e9 g"])
+@pytest.mark.parametrize(
+    "text", ["", "e", "x", "g", "0 g", "1/0 oz", "12 servings", "0,1 g", "200 kg", "9" * 400, "1e9 g"]
+)
 def test_nothing_to_be_sure_of(text: str) -> None:
     assert parse_quantity(text) is None
 

@@ -7,6 +7,7 @@ from biip.gtin import Gtin
 from biip.rcn import Rcn
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
 from unqueue.kernel.settings import Catalogue, Settings, StoreCode
 from unqueue.server.catalogue.gtin import check_digit
 from unqueue.server.catalogue.templates import (
@@ -70,7 +71,8 @@ def test_without_check_digit_anything_is_read() -> None:
 
 
 def test_a_price_is_in_the_currency_s_own_minor_units() -> None:
-    assert parse_template("21 IIIII PPPPP C").read(closed("21 12345 01298"), "JPY") == Measured(stored("211234500000"), None, 1298
+    assert parse_template("21 IIIII PPPPP C").read(closed("21 12345 01298"), "JPY") == Measured(
+        stored("211234500000"), None, 1298
     )
     in_dinar = parse_template("21 IIIII PP.PPP C").read(closed("21 12345 01298"), "KWD")
     assert in_dinar == Measured(stored("211234500000"), None, 1298)

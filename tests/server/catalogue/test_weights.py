@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from unqueue.server.catalogue.model import PACKAGINGS
 from unqueue.server.catalogue.quantity import Quantity
 from unqueue.server.catalogue.weights import derive_weight, net_weight, piece_weight, tolerable_deficiency

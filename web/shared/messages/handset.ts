@@ -144,6 +144,10 @@ export const handset = {
   "handset.at_lane": { zh: "请把商品放到传送带上", en: "Please lay your items on the belt" },
   "handset.at_lane_open": { zh: "可以走了，请慢走", en: "All good. Please walk through." },
   "handset.show_receipt": { zh: "看小票", en: "Receipt" },
+  "handset.keep_receipt": {
+    zh: "用自己的手机扫这个码，随时可以再看小票",
+    en: "Scan this with your own phone to keep the receipt",
+  },
   "handset.back_to_pass": { zh: "回到出场码", en: "Back to the pass" },
 
   "handset.goodbye": { zh: "谢谢光临，祝您生活愉快", en: "Thank you. Have a lovely day." },

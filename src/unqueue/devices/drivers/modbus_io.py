@@ -52,6 +52,7 @@ class ModbusIoModule(Claimed):
         self._keeper: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._outputs_known = False
+        self._hung_up = asyncio.Event()
         self._trouble = "not connected yet"
         self._counters: dict[str, Counter] = {}
         self._inputs: dict[str, bool] = {}
@@ -135,7 +136,8 @@ class ModbusIoModule(Claimed):
                 failures = 0
                 while True:
                     await self._refresh()
-                    await asyncio.sleep(self._settings.poll_interval_s)
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._hung_up.wait(), self._settings.poll_interval_s)
             except DeviceFailed as failure:
                 if failures == 0:
                     logger.warning("%s: %s", self._settings.host, failure)
@@ -158,6 +160,7 @@ class ModbusIoModule(Claimed):
                 self._trouble = f"no connection to {self._settings.host}:{self._settings.port}"
                 raise DeviceFailed(device=_DEVICE, detail=self._trouble)
             self._client = client
+            self._hung_up.clear()
             await self._start_counters()
             if not self._outputs_known:
                 await self._switch_outputs_off()
@@ -231,6 +234,7 @@ class ModbusIoModule(Claimed):
 
     def _hang_up(self, reason: str) -> None:
         self._trouble = reason
+        self._hung_up.set()
         if self._client is not None:
             self._client.close()
             self._client = None

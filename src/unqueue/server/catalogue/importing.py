@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Self
 
 import msgspec
 from sqlalchemy import Connection
@@ -99,6 +99,7 @@ class _Import(msgspec.Struct, frozen=True):
             for batch in _batches(comparison.readable(rows)):
                 compare = partial(comparison.compare, rows=batch)
                 spool.add(self.database.read_now(compare))
+                listed.flush()
             if dry_run or spool.count == 0:
                 return report
 
@@ -231,21 +232,30 @@ class _Rejects:
         self._path = path
         self._name = name
         self._file: IO[str] | None = None
-        self._writer: Any = None
+        self._pending: list[tuple[int, str, str, str]] = []
 
     def add(self, line: int, outcome: str, cause: str, raw: str) -> None:
-        if self._path is None:
+        if self._path is not None:
+            self._pending.append((line, outcome, cause, raw))
+
+    def flush(self) -> None:
+        """Write what was added since the last time, in the order of lines."""
+        if not self._pending or self._path is None:
             return
+        is_new = self._file is None
         if self._file is None:
             self._file = self._path.open("w", encoding="utf-8", newline="")
-            self._writer = csv.writer(self._file)
-            self._writer.writerow(["file", "line", "outcome", "cause", "row"])
-        self._writer.writerow([self._name, line, outcome, cause, raw])
+        writer = csv.writer(self._file)
+        if is_new:
+            writer.writerow(["file", "line", "outcome", "cause", "row"])
+        writer.writerows((self._name, *entry) for entry in sorted(self._pending))
+        self._pending.clear()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.flush()
         if self._file is not None:
             self._file.close()
 

@@ -175,15 +175,15 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, Any]]:
 
 
 def _encoding(head: bytes) -> str:
-    """UTF-8, UTF-16 by its mark, or GB 18030, which Chinese spreadsheets still write."""
+    """UTF-8, UTF-16 by its mark, or GB 18030, which Chinese spreadsheets still write.
+
+    A UTF-8 file with some bad rows stays UTF-8: it is GB 18030 only if most lines that are not plain ASCII say so.
+    """
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError as error:
-        # A file that is UTF-8 but for a bad byte late in the sniffed part is UTF-8 with a bad row.
-        return "gb18030" if _decodes(head, "gb18030") and error.start < len(head) // 2 else "utf-8-sig"
-    return "utf-8-sig"
+    lines = [line for line in head[: head.rfind(b"\n") + 1].splitlines() if not line.isascii()]
+    others = sum(not _decodes(line, "utf-8") for line in lines)
+    return "gb18030" if 2 * others > len(lines) and _decodes(head, "gb18030") else "utf-8-sig"
 
 
 def _decodes(head: bytes, encoding: str) -> bool:

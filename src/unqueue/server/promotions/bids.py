@@ -46,7 +46,7 @@ class Bid:
             for value, positions in zip(offer.values, groups, strict=True):
                 self.values.append({at: value(parts[at][0], parts[at][3]) for at in positions})
         self._orders = [self._sorted(group, positions) for group, positions in enumerate(groups)]
-        self.has_costs = any([self._costs[position] for positions in groups for position in positions])
+        self.has_costs = any(self._costs[position] for positions in groups for position in positions)
 
     @property
     def is_exact(self) -> bool:

@@ -53,7 +53,7 @@ def _dead_slots(alike: dict[tuple[int, ...], Wanting], index: RuleIndex) -> set[
             dead.update(index.slots_of[offer.index])
         elif len(offer.sizes) > 1:
             slots_of_offer = index.slots_of[offer.index]
-            if any([other not in units for other in slots_of_offer]):
+            if any(other not in units for other in slots_of_offer):
                 dead.update(slots_of_offer)
     return dead
 
@@ -61,6 +61,6 @@ def _dead_slots(alike: dict[tuple[int, ...], Wanting], index: RuleIndex) -> set[
 def _distinct(homes: Sequence[Wanting]) -> list[Wanting]:
     found: list[Wanting] = []
     for home in homes:
-        if all([home is not known for known in found]):
+        if all(home is not known for known in found):
             found.append(home)
     return found

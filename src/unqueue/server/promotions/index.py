@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from unqueue.server.promotions.offers import Offer, Threshold
 from unqueue.server.promotions.pricing import PricingLine
-from unqueue.server.promotions.rules import Selection, Target, gtin_14
+from unqueue.server.promotions.rules import Rule, Selection, Target, gtin_14, is_for_members
 from unqueue.server.promotions.validity import Calendar, Moment, Validity
 
 Found = tuple["Offer | Threshold", int]
@@ -40,7 +40,7 @@ class RuleIndex:
     """Compiled rules by product id, GTIN, brand and category."""
 
     def __init__(self, compiled: Sequence[Offer | Threshold]) -> None:
-        self.rules = [one.rule for one in compiled]
+        self.rules: list[Rule] = [one.rule for one in compiled]
         self.slots: list[tuple[Offer, int]] = []
         self.slots_of: dict[int, list[int]] = {}
         self._slot_numbers: dict[tuple[int, int], int] = {}
@@ -77,6 +77,12 @@ class RuleIndex:
             self._shared[key] = Candidates(tuple(plain), tuple(slots), tuple(thresholds))
         return self._shared[key]
 
+    def rules_at(self, moment: Moment) -> tuple[Rule, ...]:
+        """The rules that hold at a moment, in order of their ids."""
+        return tuple([
+            rule for rule, validity in zip(self.rules, self._validities, strict=True) if validity.holds(moment)
+        ])  # fmt: skip
+
     def forget(self) -> None:
         """Drop what was kept for sharing; what was handed out stays right."""
         self._shared.clear()
@@ -97,8 +103,7 @@ class RuleIndex:
         yield from self._for_everything
 
     def _holds(self, one: Offer | Threshold, moment: Moment, *, member: bool) -> bool:
-        is_for_members = one.rule.members_only or one.rule.__struct_config__.tag == "member_price"
-        return (member or not is_for_members) and self._validities[one.index].holds(moment)
+        return (member or not is_for_members(one.rule)) and self._validities[one.index].holds(moment)
 
 
 def _marks(line: PricingLine) -> tuple[tuple[str, str], ...]:

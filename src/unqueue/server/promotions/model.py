@@ -51,6 +51,7 @@ class RuleBook:
         self._memo: dict[tuple[Part, ...], Solved] = {}
         self._memo_max = memo_max
         self._gears = Gears()
+        self._in_force: tuple[tuple[int, int], tuple[Rule, ...]] | None = None
         self._nothing = Pricing([], [], True, self.currency)
 
     def price(self, lines: Iterable[PricingLine], *, at: datetime, member: bool) -> Pricing:
@@ -67,6 +68,13 @@ class RuleBook:
         """What one more unit, or a little more money, would bring. Not for the hot path."""
         picked = self._pick(lines, at, member=member)
         return hints.almost(picked, self._index, self.currency)[:hints_max]
+
+    def rules_at(self, at: datetime) -> tuple[Rule, ...]:
+        """The rules that hold at ``at``, the store's local time, for members and others; by id."""
+        period = self._index.calendar.period(at)
+        if self._in_force is None or self._in_force[0] != period:
+            self._in_force = (period, self._index.rules_at(moment_of(at)))
+        return self._in_force[1]
 
     def _pick(self, lines: Iterable[PricingLine], at: datetime, *, member: bool) -> list[Picked]:
         """The lines that a rule can apply to, in ascending order of their number."""

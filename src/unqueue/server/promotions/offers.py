@@ -6,7 +6,7 @@ price of a unit. Only the others compete for units, and are solved for together 
 :class:`Threshold`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from unqueue.kernel.money import divide_half_up
@@ -31,20 +31,21 @@ class Offer:
         self,
         index: int,
         rule: Rule,
-        groups: tuple[tuple[Target, int], ...],
-        mode: Literal["sum", "cheapest", "amount"],
-        values: tuple[UnitValue, ...],
+        groups: Sequence[tuple[Target, int, UnitValue]],
+        *,
+        mode: Literal["sum", "cheapest", "amount"] = "sum",
         constant: int = 0,
         free: int = 0,
     ) -> None:
+        """``groups``: for each, what it is for, how many units a set takes of it, and what a unit is worth there."""
         self.index = index
         self.rule = rule
-        self.targets = tuple(target for target, _ in groups)
-        self.sizes = tuple(units for _, units in groups)
+        self.targets = tuple([target for target, _, _ in groups])
+        self.sizes = tuple([units for _, units, _ in groups])
+        self.values = tuple([value for _, _, value in groups])
         self.size = sum(self.sizes)
         self.uses_max = rule.max_uses or USES_UNLIMITED
         self.mode = mode
-        self.values = values
         self.constant = constant
         self.free = free
 
@@ -87,42 +88,46 @@ class Threshold:
 
 def compile_rule(index: int, rule: Rule) -> Offer | Threshold:
     """The rule ready to compute with."""
-    match rule:
-        case rules.Spend():
-            return Threshold(index, rule)
-        case rules.PercentOff():
-            return Offer(index, rule, ((rule.on, 1),), "sum", (_percent(rule.off_bp),))
-        case rules.MemberPrice():
-            return Offer(index, rule, ((rule.on, 1),), "sum", (_down_to(rule.price_minor),))
-        case rules.AmountOff(units=1):
-            return Offer(index, rule, ((rule.on, 1),), "sum", (_at_most(rule.off_minor),))
-        case rules.AmountOff():
-            return Offer(index, rule, ((rule.on, rule.units),), "amount", (_price,), rule.off_minor)
-        case rules.NForPrice():
-            return Offer(index, rule, ((rule.on, rule.units),), "sum", (_price,), rule.price_minor)
-        case rules.NForM():
-            free = rule.units - rule.pay_units
-            return Offer(index, rule, ((rule.on, rule.units),), "cheapest", (_price,), free=free)
-        case rules.NthReduced():
-            return Offer(index, rule, ((rule.on, rule.nth),), "cheapest", (_percent(10_000 - rule.pay_bp),), free=1)
-        case rules.MixAndMatch():
-            return _mix_and_match(index, rule)
+    if isinstance(rule, rules.Spend):
+        return Threshold(index, rule)
+    if isinstance(rule, rules.MixAndMatch):
+        return _mix_and_match(index, rule)
+    if isinstance(rule, rules.AmountOff) and rule.units > 1:
+        return Offer(index, rule, [(rule.on, rule.units, _price)], mode="amount", constant=rule.off_minor)
+    if isinstance(rule, rules.NForPrice):
+        return Offer(index, rule, [(rule.on, rule.units, _price)], constant=rule.price_minor)
+    if isinstance(rule, rules.NForM | rules.NthReduced):
+        return _cheapest(index, rule)
+    return Offer(index, rule, [(rule.on, 1, _unit_value(rule))])
+
+
+def _cheapest(index: int, rule: rules.NForM | rules.NthReduced) -> Offer:
+    if isinstance(rule, rules.NForM):
+        free = rule.units - rule.pay_units
+        return Offer(index, rule, [(rule.on, rule.units, _price)], mode="cheapest", free=free)
+    return Offer(index, rule, [(rule.on, rule.nth, _percent(10_000 - rule.pay_bp))], mode="cheapest", free=1)
+
+
+def _unit_value(rule: rules.PercentOff | rules.AmountOff | rules.MemberPrice) -> UnitValue:
+    """What a rule for single units takes off one."""
+    if isinstance(rule, rules.PercentOff):
+        return _percent(rule.off_bp)
+    return _at_most(rule.off_minor) if isinstance(rule, rules.AmountOff) else _down_to(rule.price_minor)
 
 
 def _mix_and_match(index: int, rule: rules.MixAndMatch) -> Offer:
     # Groups that want the same are one group: otherwise each would be searched for who gets which of equal units.
     units_of: dict[tuple[Target, int], int] = {}
     for group in rule.groups:
-        key = (group.on, rule.off_bp or group.off_bp or 0)
+        key = (group.on, rule.cheapest_off_bp or rule.off_bp or group.off_bp or 0)
         units_of[key] = units_of.get(key, 0) + group.units
-    groups = tuple((target, units) for (target, _), units in units_of.items())
-    if rule.price_minor is not None:
-        return Offer(index, rule, groups, "sum", (_price,) * len(groups), rule.price_minor)
-    if rule.off_minor is not None:
-        return Offer(index, rule, groups, "amount", (_price,) * len(groups), rule.off_minor)
-    if rule.cheapest_off_bp is not None:
-        return Offer(index, rule, groups, "cheapest", (_percent(rule.cheapest_off_bp),) * len(groups), free=1)
-    return Offer(index, rule, groups, "sum", tuple(_percent(off_bp) for _, off_bp in units_of))
+    if rule.price_minor is not None or rule.off_minor is not None:
+        priced: list[tuple[Target, int, UnitValue]] = [(on, units, _price) for (on, _), units in units_of.items()]
+        if rule.price_minor is not None:
+            return Offer(index, rule, priced, constant=rule.price_minor)
+        return Offer(index, rule, priced, mode="amount", constant=rule.off_minor or 0)
+    reduced = [(on, units, _percent(off_bp)) for (on, off_bp), units in units_of.items()]
+    return Offer(index, rule, reduced, mode="sum" if rule.cheapest_off_bp is None else "cheapest", free=1)
 
 
 def _price(price_minor: int, _weight_g: int) -> int:

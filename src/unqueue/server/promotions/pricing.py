@@ -79,7 +79,7 @@ class Pricing(msgspec.Struct, frozen=True):
     @property
     def explained(self) -> Words:
         """Why this combination, in words. Empty when nothing applies."""
-        sentences = [words.saves(applied, applied.amount_minor, self.currency) for applied in self.applied]
+        sentences = [words.saves(one.zh, one.en, one.amount_minor, self.currency) for one in self.applied]
         for reason in self.reasons:
             if reason.kind == "contest":
                 sentences.append(words.contest(reason.chosen, reason.saved_minor, reason.rivals, self.currency))

@@ -15,8 +15,8 @@ from msgspec import Meta
 RuleId = Annotated[
     str,
     Meta(
-        pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$",
-        description="1 to 64 characters of a-z, 0-9, dot, - and _, a letter or digit first",
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,47}$",
+        description="1 to 48 characters of a-z, 0-9, dot, - and _, a letter or digit first",
         examples=["dairy-3-for-2"],
     ),
 ]
@@ -48,6 +48,10 @@ Instant = Annotated[
 ]
 
 
+_WAYS = "price_minor, off_bp, off_minor, cheapest_off_bp, or off_bp in groups"
+_REWARDS = {False: "no reward is given", True: "several rewards are given"}
+
+
 class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Products, by any of their marks: a product is meant when at least one list names it."""
 
@@ -59,7 +63,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def __post_init__(self) -> None:
         for gtin in self.gtins:
             if not re.fullmatch(r"[0-9]{8}|[0-9]{12,14}", gtin, re.ASCII):
-                raise ValueError(f"gtins holds {gtin!r}, which is no GTIN of 8, 12, 13 or 14 digits")
+                raise ValueError(f"gtins holds {gtin!r}, which is no GTIN: write its 8, 12, 13 or 14 digits")
 
     @property
     def is_empty(self) -> bool:
@@ -108,13 +112,13 @@ class Promotion(
 
     def __post_init__(self) -> None:
         if self.valid_from and self.valid_until and self.valid_from >= self.valid_until:
-            raise ValueError("valid_until must be later than valid_from")
+            raise ValueError("valid_until is not later than valid_from: put the later time into valid_until")
         if (self.daily_from is None) != (self.daily_until is None):
             raise ValueError("daily_from and daily_until come together: give both or none")
         if self.daily_from is not None and self.daily_from == self.daily_until:
             raise ValueError("daily_from and daily_until are the same: leave both out for the whole day")
         if self.daily_from == "24:00":
-            raise ValueError('daily_from can be 23:59 at the latest; write "00:00" for midnight')
+            raise ValueError('daily_from is 24:00: write "00:00" for midnight')
 
 
 class PercentOff(Promotion, frozen=True, kw_only=True, tag="percent_off"):
@@ -142,7 +146,7 @@ class NForM(Promotion, frozen=True, kw_only=True, tag="n_for_m"):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.pay_units >= self.units:
-            raise ValueError("pay_units must be less than units")
+            raise ValueError("pay_units is not less than units: whoever takes units of them pays for fewer")
 
 
 class NForPrice(Promotion, frozen=True, kw_only=True, tag="n_for_price"):
@@ -165,7 +169,7 @@ class NthReduced(Promotion, frozen=True, kw_only=True, tag="nth_reduced"):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.nth < 2:
-            raise ValueError("nth must be 2 or more; use percent_off for every unit")
+            raise ValueError("nth is 1: use percent_off to reduce every unit")
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -193,7 +197,7 @@ class MixAndMatch(Promotion, frozen=True, kw_only=True, tag="mix_and_match"):
         if any(group.off_bp is not None for group in self.groups):
             ways.append(1)
         if sum(way is not None for way in ways) != 1:
-            raise ValueError("give exactly one of price_minor, off_bp, off_minor, cheapest_off_bp, or off_bp in groups")
+            raise ValueError(f"{_REWARDS[sum(way is not None for way in ways) > 1]}: give one of {_WAYS}")
 
 
 class MemberPrice(Promotion, frozen=True, kw_only=True, tag="member_price"):
@@ -220,16 +224,21 @@ class Spend(Promotion, frozen=True, kw_only=True, tag="spend"):
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.off_minor is None) == (self.off_bp is None):
-            raise ValueError("give either off_minor or off_bp")
+            raise ValueError("off_minor and off_bp are alternatives: give one of them")
         if self.every and self.off_minor is None:
-            raise ValueError("every goes with off_minor")
+            raise ValueError("every goes with off_minor only: give off_minor, or leave every out")
         if self.every and self.spend_minor == 0:
-            raise ValueError("every needs a spend_minor of at least 1")
+            raise ValueError("every needs a spend_minor: write at least 1")
         if self.max_uses is not None and not self.every:
-            raise ValueError("max_uses goes with every: without it a spend rule applies once")
+            raise ValueError("max_uses goes with every only: leave it out, a spend rule applies once")
 
 
 Rule = PercentOff | AmountOff | NForM | NForPrice | NthReduced | MixAndMatch | MemberPrice | Spend
+
+
+def is_for_members(rule: Rule) -> bool:
+    """Whether only members get it."""
+    return rule.members_only or isinstance(rule, MemberPrice)
 
 
 def gtin_14(gtin: str) -> str:

@@ -56,7 +56,7 @@ def solve(parts: Sequence[Part], slots: Slots, gears: Gears) -> Solved:
     better = walk.run(gain)
     if better is not None:
         gain, planned = better
-    is_optimal = walk.is_complete and all([bid.kind != "capped" for bid in bids])
+    is_optimal = walk.is_complete and all(bid.kind != "capped" for bid in bids)
     rivals = [
         (bid.offer, earned)
         for bid, (_, sets), (earned, _) in zip(bids, planned, alone, strict=True)
@@ -161,7 +161,7 @@ def _solved(
     is_optimal: bool,
 ) -> Solved:
     uses = tuple([_use(offer, sets, parts) for offer, sets in planned if sets])
-    has_costs = any([parts[position][1] for use in uses for position, _, _ in use.lines])
+    has_costs = any(parts[position][1] for use in uses for position, _, _ in use.lines)
     return Solved(gain, uses, is_optimal, rivals, has_costs)
 
 

@@ -1,31 +1,25 @@
-"""The use cases of promotions: read a file of rules, import it, and price baskets with what is in force."""
+"""The use cases of promotions: import rules, price baskets with what is in force, and tell what that is."""
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from pathlib import Path
-from typing import Any, ClassVar
+from datetime import UTC, datetime
 
 import msgspec
+from sqlalchemy import Connection
 
 from unqueue.kernel.database import Database, Transaction
-from unqueue.kernel.errors import DomainError
 from unqueue.server.promotions import store
-from unqueue.server.promotions.model import Pricing, PricingLine, RuleBook
-from unqueue.server.promotions.rules import Rule
+from unqueue.server.promotions.loader import PromotionsInvalid, check_together, load_rules
+from unqueue.server.promotions.model import Hint, Pricing, PricingLine, RuleBook
+from unqueue.server.promotions.rules import Rule, is_for_members
+
+__all__ = ["ImportReport", "OfferView", "Promotions", "PromotionsInvalid", "import_rules", "load_rules"]
 
 RELOAD_SECONDS = 1.0
-
-
-class PromotionsInvalid(DomainError):
-    """Details: ``problem``, which names the rule, the field, and what to do."""
-
-    code: ClassVar[str] = "promotions_invalid"
-    status: ClassVar[int] = 422
-    zh: ClassVar[str] = "促销规则有误：{problem}"
-    en: ClassVar[str] = "The promotions can't be used: {problem}"
+_log = logging.getLogger(__name__)
 
 
 class ImportReport(msgspec.Struct, frozen=True):
@@ -40,19 +34,14 @@ class ImportReport(msgspec.Struct, frozen=True):
         return f"{self.added} added, {self.changed} changed, {self.unchanged} unchanged, {self.removed} removed"
 
 
-def load_rules(file: Path) -> list[Rule]:
-    """The rules of a JSON file, a list of objects. PromotionsInvalid names the first rule that can't be used."""
-    try:
-        entries = msgspec.json.decode(file.read_bytes(), type=list[msgspec.Raw])
-    except (OSError, msgspec.MsgspecError) as error:
-        raise PromotionsInvalid(problem=f"{file}: {error}") from error
-    rules: list[Rule] = []
-    for position, entry in enumerate(entries, 1):
-        try:
-            rules.append(_decoder.decode(entry))
-        except msgspec.MsgspecError as error:
-            raise PromotionsInvalid(problem=f"{file}: {_name(position, entry)}: {error}") from error
-    return rules
+class OfferView(msgspec.Struct, frozen=True):
+    """An offer in force, as everyone may know it. ``valid_until`` is None for one without an end."""
+
+    promotion_id: str
+    zh: str
+    en: str
+    members_only: bool
+    valid_until: datetime | None
 
 
 def import_rules(database: Database, rules: Sequence[Rule], *, actor: str, replace: bool = False) -> ImportReport:
@@ -62,12 +51,12 @@ def import_rules(database: Database, rules: Sequence[Rule], *, actor: str, repla
     rules in several currencies.
     """
     _check(rules)
+    ids = {rule.id for rule in rules}
 
     def write(tx: Transaction) -> ImportReport:
         known = store.stored(tx.connection)
-        others = [rule for rule in store.all_rules(tx.connection) if rule.id not in {one.id for one in rules}]
         if not replace:
-            _check([*rules, *others])
+            _check([*rules, *(rule for rule in store.all_rules(tx.connection) if rule.id not in ids)])
         counts: Counter[str] = Counter()
         for rule in rules:
             data = msgspec.json.encode(rule).decode()
@@ -75,10 +64,10 @@ def import_rules(database: Database, rules: Sequence[Rule], *, actor: str, repla
                 counts["unchanged"] += 1
                 continue
             counts["changed" if rule.id in known else "added"] += 1
-            store.save(tx, rule, data, is_new=rule.id not in known)
-        gone = sorted(known.keys() - {rule.id for rule in rules}) if replace else []
+            store.save(tx, rule, data, actor=actor, is_new=rule.id not in known)
+        gone = sorted(known.keys() - ids) if replace else []
         for promotion_id in gone:
-            store.remove(tx, promotion_id)
+            store.remove(tx, promotion_id, actor=actor)
         if counts["added"] or counts["changed"] or gone:
             tx.record("promotions.imported", "promotions", actor, {**counts, "removed": len(gone)})
         return ImportReport(counts["added"], counts["changed"], counts["unchanged"], len(gone))
@@ -110,36 +99,43 @@ class Promotions:
         """The discounts of a basket; ``at`` is the store's local time."""
         return self._book.price(lines, at=at, member=member)
 
+    def almost(self, lines: Iterable[PricingLine], *, at: datetime, member: bool) -> list[Hint]:
+        """What one more unit, or a little more money, would bring the shopper."""
+        return self._book.almost(lines, at=at, member=member)
+
+    def offers(self, at: datetime, limit: int) -> list[OfferView]:
+        """The first ``limit`` offers that hold at ``at`` (the store's local time), in order of their ids."""
+        return [
+            OfferView(
+                rule.id,
+                rule.zh,
+                rule.en,
+                is_for_members(rule),
+                rule.valid_until.astimezone(UTC) if rule.valid_until else None,
+            )
+            for rule in self._book.rules_at(at)[:limit]
+        ]
+
     async def reload(self) -> None:
         """Read the rules again if they changed."""
-        version = await self._database.read(store.version)
-        if version != self._version:
-            self._book = RuleBook(await self._database.read_long(store.all_rules))
-            self._version = version
+        if await self._database.read(store.version) != self._version:
+            # Thousands of rules take a while to make ready: in the reader's thread, so that nobody waits.
+            self._version, self._book = await self._database.read_long(_read_book)
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(RELOAD_SECONDS)
-            with contextlib.suppress(Exception):  # the database is away for a moment; the rules in force stay
+            try:
                 await self.reload()
+            except Exception:  # noqa: BLE001  # the rules in force stay, whatever keeps the new ones away
+                _log.exception("the promotions could not be read again")
+
+
+def _read_book(connection: Connection) -> tuple[tuple[int, int], RuleBook]:
+    version = store.version(connection)  # first: a change that comes in between is read again next time
+    return version, RuleBook(store.all_rules(connection))
 
 
 def _check(rules: Sequence[Rule]) -> None:
-    repeated = [rule_id for rule_id, count in Counter(rule.id for rule in rules).items() if count > 1]
-    if repeated:
-        raise PromotionsInvalid(problem=f"two rules are called {repeated[0]}; give each its own id")
-    currencies = sorted({rule.currency for rule in rules})
-    if len(currencies) > 1:
-        raise PromotionsInvalid(problem=f"rules in {' and '.join(currencies)}; a store has one currency")
-
-
-def _name(position: int, entry: msgspec.Raw) -> str:
-    """How to find a rule in its file: by its id, if it has one."""
-    try:
-        known: Any = msgspec.json.decode(entry)
-    except msgspec.MsgspecError:
-        return f"rule {position}"
-    return f"rule {position} ({known['id']})" if isinstance(known, dict) and "id" in known else f"rule {position}"
-
-
-_decoder: msgspec.json.Decoder[Rule] = msgspec.json.Decoder(Rule)
+    if problems := check_together(rules):
+        raise PromotionsInvalid(problems)

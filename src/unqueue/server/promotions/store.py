@@ -32,8 +32,9 @@ def version(connection: Connection) -> tuple[int, int]:
     return newest or 0, count
 
 
-def save(tx: Transaction, rule: Rule, data: str, *, is_new: bool) -> None:
-    event = tx.record("promotion.added" if is_new else "promotion.changed", f"promotion:{rule.id}", "system", rule)
+def save(tx: Transaction, rule: Rule, data: str, *, actor: str, is_new: bool) -> None:
+    """Add or change a rule; ``data`` is its JSON. The row's version is the journal event that says so."""
+    event = tx.record("promotion.added" if is_new else "promotion.changed", _stream(rule.id), actor, rule)
     if is_new:
         tx.execute(insert(promotions), {"promotion_id": rule.id, "data": data, "version": event.seq})
     else:
@@ -41,9 +42,14 @@ def save(tx: Transaction, rule: Rule, data: str, *, is_new: bool) -> None:
         tx.execute(change.values(data=data, version=event.seq))
 
 
-def remove(tx: Transaction, promotion_id: str) -> None:
-    tx.record("promotion.removed", f"promotion:{promotion_id}", "system", {"id": promotion_id})
+def remove(tx: Transaction, promotion_id: str, *, actor: str) -> None:
+    """Take a rule out."""
+    tx.record("promotion.removed", _stream(promotion_id), actor, {"id": promotion_id})
     tx.execute(delete(promotions).where(promotions.c.promotion_id == promotion_id))
+
+
+def _stream(promotion_id: str) -> str:
+    return f"promotion:{promotion_id}"
 
 
 _decoder: msgspec.json.Decoder[Rule] = msgspec.json.Decoder(Rule)

@@ -95,14 +95,14 @@ def upper_bound(steps: Steps, remaining: Sequence[int], components: Collection[S
 
 def is_global(steps: Steps, line_count: int) -> bool:
     """Whether every spend rule is for all the lines: then it is of no matter how one splits its discount over them."""
-    return all([len(reach.positions) == line_count for step in steps for reach in step])
+    return all(len(reach.positions) == line_count for step in steps for reach in step)
 
 
 def _keeps_together(reach: Reach, line_count: int, components: Collection[Sequence[int]]) -> bool:
     if len(reach.positions) == line_count:
         return True
     inside = set(reach.positions)
-    return all([len(inside.intersection(component)) in {0, len(component)} for component in components])
+    return all(len(inside.intersection(component)) in {0, len(component)} for component in components)
 
 
 def _best(steps: Steps, remaining: Sequence[int], *, at_best: bool) -> _Chosen:

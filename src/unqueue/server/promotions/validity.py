@@ -66,7 +66,8 @@ def moment_of(at: datetime) -> Moment:
 
 
 def minute_of_week(at: datetime) -> int:
-    """
+    """Minutes since Monday 00:00.
+
     >>> minute_of_week(datetime(2026, 1, 6, 0, 5))  # a Tuesday
     1445
     """

@@ -63,7 +63,7 @@ class _Wheel:
         place = digits[group]
         digits[group] += 1
         after = state + (1 << (self.shift + _DIGIT_BITS * group))
-        is_complete = all([digit >= size for digit, size in zip(digits, self.sizes, strict=True)])
+        is_complete = all(digit >= size for digit, size in zip(digits, self.sizes, strict=True))
         if is_complete:
             for number, size in enumerate(self.sizes):
                 after -= size << (self.shift + _DIGIT_BITS * number)

@@ -1,6 +1,7 @@
 """What promotions say to the shopper, in Chinese and English. Pure."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -33,29 +34,43 @@ UNPROVEN = Words(
 def join(sentences: Iterable[Words]) -> Words:
     """Sentences one after the other; English ones with a space between them."""
     texts = list(sentences)
-    return Words("".join(text.zh for text in texts), " ".join(text.en for text in texts))
+    return Words("".join([text.zh for text in texts]), " ".join([text.en for text in texts]))
 
 
-def saves(promotion: Named, amount_minor: int, currency: str) -> Words:
-    """What one promotion saved.
+@lru_cache(maxsize=4_096)
+def saves(zh: str, en: str, amount_minor: int, currency: str) -> Words:
+    """What one promotion saved. Every priced basket says so, and mostly the same: the last texts are kept.
 
-    >>> saves(Words("买二送一", "Three for two"), 450, "CNY").en
+    >>> saves("买二送一", "Three for two", 450, "CNY").en
     '“Three for two” saves you ¥4.50.'
     """
     amount = format_minor(amount_minor, currency)
-    return Words(f"“{promotion.zh}”省 {amount}。", f"“{promotion.en}” saves you {amount}.")
+    return Words(f"“{zh}”省 {amount}。", f"“{en}” saves you {amount}.")
 
 
 def contest(chosen: Sequence[Named], saved_minor: int, rivals: Sequence[tuple[Named, int]], currency: str) -> Words:
     """Why these and not those: offers that wanted the same goods, and what each rival alone would have saved."""
+    return _contest(
+        tuple([(rule.zh, rule.en) for rule in chosen]),
+        saved_minor,
+        tuple([(rule.zh, rule.en, amount) for rule, amount in rivals]),
+        currency,
+    )
+
+
+@lru_cache(maxsize=1_024)
+def _contest(
+    chosen: tuple[tuple[str, str], ...], saved_minor: int, rivals: tuple[tuple[str, str, int], ...], currency: str
+) -> Words:
     saved = format_minor(saved_minor, currency)
-    others_zh = "、".join(f"单用“{rule.zh}”省 {format_minor(amount, currency)}" for rule, amount in rivals)
-    others_en = ", ".join(f"“{rule.en}” alone {format_minor(amount, currency)}" for rule, amount in rivals)
-    chosen_zh = "、".join(f"“{rule.zh}”" for rule in chosen)
-    chosen_en = " and ".join(f"“{rule.en}”" for rule in chosen)
+    others_zh = "、".join(f"单用“{zh}”省 {format_minor(amount, currency)}" for zh, _, amount in rivals)
+    others_en = ", ".join(f"“{en}” alone {format_minor(amount, currency)}" for _, en, amount in rivals)
+    chosen_zh = "、".join(f"“{zh}”" for zh, _ in chosen)
+    chosen_en = " and ".join(f"“{en}”" for _, en in chosen)
+    best_en = "is best and saves" if len(chosen) == 1 else "are best and save"
     return Words(
         f"同一件商品只能用一个优惠：这里用{chosen_zh}最划算，省 {saved}（{others_zh}）。",
-        f"An item takes one offer: here {chosen_en} is best and saves {saved} ({others_en}).",
+        f"An item takes one offer: here {chosen_en} {best_en} {saved} ({others_en}).",
     )
 
 
@@ -89,7 +104,8 @@ def spend_more(rule: Named, missing_minor: int, currency: str) -> Words:
 
 
 def _ordinal(number: int) -> str:
-    """
+    """In words up to the third, in digits after that.
+
     >>> [_ordinal(number) for number in (2, 3, 4, 11, 22)]
     ['second', 'third', '4th', '11th', '22nd']
     """
