@@ -14,6 +14,7 @@ import sys
 from math import sqrt
 from pathlib import Path
 
+from unqueue.server.catalogue.allergens import is_allergen
 from unqueue.server.catalogue.columns import NUTRITION
 from unqueue.server.catalogue.given import Given, read_gtin
 from unqueue.server.catalogue.gtin import gtin_14
@@ -27,6 +28,33 @@ COLUMNS = (
     "weight_g_expected", "weight_g_sd", "tare_g", "age_limit", "tax_rate", "deposit", "tag", "origin", "allergens",
     "ingredients", *(name for name in NUTRITION if name != "energy_kj"),
 )  # fmt: skip
+# Origins are free text in many languages; the plain ones are told in both of ours.
+COUNTRIES = {
+    spelling: name
+    for name, spellings in {
+        "比利时 Belgium": "belgique belgium bélgica belgië",
+        "丹麦 Denmark": "dania denmark danmark",
+        "英国 United Kingdom": "england united-kingdom uk",
+        "欧盟 European Union": "european-union europese-unie",
+        "芬兰 Finland": "finlandia finland",
+        "法国 France": "france francia francja frankrijk",
+        "希腊 Greece": "grecja greece",
+        "西班牙 Spain": "hiszpania spagna spanien spain españa",
+        "印度尼西亚 Indonesia": "indonesia",
+        "意大利 Italy": "italia italie italy italien włochy",
+        "以色列 Israel": "izrael israel",
+        "加拿大 Canada": "kanada canada",
+        "摩洛哥 Morocco": "marokko morocco",
+        "荷兰 Netherlands": "nederland pays-bas netherlands",
+        "挪威 Norway": "noorwegen norvegia norway",
+        "秘鲁 Peru": "peru",
+        "波兰 Poland": "polen polska poland",
+        "瑞士 Switzerland": "suisse switzerland schweiz",
+        "菲律宾 Philippines": "the-philippines philippines",
+        "美国 United States": "us usa united-states",
+    }.items()
+    for spelling in (word.replace("-", " ") if word != "pays-bas" else word for word in spellings.split())
+}
 PLAIN = re.compile(r"(\d+ x )?\d+(\.\d+)? (g|kg|ml|L)")
 
 
@@ -58,8 +86,10 @@ def take_facts(product: dict[str, str], facts: Given) -> None:
     text = facts.fields.get("quantity_text", "")
     if quantity := parse_quantity(text):
         product["quantity"] = text if PLAIN.fullmatch(text) else plain(quantity)
-    for column in ("origin", "allergens", "ingredients"):
-        product[column] = facts.details.get(column, "")
+    product["ingredients"] = facts.details.get("ingredients", "")
+    product["origin"] = COUNTRIES.get(facts.details.get("origin", "").casefold(), "")
+    named = [word for word in facts.details.get("allergens", "").split(", ") if is_allergen(word)]
+    product["allergens"] = ", ".join(named)
     nutrition = facts.details.get("nutrition", {})
     parts = sum(nutrition.get(name, 0) for name in ("fat_g", "carbohydrates_g", "proteins_g", "salt_g"))
     if parts > 102 or nutrition.get("sugars_g", 0) > nutrition.get("carbohydrates_g", 100) + 0.5:

@@ -10,12 +10,14 @@ from PIL import Image, ImageDraw
 
 from unqueue.server.catalogue.barcodes import Symbology, draw
 from unqueue.server.catalogue.codes import CodeReader
+from unqueue.server.catalogue.gtin import check_digit
 from unqueue.server.catalogue.model import CheckDigitWrong, CodeMalformed
 from unqueue.server.catalogue.templates import parse_template
 
 READER = CodeReader([parse_template("28 IIIII WW.WWW PPP.PP C")])
 TODAY = date(2026, 3, 2)
 SVG = "{http://www.w3.org/2000/svg}"
+STORE_CODE = "28123450051201298" + check_digit("28123450051201298")
 ELEMENTS = "(01)06901234567892(17)260331(10)A-7"
 
 
@@ -41,7 +43,7 @@ def rasterised(svg: str, scale: int) -> Image.Image:
         ("036000291452", None, "]E0", "0036000291452"),
         ("04252614", "upce", "]E0", "0042100005264"),
         ("16901234567899", None, "]I", "16901234567899"),
-        ("281234500512012986", None, "]C0", "281234500512012986"),
+        (STORE_CODE, None, "]C0", STORE_CODE),
         ("6901234567892", "code128", "]C0", "6901234567892"),
         ("6901234567892", "gs1-128", "]C1", "(01)06901234567892"),
         (ELEMENTS, None, "]C1", ELEMENTS),

@@ -23,13 +23,13 @@ pytestmark = pytest.mark.anyio
 
 MILK, APPLES = "06901234567892", "02110001000003"
 PRODUCTS = """\
-gtin,store_item,name_zh,name_en,brand,category,unit_price,sold_by,quantity,tare_g,age_limit,deposit,tag,status,ingredients
-6901234567892,,纯牛奶,Pure Milk,牧场 Meadow,dairy,12.90,piece,1 L,,,,none,active,生牛乳
-4006381333931,,红葡萄酒,Red Wine,Château,alcohol,89.00,piece,750 ml,,18,0.50,EAS,active,
-9771234567003,,白葡萄酒,White Wine,Château,alcohol,79.00,piece,750 ml,,18,0.50,EAS,active,
-5000112546415,,停售的糖,Old Sweets,,sweets,5.00,piece,100 g,,,,none,withdrawn,
-8410128800093,,没有定价,Unpriced,,sweets,,piece,100 g,,,,none,,
-,21 10001,红富士苹果,Fuji Apples,,produce,13.96,weight,,4,,,none,active,
+gtin,store_item,name_zh,name_en,brand,category,unit_price,sold_by,quantity,tare_g,age_limit,deposit,tag,status,ingredients,allergens
+6901234567892,,纯牛奶,Pure Milk,牧场 Meadow,dairy,12.90,piece,1 L,,,,none,active,生牛乳,"milk, wine"
+4006381333931,,红葡萄酒,Red Wine,Château,alcohol,89.00,piece,750 ml,,18,0.50,EAS,active,,
+9771234567003,,白葡萄酒,White Wine,Château,alcohol,79.00,piece,750 ml,,18,0.50,EAS,active,,
+5000112546415,,停售的糖,Old Sweets,,sweets,5.00,piece,100 g,,,,none,withdrawn,,
+8410128800093,,没有定价,Unpriced,,sweets,,piece,100 g,,,,none,,,
+,21 10001,红富士苹果,Fuji Apples,,produce,13.96,weight,,4,,,none,active,,
 """
 TEMPLATES = ["21 IIIII PPP.PP C", "22=21 IIIII WW.WWW C", "28=21 IIIII WW.WWW PPP.PP C"]
 SETTINGS = Settings(
@@ -191,6 +191,7 @@ async def test_what_a_shopper_may_know(catalogue: Catalogue) -> None:
         Money(1290, "CNY"),
         "生牛乳",
     )
+    assert (view.allergens_zh, view.allergens_en) == ("乳、wine", "milk, wine")
     apples = await catalogue.find(APPLES)
     assert apples is not None
     assert (await catalogue.view(apples)).unit == "kg"

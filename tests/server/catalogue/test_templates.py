@@ -1,5 +1,8 @@
 """Codes that stores print: the notation, and both directions."""
 
+import re
+from pathlib import Path
+
 import pytest
 from biip import ParseConfig
 from biip.checksums import gs1_standard_check_digit
@@ -64,6 +67,16 @@ def test_reading(template: str, code: str, expected: Measured) -> None:
     assert read.read(digits, "CNY") == expected
     wrong = digits[:-1] + str((int(digits[-1]) + 1) % 10)
     assert read.read(wrong, "CNY") is None
+
+
+def test_the_guide_s_examples_are_right() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "guides" / "store-codes.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|]+ \| (`[^|]+`) \| `?(\d*)`? ?\|", guide, re.MULTILINE)
+    assert len(rows) >= 10
+    for templates, code in rows:
+        for text in re.findall(r"`([^`]+)`", templates):
+            template = parse_template(text)
+            assert not code or template.read(code, "CNY") is not None, (text, code)
 
 
 def test_without_check_digit_anything_is_read() -> None:

@@ -5,8 +5,8 @@ import re
 
 import httpx
 import pytest
-
 from tests.support.stores import APPLES_512_G, BEER, MILK, TEA, WINE, Handset, reopen
+
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.ids import is_order_number
 from unqueue.server.app import MerchantServer

@@ -1,5 +1,6 @@
 """Random baskets and rules, small enough to try everything and crowded enough to collide."""
 
+import msgspec
 from hypothesis import strategies as st
 
 from unqueue.server.promotions import rules
@@ -85,7 +86,7 @@ amounts = st.one_of(st.integers(1, 60), st.sampled_from([50, 100, 300]))
 
 @st.composite
 def item_rules(draw: st.DrawFn, *, capped_amounts: bool = True) -> Rule:
-    """A rule of any item-level kind. Amounts off sets are the one kind that isn't always proven the best."""
+    """A rule of any item-level kind. Only an amount off whole sets is not always proven the best."""
     fields = common(draw)
     on = draw(targets())
     kinds = ["percent", "amount", "n_for_m", "n_for_price", "nth", "mix", "member"]
@@ -148,6 +149,4 @@ def rule_lists(draw: st.DrawFn, *, rules_max: int = 4, steps: bool = True, cappe
         item_rules(capped_amounts=capped_amounts), item_rules(capped_amounts=capped_amounts), spend_rules(steps=steps)
     )
     drawn = draw(st.lists(one, min_size=1, max_size=rules_max))
-    import msgspec
-
     return [msgspec.structs.replace(rule, id=f"r{number}") for number, rule in enumerate(drawn)]

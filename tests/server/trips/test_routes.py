@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-
 from tests.support.stores import APPLES_512_G, BEER, CHEESE, MILK, RECALLED, TEA, WINE, WITHDRAWN, Handset, reopen
+
 from unqueue.kernel import journal
 from unqueue.kernel.clock import ManualClock
 from unqueue.server.app import MerchantServer

@@ -38,8 +38,14 @@ export const demo = {
   },
 
   "demo.steps": { zh: "60 秒试一遍", en: "Try it in 60 seconds" },
-  "demo.step.scan": { zh: "在货架点几次“扫码”，购物机就会响", en: "At the shelf, tap “Scan” on a few goods and hear the handset" },
-  "demo.step.pay": { zh: "在购物机上提交订单，用沙盒钱包付款", en: "Check out on the handset and pay in the sandbox wallet" },
+  "demo.step.scan": {
+    zh: "在货架点几次“扫码”，购物机就会响",
+    en: "At the shelf, tap “Scan” on a few goods and hear the handset",
+  },
+  "demo.step.pay": {
+    zh: "在购物机上提交订单，用沙盒钱包付款",
+    en: "Check out on the handset and pay in the sandbox wallet",
+  },
   "demo.step.leave": {
     zh: "到出口：出示出场码，把商品放上传送带，走出去",
     en: "At the lane, show the pass, lay your goods on the belt, walk out",

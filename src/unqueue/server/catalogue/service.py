@@ -12,6 +12,7 @@ from unqueue.kernel.errors import NotFound
 from unqueue.kernel.money import Money, divide_half_up
 from unqueue.kernel.settings import Settings
 from unqueue.server.catalogue import model, store
+from unqueue.server.catalogue.allergens import allergen_names
 from unqueue.server.catalogue.barcodes import Symbology, draw
 from unqueue.server.catalogue.categories import category, rank
 from unqueue.server.catalogue.codes import CodeReader
@@ -47,7 +48,8 @@ class ProductView(msgspec.Struct, frozen=True):
     origin: str
     producer: str
     ingredients: str
-    allergens: str
+    allergens_zh: str
+    allergens_en: str
     nutrition: dict[str, float]
 
 
@@ -157,6 +159,7 @@ class Catalogue:
         """All that a shopper may know of a product."""
         details = await self._database.read(lambda connection: store.details(connection, product.product_id))
         department = category(product.category)
+        allergens_zh, allergens_en = allergen_names(details.allergens)
         return ProductView(
             product_id=product.product_id,
             gtin=product.gtin,
@@ -173,7 +176,12 @@ class Catalogue:
             quantity_text=product.quantity_text,
             net_weight_g=product.net_weight_g,
             age_limit=product.age_limit,
-            **msgspec.structs.asdict(details),
+            origin=details.origin,
+            producer=details.producer,
+            ingredients=details.ingredients,
+            allergens_zh=allergens_zh,
+            allergens_en=allergens_en,
+            nutrition=details.nutrition,
         )
 
     async def browse(self, query: str, category_slug: str | None, page: int) -> ShelfPage:

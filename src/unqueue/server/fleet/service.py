@@ -1,6 +1,7 @@
 """The use cases of the fleet: take a device into the store, hear its heartbeat, notice when it falls silent."""
 
 import asyncio
+import logging
 
 import msgspec
 from sqlalchemy import Connection
@@ -12,6 +13,7 @@ from unqueue.server.access import Principal, issue_token
 from unqueue.server.fleet import store
 from unqueue.server.fleet.model import OFFLINE, Device, DeviceKind, Heartbeat, PartStatus
 
+logger = logging.getLogger(__name__)
 WATCH_EVERY_S = 5.0
 
 
@@ -81,7 +83,10 @@ class Fleet:
         """Look for silent lanes until cancelled."""
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
-            await self.mark_silent()
+            try:
+                await self.mark_silent()
+            except Exception:  # a database that is away for a moment must not end the watch
+                logger.exception("looking for silent lanes failed")
 
 
 def lanes(connection: Connection) -> list[LaneView]:

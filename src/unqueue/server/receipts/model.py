@@ -121,7 +121,9 @@ def make_receipt(
             )
             for row in tax_rows(order_lines)
         ],
-        tenders=[_tender(payment, methods) for payment in payments if payment.status == "succeeded"],
+        tenders=[
+            _tender(payment, methods) for payment in payments if payment.status == "succeeded" and payment.amount_minor
+        ],
     )
 
 

@@ -1,0 +1,147 @@
+"""Fixtures for journeys: a running demo store, and the system's Chromium."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+
+from unqueue.twin.demo import free_port
+
+START_S_MAX = 120.0
+# Chromium looks for updates and accounts at its start; none of that belongs into a test.
+QUIET = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+class Shop:
+    """The demo store of this session: where its front door is."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.http = httpx.Client(base_url=url, timeout=20.0, trust_env=False)
+
+    def lane(self, path: str = "", body: object = None, method: str = "POST") -> dict[str, object]:
+        """Do something in the physical world of lane 1, or look at it."""
+        path = f"/demo/api/lanes/lane-1{path}"
+        answer = self.http.request(method, path, json=body) if body is not None or path else self.http.get(path)
+        answer.raise_for_status()
+        found: dict[str, object] = answer.json()
+        return found
+
+    def lane_state(self) -> str:
+        return str(self.http.get("/lanes/lane-1/state").json()["state"])
+
+    def wait_for_lane(self, *states: str, seconds: float = 40.0) -> str:
+        """Wait until the lane's screen shows one of ``states``."""
+        end = time.monotonic() + seconds
+        while (state := self.lane_state()) not in states:
+            assert time.monotonic() < end, f"the lane shows {state}, not {' or '.join(states)}"
+            time.sleep(0.1)
+        return state
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A whole store, opened as a visitor opens it: ``unqueue demo``."""
+    directory, port = tmp_path_factory.mktemp("demo"), free_port()
+    command = [sys.executable, "-m", "unqueue", "demo", "--port", str(port), "--directory", str(directory / "store")]
+    with (directory / "demo.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    one = Shop(f"http://localhost:{port}")
+    try:
+        end = time.monotonic() + START_S_MAX
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
+                if one.http.get("/api/health").is_success and one.lane_state() == "idle":
+                    break
+            assert process.poll() is None, (directory / "demo.log").read_text()
+            assert time.monotonic() < end, "the demo store did not open"
+            time.sleep(0.2)
+        yield one
+    finally:
+        one.http.close()
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Debian's Chromium, or the one of the PATH."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        message = "Chromium is not installed: apt-get install chromium (make test does it for root)"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
+    one = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[BrowserContext]:
+    """A small phone in Chinese: 360 × 740."""
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740}, locale="zh-CN", has_touch=True, reduced_motion="reduce"
+    )
+    context.set_default_timeout(30_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_camera(playwright: Playwright, chromium: str, tmp_path: Path) -> Iterator[Callable[[str], Page]]:
+    """A phone whose camera sees the barcode of a code, drawn by another implementation than the one that reads it."""
+    browsers: list[Browser] = []
+
+    def start(code: str) -> Page:
+        clip = tmp_path / f"{code}.y4m"
+        write_clip(clip, code)
+        fake = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+        one = playwright.chromium.launch(
+            executable_path=chromium, args=[*QUIET, *fake, f"--use-file-for-fake-video-capture={clip}"]
+        )
+        browsers.append(one)
+        context = one.new_context(viewport={"width": 360, "height": 740}, locale="zh-CN", permissions=["camera"])
+        context.set_default_timeout(30_000)
+        return context.new_page()
+
+    yield start
+    for one in browsers:
+        one.close()
+
+
+def write_clip(path: Path, code: str, size: tuple[int, int] = (640, 480), frames: int = 12) -> None:
+    """A YUV4MPEG2 film of a barcode held before the camera, slightly moving."""
+    drawn = zxingcpp.create_barcode(code, zxingcpp.BarcodeFormat.EAN13).to_image(scale=4)
+    symbol = Image.fromarray(drawn).convert("L").resize((380, 160), Image.Resampling.NEAREST)
+    width, height = size
+    with path.open("wb") as file:
+        file.write(b"YUV4MPEG2 W%d H%d F10:1 Ip A1:1 C420jpeg\n" % size)
+        for number in range(frames):
+            frame = Image.new("L", size, 235)
+            frame.paste(symbol, ((width - 380) // 2 + number % 5, (height - 160) // 2 + number % 3))
+            file.write(b"FRAME\n" + frame.tobytes() + b"\x80" * (width * height // 2))
