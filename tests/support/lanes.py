@@ -85,7 +85,13 @@ class StaffClient(Bearer):
         return await self.call("GET", "/api/staff/calls?status=open")
 
     async def answer(
-        self, call_id: str, action: str, reason: str = "looked at it", *, status: int = 200, answer_id: str | None = None
+        self,
+        call_id: str,
+        action: str,
+        reason: str = "looked at it",
+        *,
+        status: int = 200,
+        answer_id: str | None = None,
     ) -> Any:
         body = {"id": answer_id or str(uuid.uuid4()), "action": action, "reason": reason}
         return await self.call("POST", f"/api/staff/calls/{call_id}/answer", body, status=status)
@@ -106,10 +112,10 @@ class Paid:
 @pytest.fixture
 async def clients(store: MerchantServer) -> AsyncIterator[Callable[[], Awaitable[httpx.AsyncClient]]]:
     """Makes HTTP clients of the store."""
+    transport = httpx.ASGITransport(application(store))
     async with AsyncExitStack() as stack:
 
         async def connect() -> httpx.AsyncClient:
-            transport = httpx.ASGITransport(application(store))
             client = httpx.AsyncClient(transport=transport, base_url="https://store.example")
             return await stack.enter_async_context(client)
 

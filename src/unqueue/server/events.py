@@ -48,7 +48,8 @@ class Hub:
         for event in events:
             noun = event.kind.partition(".")[0]
             name = _NAMES.get(noun)
-            if name is None or (noun == "trip" and event.stream not in self._readers):
+            # That somebody looked is no news; a reader who looks at each event would never come to an end.
+            if name is None or event.kind == "trip.viewed" or (noun == "trip" and event.stream not in self._readers):
                 continue
             payload = event.payload()
             readers: set[asyncio.Queue[bytes | None]] = set()

@@ -41,7 +41,7 @@ async def with_scale(play: Play, scene: Callable[[Toledo8217Scale], Awaitable[No
     async with server:
         async with Toledo8217Scale(Toledo8217Settings(f"socket://127.0.0.1:{port}", **quick)) as scale:
             async with asyncio.timeout(2):
-                while not scale._line.connected:  # noqa: ASYNC110  # asking for the status would be a question
+                while not scale._line.connected:  # asking for the status would be a question
                     await asyncio.sleep(0.01)
             await scene(scale)
         await asyncio.sleep(0.01)

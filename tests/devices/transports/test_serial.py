@@ -17,7 +17,7 @@ from unqueue.devices.transports.serial import LineDown, LineSettings, SerialLine
 
 async def until(condition: Callable[[], bool], timeout_s: float = 3.0) -> None:
     async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110  # what happens outside raises no event here
+        while not condition():  # what happens outside raises no event here
             await asyncio.sleep(0.01)
 
 

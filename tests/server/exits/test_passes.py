@@ -29,7 +29,9 @@ def test_a_pass_fits_a_qr_code_that_phones_show_well() -> None:
     assert len(TEXT) <= 213  # bytes of a version 10 symbol at error correction M (ISO/IEC 18004 table 7)
 
 
-@pytest.mark.parametrize(("now_s", "is_good"), [(1_000, True), (4_599, True), (4_600, False), (10**9, False), (0, True)])
+@pytest.mark.parametrize(
+    ("now_s", "is_good"), [(1_000, True), (4_599, True), (4_600, False), (10**9, False), (0, True)]
+)
 def test_a_pass_is_good_until_it_ends_even_if_the_clock_was_set_back(now_s: int, is_good: bool) -> None:
     if is_good:
         assert read(TEXT, now_s=now_s) == CLAIMS

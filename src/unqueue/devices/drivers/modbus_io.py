@@ -19,6 +19,7 @@ from pymodbus.pdu import ModbusPDU
 from unqueue.devices.drivers.claiming import Claimed
 from unqueue.devices.ports import DeviceFailed, DeviceStatus, LightColor
 from unqueue.devices.transports.backoff import backoff_s
+from unqueue.devices.transports.tasks import end
 from unqueue.devices.wire.modbus_io import LANE_WIRING, MOXA_E1212, Counter, RegisterMap, Wiring, counter_value
 
 logger = logging.getLogger(__name__)
@@ -80,9 +81,7 @@ class ModbusIoModule(Claimed):
         self._claims -= 1
         if self._claims or self._keeper is None:
             return
-        self._keeper.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._keeper
+        await end(self._keeper)
         self._keeper = None
         async with self._turn:
             with contextlib.suppress(DeviceFailed):
@@ -137,7 +136,8 @@ class ModbusIoModule(Claimed):
                 while True:
                     await self._refresh()
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._hung_up.wait(), self._settings.poll_interval_s)
+                        async with asyncio.timeout(self._settings.poll_interval_s):
+                            await self._hung_up.wait()
             except DeviceFailed as failure:
                 if failures == 0:
                     logger.warning("%s: %s", self._settings.host, failure)

@@ -8,6 +8,7 @@ tags only while the deactivator is on), `{"passage": 1}` (persons walk through, 
 """
 
 import asyncio
+import logging
 from typing import Any
 
 import msgspec
@@ -20,6 +21,9 @@ from unqueue.devices.simulators.loopback import LOOPBACK
 from unqueue.devices.simulators.serving import Announce, serve
 from unqueue.devices.simulators.terminals import Terminals
 from unqueue.devices.wire.modbus_io import LANE_WIRING, MOXA_E1212, RegisterMap, Wiring, counter_words
+
+# pymodbus calls it an error when a client goes away; here that is everyday life.
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 FAULTS = (None, "unplugged", "silent", "restart")
 """Gone from the network; obeys without answering; loses counters and outputs for a moment and is back at once."""

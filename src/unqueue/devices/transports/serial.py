@@ -19,6 +19,7 @@ import msgspec
 import serialx
 
 from unqueue.devices.transports.backoff import backoff_s
+from unqueue.devices.transports.tasks import end
 
 logger = logging.getLogger(__name__)
 
@@ -82,9 +83,7 @@ class SerialLine:
     async def stop(self) -> None:
         """Close the line and stop keeping it open."""
         if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+            await end(self._keeper)
             self._keeper = None
         self.trouble = "not opened yet"
 

@@ -23,7 +23,10 @@ def routes(orders: Orders, trips: Trips, access: Access) -> list[HTTPRouteHandle
         "/api/trips/{trip_id:str}/order",
         status_code=201,
         tags=["orders"],
-        responses={201: ResponseSpec(OrderView), 200: ResponseSpec(OrderView)},
+        responses={
+            201: ResponseSpec(OrderView, generate_examples=False),
+            200: ResponseSpec(OrderView, generate_examples=False),
+        },
     )
     async def submit(trip_id: FromPath[str], request: AnyRequest) -> Response[bytes]:
         """Lock the basket and its prices. 201 for a new order, 200 for the one that is there already."""
@@ -31,7 +34,12 @@ def routes(orders: Orders, trips: Trips, access: Access) -> list[HTTPRouteHandle
         view, is_new = await orders.submit(live)
         return json_response(msgspec.json.encode(view), 201 if is_new else 200)
 
-    @post("/api/trips/{trip_id:str}/reopen", status_code=200, tags=["orders"], responses={200: ResponseSpec(Basket)})
+    @post(
+        "/api/trips/{trip_id:str}/reopen",
+        status_code=200,
+        tags=["orders"],
+        responses={200: ResponseSpec(Basket, generate_examples=False)},
+    )
     async def reopen(trip_id: FromPath[str], request: AnyRequest) -> Response[bytes]:
         """Give the unpaid order up and go on shopping."""
         live = await trips.owned(trip_id, bearer(request))

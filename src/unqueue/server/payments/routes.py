@@ -37,7 +37,7 @@ def routes(payments: Payments, notifications: Notifications, orders: Orders, acc
         "/api/orders/{order_id:str}/payments",
         status_code=201,
         tags=["payments"],
-        responses={201: ResponseSpec(PaymentView)},
+        responses={201: ResponseSpec(PaymentView, generate_examples=False)},
     )
     async def create(order_id: FromPath[str], data: JSONBody[NewPayment], request: AnyRequest) -> PaymentView:
         """Start to pay. 409 ``payment_open`` brings the attempt that is open."""

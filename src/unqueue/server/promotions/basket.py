@@ -136,9 +136,10 @@ class BasketPricing:
     def _price_basket(self, steps: Steps) -> list[Taken]:
         remaining = self._remaining()
         if self._amounts:
-            coupled = [component.positions for component in self._components]
-            if best_amount(steps, remaining) < upper_bound(steps, remaining, coupled):
-                self._choose_jointly(steps)
+            full = [line.subtotal_minor for _, line, _ in self._picked]
+            bound = upper_bound(steps, full, remaining, [component.positions for component in self._components])
+            if sum(full) - sum(remaining) + best_amount(steps, remaining) < bound:
+                self._choose_jointly(steps, bound)
                 remaining = self._remaining()
         if not is_exact(steps):
             self._is_optimal = False
@@ -150,7 +151,7 @@ class BasketPricing:
             remaining[key // self._rule_count] -= amount
         return remaining
 
-    def _choose_jointly(self, steps: Steps) -> None:
+    def _choose_jointly(self, steps: Steps, bound: int) -> None:
         """Item-level offers may have cost more than they brought: look for a better choice of both together."""
         slots = self._index.slots
         seats = [
@@ -169,7 +170,7 @@ class BasketPricing:
             for _ in range(seats[position].quantity - self._used.get(position, 0))
         ]
         uses = [(use, component.positions) for component in self._components for use in component.solved.uses]
-        best, is_proven = choose_jointly(pieces_of(uses, plain), seats, steps)
+        best, is_proven = choose_jointly(pieces_of(uses, plain), seats, steps, bound)
         self._is_optimal = is_proven
         saved_minor = sum(self._amounts.values())
         self._amounts = {}

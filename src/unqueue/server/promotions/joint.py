@@ -1,7 +1,7 @@
 """When item-level offers cost a basket offer its threshold: both chosen together. Pure.
 
-The rare case. Small baskets are searched completely, as far as the step limit goes; in large ones item-level discounts
-are left out until the threshold holds, and what saves more is taken.
+The rare case. As little as can be is left out of the item-level discounts so that the threshold holds, and what saves
+more is taken. Where that is not proven to be the best, small baskets are searched completely.
 """
 
 import itertools
@@ -13,9 +13,10 @@ from unqueue.server.promotions.offers import Offer
 from unqueue.server.promotions.search import Use, set_amounts
 from unqueue.server.promotions.thresholds import Steps, best_amount, is_exact, is_global
 
-STATES_MAX = 1500
+STATES_MAX = 1_000
 _MOVES_MAX = 400
-_PIECES_MAX = 60
+_PIECES_MAX = 200
+_UNITS_MAX = 8  # in larger baskets a complete search seldom ends within its limit
 
 
 class Seat(NamedTuple):
@@ -43,13 +44,17 @@ class Choice(NamedTuple):
     total: int
 
 
-def choose_jointly(pieces: Sequence[Piece], seats: Sequence[Seat], steps: Steps) -> tuple[Choice, bool]:
+def choose_jointly(pieces: Sequence[Piece], seats: Sequence[Seat], steps: Steps, bound: int) -> tuple[Choice, bool]:
     """The best choice of item-level pieces and basket offers together, and whether it is proven to be.
 
-    ``pieces`` is the choice that saves most without basket offers.
+    ``pieces`` is the choice that saves most without basket offers; ``bound`` is more than nothing can save.
     """
     start = _leave_out(pieces, seats, steps)
-    search = _JointSearch(start, seats, steps)
+    if start.total >= bound:
+        return start, True
+    if sum([seat.quantity for seat in seats]) > _UNITS_MAX:
+        return start, False
+    search = _JointSearch(start, seats, steps, bound)
     if not search.is_feasible:
         return start, False
     search.descend(search.start_state(), 0, [], ())
@@ -59,24 +64,49 @@ def choose_jointly(pieces: Sequence[Piece], seats: Sequence[Seat], steps: Steps)
 
 
 def _leave_out(pieces: Sequence[Piece], seats: Sequence[Seat], steps: Steps) -> Choice:
-    """The best of a few ways to leave item-level pieces out so that one more threshold holds."""
+    """The best of the ways to leave as little out as lifts one spend rule over its threshold."""
     best = _choice(pieces, seats, steps)
     if len(pieces) > _PIECES_MAX:
         return best
     remaining = _remaining(pieces, seats)
     for reach in itertools.chain(*steps):
-        spent = sum(remaining[position] for position in reach.positions)
-        gap = reach.threshold.rule.spend_minor - spent
+        rule = reach.threshold.rule
+        spent = sum([remaining[position] for position in reach.positions])
+        uses = spent // rule.spend_minor + 1 if rule.every else 1
+        gap = uses * rule.spend_minor - spent
         if gap <= 0:
             continue
         inside = set(reach.positions)
-        weights = [sum(amount for position, _, amount in piece.lines if position in inside) for piece in pieces]
-        for dropped in _ways_to_drop(weights, gap):
-            kept = [piece for number, piece in enumerate(pieces) if number not in dropped]
-            choice = _choice(kept, seats, steps)
-            if choice.total > best.total:
-                best = choice
+        weights = [sum([amount for at, _, amount in piece.lines if at in inside]) for piece in pieces]
+        dropped = lightest(weights, gap)
+        kept = [piece for number, piece in enumerate(pieces) if number not in dropped]
+        choice = _choice(kept, seats, steps)
+        if choice.total > best.total:
+            best = choice
     return best
+
+
+def lightest(weights: Sequence[int], least: int) -> set[int]:
+    """The numbers of those ``weights`` that together weigh at least ``least``, and as little more as can be.
+
+    All sums at once: bit ``w`` of ``reached[n]`` says that some of the first ``n`` weigh ``w`` together.
+
+    >>> sorted(lightest([5, 4, 3], 6))
+    [1, 2]
+    """
+    reached = [1]
+    for weight in weights:
+        reached.append(reached[-1] | reached[-1] << weight)
+    above = reached[-1] >> least
+    if not above:
+        return set()
+    target = least + (above & -above).bit_length() - 1
+    chosen = set()
+    for number in range(len(weights), 0, -1):
+        if not reached[number - 1] >> target & 1:
+            chosen.add(number - 1)
+            target -= weights[number - 1]
+    return chosen
 
 
 class _State(NamedTuple):
@@ -86,8 +116,9 @@ class _State(NamedTuple):
 
 
 class _JointSearch:
-    def __init__(self, start: Choice, seats: Sequence[Seat], steps: Steps) -> None:
+    def __init__(self, start: Choice, seats: Sequence[Seat], steps: Steps, bound: int) -> None:
         self.best = start
+        self._bound = bound
         self.states_left = STATES_MAX
         self._seats = seats
         self._steps = steps
@@ -113,7 +144,7 @@ class _JointSearch:
     def descend(self, state: _State, first_move: int, chosen: list[Piece], uses: tuple[tuple[int, int], ...]) -> None:
         """Decide the units of the first undecided line: the sets that hold it, or nothing more for it."""
         key = (state.units, state.remaining, first_move, uses)
-        if self.states_left <= 0 or key in self._seen:
+        if self.states_left <= 0 or key in self._seen or self.best.total >= self._bound:
             return
         self._seen.add(key)
         self.states_left -= 1
@@ -169,29 +200,6 @@ def _remaining(pieces: Sequence[Piece], seats: Sequence[Seat]) -> list[int]:
         for position, _, amount in piece.lines:
             remaining[position] -= amount
     return remaining
-
-
-def _ways_to_drop(weights: Sequence[int], gap: int) -> Iterator[set[int]]:
-    """Some small sets of pieces that weigh at least ``gap`` together."""
-    ascending = sorted(range(len(weights)), key=lambda number: (weights[number], number))
-    single = next((number for number in ascending if weights[number] >= gap), None)
-    if single is not None:
-        yield {single}
-    for order in (ascending, ascending[::-1]):
-        dropped: list[int] = []
-        weight = 0
-        for number in order:
-            if weight >= gap:
-                break
-            dropped.append(number)
-            weight += weights[number]
-        if weight < gap:
-            return
-        for number in list(dropped):
-            if weight - weights[number] >= gap:
-                dropped.remove(number)
-                weight -= weights[number]
-        yield set(dropped)
 
 
 def _moves(seats: Sequence[Seat]) -> list[Piece] | None:

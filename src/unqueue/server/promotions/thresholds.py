@@ -12,6 +12,7 @@ from unqueue.kernel.money import allocate
 from unqueue.server.promotions.offers import Threshold
 
 _COMBINATIONS_MAX = 400  # over the steps; beyond that each step takes its best for itself
+_USES_MAX = 50  # of a rule for every so much, when its bound is taken exactly
 
 
 class Reach(NamedTuple):
@@ -74,23 +75,46 @@ def take(steps: Steps, remaining: Sequence[int]) -> list[Taken]:
     return taken
 
 
-def upper_bound(steps: Steps, remaining: Sequence[int], components: Collection[Sequence[int]]) -> int:
-    """What the spend rules could save together with item-level offers that, as now, save the most themselves.
+def upper_bound(
+    steps: Steps, full: Sequence[int], remaining: Sequence[int], components: Collection[Sequence[int]]
+) -> int:
+    """What item-level offers and spend rules could save together at most, whatever is chosen.
 
-    ``components`` are the lines whose item-level offers are chosen together. A reduction by a share loses no more than
-    the item-level offers gain, so it needs no look at other choices where each component is wholly inside or outside.
+    ``full`` are the lines' prices before any discount, ``remaining`` those after the item-level offers that save the
+    most alone; ``components`` are the lines whose offers were chosen together.
     """
+    saved = sum(full) - sum(remaining)
     if len(steps) == 1:
-        bound = 0
-        for reach in steps[0]:
-            spent = reach.full_minor
-            if reach.threshold.rule.off_bp is not None and _keeps_together(reach, len(remaining), components):
-                spent = sum([remaining[position] for position in reach.positions])
-            bound = max(bound, reach.threshold.amount(spent, reach.full_minor))
-        return bound
+        return max([saved, *(_bound(reach, saved, remaining, components) for reach in steps[0])])
     if is_global(steps, len(remaining)):
-        return best_amount(steps, remaining, at_best=True)
-    return sum(max(reach.threshold.amount(reach.full_minor, reach.full_minor) for reach in step) for step in steps)
+        return saved + best_amount(steps, remaining, at_best=True)
+    return saved + sum([max([_most(reach) for reach in step]) for step in steps])
+
+
+def _bound(reach: Reach, saved: int, remaining: Sequence[int], components: Collection[Sequence[int]]) -> int:
+    """The bound if this is the spend rule that applies.
+
+    Where each component is wholly inside or outside, what the offers inside save is limited by the threshold, and more
+    of it never saves less in all: a share of what it takes away is all that the spend rule loses.
+    """
+    rule, full = reach.threshold.rule, reach.full_minor
+    if not _keeps_together(reach, len(remaining), components):
+        return saved + _most(reach)
+    inside = full - sum([remaining[position] for position in reach.positions])
+    uses, uses_most = 1, 1
+    if rule.every:
+        uses, uses_most = max(1, (full - inside) // rule.spend_minor), full // rule.spend_minor
+        if uses_most - uses > _USES_MAX:
+            return saved + _most(reach)
+    bound = 0
+    for times in range(uses, uses_most + 1):
+        taken = min(inside, full - times * rule.spend_minor)
+        bound = max(bound, taken + reach.threshold.amount(full - taken, max(full - taken, rule.spend_minor)))
+    return saved - inside + bound
+
+
+def _most(reach: Reach) -> int:
+    return reach.threshold.amount(reach.full_minor, reach.full_minor)
 
 
 def is_global(steps: Steps, line_count: int) -> bool:

@@ -18,7 +18,11 @@ AnyRequest = Request[Any, Any, State]
 
 
 def routes(receipts: Receipts, orders: Orders, access: Access) -> list[HTTPRouteHandler]:
-    @get("/api/orders/{order_id:str}/receipt", tags=["receipts"], responses={200: ResponseSpec(Receipt)})
+    @get(
+        "/api/orders/{order_id:str}/receipt",
+        tags=["receipts"],
+        responses={200: ResponseSpec(Receipt, generate_examples=False)},
+    )
     async def receipt(order_id: FromPath[str], request: AnyRequest) -> Response[bytes]:
         """The receipt of a paid order; 409 ``order_unpaid`` before."""
         principal = await access.principal(request, "trip", "order", "staff")

@@ -58,7 +58,7 @@ def json_response(body: bytes, status: int = 200) -> Response[bytes]:
 
 
 def routes(trips: Trips) -> list[HTTPRouteHandler]:
-    @post("/api/trips", status_code=201, tags=["trips"], responses={201: ResponseSpec(Opened)})
+    @post("/api/trips", status_code=201, tags=["trips"], responses={201: ResponseSpec(Opened, generate_examples=False)})
     async def open_trip(data: JSONBody[NewTrip]) -> Response[bytes]:
         """Start a visit: its id and its secret token."""
         if data.language not in {"zh", "en"}:
@@ -66,20 +66,29 @@ def routes(trips: Trips) -> list[HTTPRouteHandler]:
         opened: OpenedTrip = await trips.open(data.language, data.member)
         return json_response(msgspec.json.encode(opened), 201)
 
-    @get("/api/trips/{trip_id:str}", tags=["trips"], responses={200: ResponseSpec(Basket)})
+    @get("/api/trips/{trip_id:str}", tags=["trips"], responses={200: ResponseSpec(Basket, generate_examples=False)})
     async def read_trip(trip_id: FromPath[str], request: AnyRequest) -> Response[bytes]:
         """The whole priced basket."""
         live = await trips.owned(trip_id, bearer(request))
         trips.note(live, "trip.viewed", {"version": live.trip.version})
         return json_response(trips.basket(live))
 
-    @post("/api/trips/{trip_id:str}/scans", status_code=200, tags=["trips"], responses={200: ResponseSpec(ScanAnswer)})
+    @post(
+        "/api/trips/{trip_id:str}/scans",
+        status_code=200,
+        tags=["trips"],
+        responses={200: ResponseSpec(ScanAnswer, generate_examples=False)},
+    )
     async def scan(trip_id: FromPath[str], data: JSONBody[Scan], request: AnyRequest) -> Response[bytes]:
         """Put what a code stands for into the basket. The same id again is the same scan."""
         live = await trips.owned(trip_id, bearer(request))
         return json_response(await trips.scan(live, data))
 
-    @patch("/api/trips/{trip_id:str}/lines/{line:int}", tags=["trips"], responses={200: ResponseSpec(ScanAnswer)})
+    @patch(
+        "/api/trips/{trip_id:str}/lines/{line:int}",
+        tags=["trips"],
+        responses={200: ResponseSpec(ScanAnswer, generate_examples=False)},
+    )
     async def change_line(
         trip_id: FromPath[str], line: FromPath[int], data: JSONBody[NewQuantity], request: AnyRequest
     ) -> Response[bytes]:
@@ -93,7 +102,7 @@ def routes(trips: Trips) -> list[HTTPRouteHandler]:
         "/api/trips/{trip_id:str}/lines/{line:int}",
         status_code=200,
         tags=["trips"],
-        responses={200: ResponseSpec(ScanAnswer)},
+        responses={200: ResponseSpec(ScanAnswer, generate_examples=False)},
     )
     async def delete_line(trip_id: FromPath[str], line: FromPath[int], request: AnyRequest) -> Response[bytes]:
         """Take a line off."""
@@ -104,7 +113,7 @@ def routes(trips: Trips) -> list[HTTPRouteHandler]:
         "/api/trips/{trip_id:str}/lines:batch",
         status_code=200,
         tags=["trips"],
-        responses={200: ResponseSpec(BatchAnswer)},
+        responses={200: ResponseSpec(BatchAnswer, generate_examples=False)},
     )
     async def batch(trip_id: FromPath[str], data: JSONBody[Batch], request: AnyRequest) -> Response[bytes]:
         """Add, set and delete many lines at once."""
