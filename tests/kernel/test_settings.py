@@ -203,6 +203,12 @@ def test_the_environment_changes_one_key_of_an_entry_of_a_list(file: Path) -> No
     assert load_settings(file, environ).payments.providers[0].url == "https://b"
 
 
+def test_the_environment_replaces_a_whole_entry_of_a_list(file: Path) -> None:
+    file.write_text('[[catalogue.store_codes]]\nname = "old"\ntemplate = "1"\n')
+    environ = {"UNQUEUE_CATALOGUE__STORE_CODES__0": '{ name = "new", template = "2" }'}
+    assert load_settings(file, environ).catalogue.store_codes == [StoreCode(name="new", template="2")]
+
+
 def test_a_lane_without_lane_settings_is_told() -> None:
     with pytest.raises(SettingsError, match=r"\[lane\]"):
         lane_of(Settings())

@@ -33,8 +33,8 @@ export const WIDE: Layout = {
     "lane-2": { x: 760, y: 430, width: 400, height: 180 },
   },
   people: {
-    shelf: { x: 250, y: 70, width: 430, height: 310 },
-    pay: { x: 350, y: 540, width: 330, height: 60 },
+    shelf: { x: 170, y: 62, width: 500, height: 320 },
+    pay: { x: 480, y: 540, width: 205, height: 60 },
     "lane-1": { x: 780, y: 340, width: 360, height: 40 },
     "lane-2": { x: 780, y: 560, width: 360, height: 40 },
   },
@@ -55,7 +55,7 @@ export const TALL: Layout = {
     "lane-2": { x: 140, y: 486, width: 206, height: 128 },
   },
   people: {
-    shelf: { x: 120, y: 30, width: 216, height: 160 },
+    shelf: { x: 84, y: 24, width: 250, height: 170 },
     pay: { x: 197, y: 296, width: 140, height: 28 },
     "lane-1": { x: 150, y: 440, width: 190, height: 26 },
     "lane-2": { x: 150, y: 582, width: 190, height: 26 },

@@ -159,7 +159,7 @@ def _api(store: DemoStore) -> list[HTTPRouteHandler]:
     @post("/demo/api/lanes/{lane:str}/belt", status_code=200)
     async def lay(lane: FromPath[str], data: JSONBody[Laid]) -> dict[str, Any]:
         place = store.place(lane)
-        await place.world.lay([place.world.piece(good.gtin, good.weight_g) for good in _each(data.goods)])
+        await place.world.lay([place.world.in_hand(good.gtin, good.weight_g) for good in _each(data.goods)])
         return await describe_lane(place)
 
     @delete("/demo/api/lanes/{lane:str}/belt", status_code=200)
@@ -177,7 +177,8 @@ def _api(store: DemoStore) -> list[HTTPRouteHandler]:
     @post("/demo/api/lanes/{lane:str}/walk", status_code=200)
     async def walk(lane: FromPath[str], data: JSONBody[Walk]) -> dict[str, Any]:
         place = store.place(lane)
-        pocketed = [place.world.piece(good.gtin, good.weight_g) for good in _each(data.goods)]
+        pocketed = [place.world.in_hand(good.gtin, good.weight_g) for good in _each(data.goods)]
+        await place.world.put_back()  # what was taken off and is neither laid again nor carried stays in the store
         live = await place.world.walk(pocketed)
         return {**await describe_lane(place), "live_tags": live}
 

@@ -77,6 +77,13 @@ class LaneWorld:
         weight = float(weight_g) if weight_g is not None else self._random.gauss(good.weight_g, good.weight_g_sd)
         return Piece(good, max(weight, 1.0), good.has_tag)
 
+    def in_hand(self, gtin: str, weight_g: int | None = None) -> Piece:
+        """The piece of this good that was taken off the belt, with its weight and tag as they are; else a new one."""
+        for index, piece in enumerate(self.taken):
+            if piece.good.gtin == gtin and weight_g in {None, round(piece.weight_g)}:
+                return self.taken.pop(index)
+        return self.piece(gtin, weight_g)
+
     def good_of(self, product_id: str) -> Good | None:
         """The good behind a product of the catalogue."""
         return self._by_product.get(product_id)

@@ -150,3 +150,14 @@ def rule_lists(draw: st.DrawFn, *, rules_max: int = 4, steps: bool = True, cappe
     )
     drawn = draw(st.lists(one, min_size=1, max_size=rules_max))
     return [msgspec.structs.replace(rule, id=f"r{number}") for number, rule in enumerate(drawn)]
+
+
+@st.composite
+def contested(draw: st.DrawFn) -> tuple[list[PricingLine], list[Rule]]:
+    """A basket that just reaches a spend rule's threshold, so that any item-level discount may cost it."""
+    basket = draw(lines())
+    book = draw(rule_lists(rules_max=3, steps=False, capped_amounts=False))
+    spend = draw(spend_rules(steps=False))
+    full = sum(line.subtotal_minor for line in basket)
+    spend_minor = max(1, (full - draw(st.integers(0, 80))) // draw(st.sampled_from([1, 1, 2])))
+    return basket, [*book, msgspec.structs.replace(spend, id="spend", spend_minor=spend_minor, members_only=False)]

@@ -57,7 +57,6 @@ export const console_ = {
 
   "console.cause": { zh: "最可能的原因", en: "Likeliest cause" },
   "console.cause_others": { zh: "也可能是", en: "Or else" },
-  "console.weight": { zh: "重量", en: "Weight" },
   "console.measured": { zh: "实测", en: "Measured" },
   "console.expected": { zh: "应有", en: "Expected" },
   "console.tolerance": { zh: "允许相差", en: "Tolerance" },

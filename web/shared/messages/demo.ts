@@ -21,7 +21,6 @@ export const demo = {
   "demo.place.desk": { zh: "店员台", en: "Attendant" },
   "demo.place.lane": { zh: "出口通道 {name}", en: "Exit lane {name}" },
   "demo.place.lane_closed": { zh: "未开放", en: "Closed" },
-  "demo.place.lane_shoppers": { zh: "供模拟顾客使用", en: "for simulated shoppers" },
   "demo.place.entrance": { zh: "入口", en: "In" },
   "demo.place.way_out": { zh: "出口", en: "Out" },
   "demo.call": { zh: "呼叫店员", en: "Calls staff" },

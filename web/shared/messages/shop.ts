@@ -5,7 +5,6 @@ export const shop = {
   "shop.order": { zh: "订单 {number}", en: "Order {number}" },
   "shop.items": { zh: "{count} 件商品", en: "{count:item|items}" },
   "shop.to_pay": { zh: "应付", en: "To pay" },
-  "shop.paid": { zh: "已付", en: "Paid" },
   "shop.lines": { zh: "商品", en: "Items" },
   "shop.age": {
     zh: "订单里有限龄商品，出场时请准备好证件。",

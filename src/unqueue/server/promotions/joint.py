@@ -13,7 +13,7 @@ from unqueue.server.promotions.offers import Offer
 from unqueue.server.promotions.search import Use, set_amounts
 from unqueue.server.promotions.thresholds import Steps, best_amount, is_exact, is_global
 
-STATES_MAX = 1_000
+STATES_MAX = 500
 _MOVES_MAX = 400
 _PIECES_MAX = 200
 _UNITS_MAX = 8  # in larger baskets a complete search seldom ends within its limit

@@ -1,0 +1,139 @@
+"""The sandbox wallet in a process of its own, and a listener for what it tells its merchants."""
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from unqueue.kernel.clock import SystemClock
+from unqueue.providers.sandbox_wallet import signing
+from unqueue.providers.sandbox_wallet.client import SandboxWallet
+from unqueue.providers.sandbox_wallet.signing import Signer
+
+MERCHANT = "store-7"
+
+
+class WalletProcess:
+    """A wallet that listens on a port of its own; it keeps the port when it is started again."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        self.directory = directory
+        self.merchant_key, merchant_public = signing.ensure_key_pair(directory, "merchant")
+        self._options = ["--data-dir", str(directory), "--merchant", f"{MERCHANT},{merchant_public}", *options]
+        self._port = "0"
+        self._process: subprocess.Popen[str] | None = None
+        self.announced: dict[str, Any] = {}
+
+    def start(self) -> None:
+        module = "unqueue.providers.sandbox_wallet.sandbox.command"
+        command = [sys.executable, "-m", module, "wallet", "--port", self._port, *self._options]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.announced = json.loads(self._process.stdout.readline())
+        self._port = self.url.rpartition(":")[2]
+
+    @property
+    def url(self) -> str:
+        return str(self.announced["url"])
+
+    def kill(self) -> None:
+        """Kill -9, as a power cut would."""
+        assert self._process is not None
+        self._process.kill()
+        self._forget()
+
+    def stop(self) -> int:
+        """Ask it to end; its exit status."""
+        if self._process is None:
+            return 0
+        self._process.terminate()
+        return self._forget()
+
+    def _forget(self) -> int:
+        assert self._process is not None
+        status = self._process.wait(10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process = None
+        return status
+
+    def account(self, *, key: Path | None = None, wallet_key: Path | None = None) -> SandboxWallet:
+        """The merchant's client; another key of either side if asked."""
+        return SandboxWallet(
+            provider_id="sandbox",
+            merchant_id=MERCHANT,
+            url=self.url,
+            signer=Signer(signing.load_private_key(key or self.merchant_key)),
+            wallet_key=signing.load_public_key(wallet_key or Path(self.announced["public_key_file"])),
+            clock=SystemClock(),
+        )
+
+
+class Told(NamedTuple):
+    """A request that the listener got; header names in lower case."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+class Listener:
+    """A merchant's ear: an HTTP server that keeps what it is told and answers as it is set to."""
+
+    def __init__(self) -> None:
+        self.told: queue.Queue[Told] = queue.Queue()
+        self.status = 200
+        self.answer = b'{"code": "OK"}'
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                listener.told.put(Told({name.lower(): value for name, value in self.headers.items()}, body))
+                self.send_response(listener.status)
+                self.send_header("content-length", str(len(listener.answer)))
+                self.end_headers()
+                self.wfile.write(listener.answer)
+
+            def log_message(self, *_: Any) -> None:
+                """Tests are quiet."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/notifications"
+
+    def next(self, timeout_s: float = 10.0) -> Told:
+        return self.told.get(timeout=timeout_s)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@contextmanager
+def running_wallet(directory: Path, *options: str) -> Iterator[WalletProcess]:
+    wallet = WalletProcess(directory, *options)
+    wallet.start()
+    try:
+        yield wallet
+    finally:
+        wallet.stop()
+
+
+@contextmanager
+def listening() -> Iterator[Listener]:
+    listener = Listener()
+    try:
+        yield listener
+    finally:
+        listener.close()
