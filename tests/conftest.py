@@ -10,7 +10,12 @@ import pytest
 hypothesis.settings.register_profile("unqueue", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("unqueue")
 
-pytest_plugins = ["tests.support.postgresql", "tests.support.databases", "tests.support.stores", "tests.support.browsers"]
+pytest_plugins = [
+    "tests.support.postgresql",
+    "tests.support.databases",
+    "tests.support.stores",
+    "tests.support.browsers",
+]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -34,7 +34,7 @@ async def names(database: Database) -> list[str]:
 
 
 async def kinds(database: Database) -> list[str]:
-    return [event.stream for event in await database.read(lambda connection: journal.read(connection))]
+    return [event.stream for event in await database.read(journal.read)]
 
 
 async def test_a_unit_answers_with_its_result_once_others_can_read_it(database: Database) -> None:
@@ -87,8 +87,8 @@ async def test_the_database_itself_refuses_to_change_the_journal(database: Datab
 async def test_a_changed_row_breaks_the_chain_where_it_was_changed(database: Database) -> None:
     for name in "abc":
         await database.unit(follow(name))
-    trigger = "DROP TRIGGER journal_no_update" if database.is_embedded else "DROP TRIGGER journal_append_only ON journal"
-    await database.unit(lambda tx: tx.execute(text(trigger)))
+    guard = "journal_no_update" if database.is_embedded else "journal_append_only ON journal"
+    await database.unit(lambda tx: tx.execute(text(f"DROP TRIGGER {guard}")))
     forged = update(journal.journal).where(journal.journal.c.seq == 2).values(data='{"name":"z"}')
     await database.unit(lambda tx: tx.execute(forged))
     assert await database.read(journal.verify) == 2

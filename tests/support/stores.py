@@ -8,10 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+
 from unqueue.kernel.clock import ManualClock
+from unqueue.kernel.settings import Catalogue as CatalogueSettings
 from unqueue.kernel.settings import Database as DatabaseSettings
 from unqueue.kernel.settings import Server, Settings, Store, StoreCode
-from unqueue.kernel.settings import Catalogue as CatalogueSettings
 from unqueue.server.app import MerchantServer, application
 from unqueue.server.catalogue.importing import import_products
 from unqueue.server.promotions.service import import_rules, load_rules
@@ -112,7 +113,7 @@ async def reopen(store: MerchantServer) -> AsyncIterator[tuple[httpx.AsyncClient
 
 
 @pytest.fixture
-def raise_price(store: MerchantServer, clock: ManualClock, tmp_path: Path) -> Callable[[str, str], Awaitable[None]]:
+def raise_price(store: MerchantServer, tmp_path: Path) -> Callable[[str, str], Awaitable[None]]:
     """Give a product another price, as an import by another process does."""
 
     async def change(code: str, price: str) -> None:

@@ -115,7 +115,8 @@ export interface ProductDetails {
   readonly origin: string;
   readonly producer: string;
   readonly ingredients: string;
-  readonly allergens: string;
+  readonly allergens_zh: string;
+  readonly allergens_en: string;
   readonly nutrition: Readonly<Record<string, number>>;
 }
 

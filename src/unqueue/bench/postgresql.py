@@ -20,6 +20,7 @@ import psycopg
 
 _SUPERUSER = "unqueue"
 _UNPRIVILEGED = "postgres"
+_SHORT = Path("/tmp")  # noqa: S108  # mkdtemp makes a directory of its own there
 _START_SECONDS_MAX = 30.0
 _STOP_SECONDS_MAX = 20.0
 _INITDB_OPTIONS = ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
@@ -70,7 +71,7 @@ def find_binaries() -> Path | None:
 def running_cluster(binaries: Path, *, durable: bool = False) -> Iterator[PostgresqlCluster]:
     """Start a cluster; at the end stop it and remove its files. `durable=True` keeps PostgreSQL's fsync defaults."""
     # The path of a Unix socket may have 107 bytes at most, and others must be able to walk to it: so /tmp.
-    directory = Path(tempfile.mkdtemp(prefix="unqueue-pg-", dir="/tmp" if Path("/tmp").is_dir() else None))
+    directory = Path(tempfile.mkdtemp(prefix="unqueue-pg-", dir=_SHORT if _SHORT.is_dir() else None))
     try:
         if os.geteuid() == 0:
             shutil.chown(directory, _UNPRIVILEGED, _UNPRIVILEGED)
@@ -78,11 +79,13 @@ def running_cluster(binaries: Path, *, durable: bool = False) -> Iterator[Postgr
         initdb: list[str | Path] = [binaries / "initdb", "-D", data, "-U", _SUPERUSER, *_INITDB_OPTIONS]
         log = directory / "log"
         with log.open("wb") as output:
-            made = subprocess.run(_unprivileged(initdb), stdout=output, stderr=output, cwd="/", check=False)
+            made = subprocess.run(  # noqa: S603  # programs of the PostgreSQL installation
+                _unprivileged(initdb), stdout=output, stderr=output, cwd="/", check=False
+            )
             if made.returncode != 0:
                 raise RuntimeError(f"initdb failed:\n{log.read_text()}")
             command: list[str | Path] = [binaries / "postgres", "-D", data, "-k", directory, "-c", "listen_addresses="]
-            server = subprocess.Popen(
+            server = subprocess.Popen(  # noqa: S603  # likewise
                 _unprivileged([*command, *([] if durable else _FORGETFUL)]), stdout=output, stderr=output, cwd="/"
             )
         try:

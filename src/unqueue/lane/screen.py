@@ -12,6 +12,8 @@ from unqueue.lane.weighing import Suspect
 
 State = Literal["idle", "loading", "weighing", "check", "staff", "open", "alarm", "out_of_service"]
 WALK_OUT_AFTER_S = 12.0
+LEFT_BEHIND_AFTER_S = 2.0
+"""The scale takes a moment to show that the goods were taken."""
 HUSH_S = 0.4
 """The voice says a prompt again when it falls silent for a moment: screens speak whenever the prompt changes."""
 
@@ -99,7 +101,7 @@ def _state_and_prompt(lane: Lane, now_s: float) -> tuple[State, str]:
         return _in_trouble(lane.phase, broken, state, prompt)
     if lane.phase == "loading" and lane.verdict is not None and lane.belt_g > lane.verdict.tolerance_g:
         return "weighing", "lay_goods" if lane.verdict.difference_g < 0 else "weighing"
-    if lane.phase == "idle" and lane.left_behind:
+    if lane.phase == "idle" and lane.left_behind and now_s - lane.since_s >= LEFT_BEHIND_AFTER_S:
         prompt = "take_goods"
     elif lane.phase == "open" and now_s - lane.since_s >= WALK_OUT_AFTER_S:
         prompt = "walk_out"

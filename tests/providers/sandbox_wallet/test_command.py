@@ -27,9 +27,7 @@ def test_it_says_where_it_is_and_ends_well(tmp_path: Path) -> None:
     process.stdout.close()
 
 
-@pytest.mark.parametrize(
-    "merchant", ["store-7", "store-7,", ",key.pub", "store-7,nowhere.pub", "store-7,x,只有一个名字"]
-)
+@pytest.mark.parametrize("merchant", ["store-7", "store-7,", ",key.pub", "store-7,nowhere.pub", "store-7,x,一个"])
 def test_a_merchant_that_can_not_be_read_is_told(tmp_path: Path, merchant: str) -> None:
     command = [*COMMAND, "--data-dir", str(tmp_path), "--merchant", merchant]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)

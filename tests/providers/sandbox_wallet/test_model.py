@@ -87,12 +87,12 @@ def test_what_is_paid_stays_paid() -> None:
 @pytest.mark.parametrize(
     ("trouble", "due_s", "wrong", "forged"),
     [
-        ("none", [0], {}, False),
-        ("after_close", [0], {}, False),
-        ("late", [30], {}, False),
-        ("twice", [0, 0], {}, False),
-        ("never", [], {}, False),
-        ("forged", [0], {}, True),
+        ("none", [0], set(), False),
+        ("after_close", [0], set(), False),
+        ("late", [30], set(), False),
+        ("twice", [0, 0], set(), False),
+        ("never", [], set(), False),
+        ("forged", [0], set(), True),
         ("wrong_amount", [0], {"amount"}, False),
         ("wrong_order", [0], {"order_id", "order_number"}, False),
     ],

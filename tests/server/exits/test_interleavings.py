@@ -63,8 +63,8 @@ class Floor:
             await getattr(exits, name)(device, exit_id, 7)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(moves=st.lists(MOVES, min_size=5, max_size=30))
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(moves=st.lists(MOVES, min_size=8, max_size=30))
 async def test_any_interleaving(
     store: MerchantServer, clock: ManualClock, buy: Buy, moves: list[tuple[str, int]]
 ) -> None:
@@ -76,9 +76,9 @@ async def test_any_interleaving(
             await floor.move(name, at)
         except DomainError:
             continue
-        if name == "release":
+        if name == "release" and (exit_id := floor.exits[at]) is not None:
             # Whoever was let out had been cleared: the weight, and the age.
-            assert before[floor.lanes[at].id].status in {"accepted", "released", "left"}
+            assert before[exit_id].status in {"accepted", "released", "left"}
     found = await _exits(store, paid.order["id"])
     assert sum(one.status in {"released", "left"} for one in found) <= 1
     assert sum(one.status in {"claimed", "accepted", "released"} for one in found) <= 1

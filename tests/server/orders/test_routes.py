@@ -44,9 +44,7 @@ async def test_submitting_again_gives_the_same_order(handset: Handset, store: Me
 
 async def test_many_submits_at_once_make_one_order(handset: Handset) -> None:
     await filled(handset)
-    answers = await asyncio.gather(
-        *(handset.http.post(f"/api/trips/{handset.trip}/order") for _ in range(8))
-    )
+    answers = await asyncio.gather(*(handset.http.post(f"/api/trips/{handset.trip}/order") for _ in range(8)))
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
     assert len({answer.json()["number"] for answer in answers}) == 1
 
@@ -77,7 +75,7 @@ async def test_going_back_closes_the_order_and_the_next_one_is_another(handset: 
     assert second["basket_hash"] != first["basket_hash"]
 
 
-async def test_the_hash_names_the_basket_and_its_prices(handset: Handset, http: httpx.AsyncClient) -> None:
+async def test_the_hash_names_the_basket_and_its_prices(handset: Handset) -> None:
     await handset.scan(TEA)
     one = await handset.submit()
     await handset.call("POST", f"/api/trips/{handset.trip}/reopen")

@@ -22,7 +22,7 @@ def price(lines: list[PricingLine], rules: list[Rule], *, member: bool = True) -
     return RuleBook(rules, memo_max=0).price(lines, at=NOON, member=member)
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(strategies.lines(), strategies.rule_lists(capped_amounts=False, steps=False), st.booleans())
 def test_a_small_basket_saves_the_most_that_is_possible_and_it_is_proven(lines, rules, member):
     pricing = price(lines, rules, member=member)
@@ -30,7 +30,16 @@ def test_a_small_basket_saves_the_most_that_is_possible_and_it_is_proven(lines, 
     assert pricing.optimal
 
 
-@settings(max_examples=150)
+@settings(max_examples=120)
+@given(strategies.contested())
+def test_item_offers_and_spend_rules_together_save_the_most_that_is_possible(case):
+    lines, rules = case
+    pricing = price(lines, rules)
+    assert pricing.saved_minor == best_saving(lines, rules, member=True)
+    assert pricing.optimal
+
+
+@settings(max_examples=60)
 @given(strategies.lines(discountable=False), strategies.rule_lists(), st.booleans())
 def test_what_is_called_the_best_is_the_best(lines, rules, member):
     pricing = price(lines, rules, member=member)

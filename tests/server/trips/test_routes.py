@@ -9,7 +9,6 @@ import pytest
 from tests.support.stores import APPLES_512_G, BEER, CHEESE, MILK, RECALLED, TEA, WINE, WITHDRAWN, Handset, reopen
 
 from unqueue.kernel import journal
-from unqueue.kernel.clock import ManualClock
 from unqueue.server.app import MerchantServer
 from unqueue.server.trips import store as trips_store
 
@@ -155,7 +154,9 @@ async def test_a_batch_adds_sets_and_deletes_in_one_go(handset: Handset) -> None
     path = f"/api/trips/{handset.trip}/lines:batch"
     answer = await handset.call("POST", path, body)
     assert [(line["product_id"], line["quantity"]) for line in answer["basket"]["lines"]] == [("tea", 4), ("cheese", 4)]
-    assert [(entry["code"], entry["problem"]["code"]) for entry in answer["refused"]] == [("nonsense", "code_malformed")]
+    assert [(entry["code"], entry["problem"]["code"]) for entry in answer["refused"]] == [
+        ("nonsense", "code_malformed")
+    ]
     again = await handset.call("POST", path, body)
     assert again["basket"] == answer["basket"]
 
@@ -181,7 +182,7 @@ async def test_a_trip_survives_its_server(handset: Handset, store: MerchantServe
 
 
 async def test_the_price_of_a_line_is_the_one_that_was_shown_at_its_scan(
-    handset: Handset, store: MerchantServer, raise_price: Callable[[str, str], Awaitable[None]], clock: ManualClock
+    handset: Handset, raise_price: Callable[[str, str], Awaitable[None]]
 ) -> None:
     await handset.scan(MILK)
     await raise_price(MILK, "13.90")
@@ -219,7 +220,7 @@ async def test_every_scan_change_and_view_is_in_the_journal_and_no_token_is(
     await handset.call("GET", f"/api/trips/{handset.trip}/products?code={TEA}")
     await handset.call("DELETE", f"/api/trips/{handset.trip}/lines/1")
     await handset.basket()
-    await store.database.unit(lambda tx: None)  # the views were queued before it
+    await store.database.unit(lambda _tx: None)  # the views were queued before it
     events = await store.database.read(journal.read)
     mine = [event.kind for event in events if event.stream == f"trip:{handset.trip}"]
     assert mine == ["trip.opened", "trip.scanned", "product.viewed", "trip.changed", "trip.viewed"]

@@ -190,6 +190,8 @@ def _short(digits: str, symbology: str | None) -> Code:
 
 def _upc_e(digits: str) -> str | None:
     """The GTIN-14 of a UPC-E, expanded by General Specifications 5.2.2.4.2; None where it is none."""
+    if len(digits) == 8 and digits[0] not in "01":  # UPC-E has number systems 0 and 1 only
+        return None
     candidates = [digits]
     if len(digits) == 7 and digits[0] != "0":  # with its check digit but without number system 0, as most scanners do
         candidates = ["0" + digits, digits]
