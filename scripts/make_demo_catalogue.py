@@ -3,8 +3,8 @@
     python scripts/make_demo_catalogue.py path/to/openfoodfacts.jsonl.gz
 
 Which products the demo sells, their two names, brand, department, price, tags and deposits are ours and stay as they
-are in data/demo/products.csv. Quantity, origin, allergens, ingredients and nutrition are taken from the export where it
-has them; weights are made up from the quantity, the same every time. data/demo/README.md says what is fact.
+are in src/unqueue/twin/stock/products.csv. Quantity, origin, allergens, ingredients and nutrition are taken from the export where it
+has them; weights are made up from the quantity, the same every time. src/unqueue/twin/stock/README.md says what is fact.
 """
 
 import csv

@@ -55,7 +55,7 @@ def test_variances_add_up() -> None:
         (Rule(), 1, 10),
         (Rule(tolerance_g_min=25), 1, 25),
         (Rule(tolerance_g_min=0), 5, 10),
-        (Rule(tolerance_g_min=0), 1, 3),
+        (Rule(tolerance_g_min=0), 1, 2),
     ],
 )
 def test_a_tolerance_is_never_less_than_the_scale_can_tell(rule: Rule, interval_g: int, tolerance_g: int) -> None:

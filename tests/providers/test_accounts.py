@@ -57,6 +57,14 @@ def test_an_unknown_kind_is_told_with_its_place(tmp_path: Path) -> None:
     assert all(kind in mend for kind in KINDS)
 
 
+def test_a_key_of_the_wrong_kind_is_told_with_its_place(tmp_path: Path) -> None:
+    _, public = signing.ensure_key_pair(tmp_path, "store")
+    settings = Settings(payments=Payments(providers=[account(tmp_path), account(tmp_path, private_key_file=public)]))
+    ((key, what, _),) = check_settings(settings)
+    assert key == ("payments", "providers", 1)
+    assert what.startswith("a key of sandbox is not what it should be")
+
+
 @pytest.mark.parametrize(
     ("server", "url", "base"),
     [

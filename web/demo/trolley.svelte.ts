@@ -1,6 +1,15 @@
-import { parseTrolley, sameGood, withOneMore, withReturned, type Plan, type TrolleyGood } from "./trolley.ts";
+import {
+  parseTrolley,
+  sameGood,
+  withOneMore,
+  withReturned,
+  type Plan,
+  type ReturnedGood,
+  type TrolleyGood,
+} from "./trolley.ts";
 
 const KEY = "unqueue.demo.trolley";
+const LAID = "unqueue.demo.laid";
 let goods = $state.raw<readonly TrolleyGood[]>(parseTrolley(localStorage.getItem(KEY)));
 
 function keep(next: readonly TrolleyGood[]): void {
@@ -26,10 +35,23 @@ export const trolley = {
   remove(gone: readonly TrolleyGood[]): void {
     keep(goods.filter((known) => !gone.some((good) => sameGood(good, known))));
   },
-  takeBack(returned: readonly Omit<TrolleyGood, "scanned" | "plan">[]): void {
-    keep(withReturned(goods, returned));
+  /** These lie on the belt now. */
+  lay(laid: readonly TrolleyGood[]): void {
+    localStorage.setItem(LAID, JSON.stringify([...parseTrolley(localStorage.getItem(LAID)), ...laid]));
+    this.remove(laid);
+  },
+  /** The belt was cleared into the trolley. */
+  takeBack(returned: readonly ReturnedGood[]): void {
+    keep(withReturned(goods, returned, parseTrolley(localStorage.getItem(LAID))));
+    localStorage.removeItem(LAID);
+  },
+  /** Out of the door, with what lay on the belt and these. */
+  carryOut(carried: readonly TrolleyGood[]): void {
+    localStorage.removeItem(LAID);
+    this.remove(carried);
   },
   clear(): void {
+    localStorage.removeItem(LAID);
     keep([]);
   },
 };

@@ -16,19 +16,20 @@ test("trolley: bags of different weight stay apart", () => {
   assert.equal(countOf(goods), 2);
 });
 
-test("trolley: what comes back from the belt joins its like, or lies on top", () => {
-  const goods = withOneMore([], MILK, false);
-  const back = withReturned(goods, [
-    { ...MILK, quantity: 2 },
+test("trolley: what comes back from the belt is what was laid there, and more of it joins its like", () => {
+  const [milk] = withOneMore([], MILK, false);
+  const [apples] = withOneMore([], APPLES, true);
+  const returned = [
+    { ...MILK, quantity: 3 },
     { ...APPLES, quantity: 1 },
-  ]);
-  assert.deepEqual(
-    back.map(({ gtin, quantity }) => [gtin, quantity]),
-    [
-      [MILK.gtin, 3],
-      [APPLES.gtin, 1],
-    ],
-  );
+  ];
+  const back = withReturned([milk!], returned, [milk!, apples!]);
+  assert.deepEqual(back, [{ ...milk!, quantity: 4, scanned: 2 }, apples!]);
+});
+
+test("trolley: what somebody else laid comes back as goods of the order", () => {
+  const back = withReturned([], [{ ...MILK, quantity: 2 }], []);
+  assert.deepEqual(back, [{ ...MILK, quantity: 2, scanned: 2, plan: "belt" }]);
 });
 
 test("trolley: plans tell what goes where", () => {

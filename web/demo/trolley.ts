@@ -26,27 +26,38 @@ export function withOneMore(
   good: Omit<TrolleyGood, "quantity" | "scanned" | "plan">,
   scanned: boolean,
 ): TrolleyGood[] {
-  const more = scanned ? 1 : 0;
-  if (!goods.some((known) => sameGood(known, good)))
-    return [...goods, { ...good, quantity: 1, scanned: more, plan: "belt" }];
-  return goods.map((known) =>
-    sameGood(known, good) ? { ...known, quantity: known.quantity + 1, scanned: known.scanned + more } : known,
-  );
+  return withMore(goods, { ...good, quantity: 1, scanned: scanned ? 1 : 0, plan: "belt" });
 }
 
-/** Pieces that come back from the belt: what they were before is not known any more, so they count as scanned. */
+/** A good as it lies on the belt: there is no label to read there, only what it is and how many. */
+export type ReturnedGood = Pick<TrolleyGood, "gtin" | "name_zh" | "name_en" | "eas" | "quantity">;
+
+/**
+ * The trolley after the belt was cleared. What this visitor laid comes back as it was; more of it than that was laid
+ * by somebody else, or as the order says, and counts as scanned.
+ */
 export function withReturned(
   goods: readonly TrolleyGood[],
-  returned: readonly Omit<TrolleyGood, "scanned" | "plan">[],
+  returned: readonly ReturnedGood[],
+  laid: readonly TrolleyGood[],
 ): TrolleyGood[] {
   let next = [...goods];
   for (const good of returned) {
-    const known = next.find((other) => sameGood(other, good));
-    next = known
-      ? next.map((other) => (other === known ? { ...other, quantity: other.quantity + good.quantity } : other))
-      : [...next, { ...good, scanned: good.quantity, plan: "belt" }];
+    const own = laid.filter(({ gtin }) => gtin === good.gtin);
+    for (const piece of own) next = withMore(next, piece);
+    const more = good.quantity - countOf(own);
+    if (more > 0) next = withMore(next, { ...good, weight_g: null, quantity: more, scanned: more, plan: "belt" });
   }
   return next;
+}
+
+function withMore(goods: readonly TrolleyGood[], more: TrolleyGood): TrolleyGood[] {
+  if (!goods.some((known) => sameGood(known, more))) return [...goods, more];
+  return goods.map((known) =>
+    sameGood(known, more)
+      ? { ...known, quantity: known.quantity + more.quantity, scanned: known.scanned + more.scanned }
+      : known,
+  );
 }
 
 /** The goods that the visitor means to do this with. */

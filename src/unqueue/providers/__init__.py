@@ -4,6 +4,7 @@ To add one, see docs/guides/add-a-provider.md.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from unqueue.kernel.clock import Clock
 from unqueue.kernel.settings import Objection, Settings
@@ -12,18 +13,29 @@ from unqueue.providers import sandbox_wallet
 from unqueue.providers.address import is_local
 from unqueue.providers.port import Provider
 
-Factory = Callable[[Account, Clock], Provider]
 
-KINDS: Mapping[str, Factory] = {"sandbox_wallet": sandbox_wallet.open_account}
-"""``kind`` in ``[[payments.providers]]`` → what opens an account of it; ValueError says what its settings lack."""
+class Kind(NamedTuple):
+    """What there is to a kind of provider: ``open`` gives an account, ``check`` looks whether its settings would do.
+
+    Both raise ValueError with what is missing or wrong, in words.
+    """
+
+    open: Callable[[Account, Clock], Provider]
+    check: Callable[[Account], None]
+
+
+KINDS: Mapping[str, Kind] = {
+    "sandbox_wallet": Kind(sandbox_wallet.open_account, sandbox_wallet.check_account),
+}
+"""``kind`` in ``[[payments.providers]]`` → what stands behind it."""
 
 
 def open_provider(account: Account, clock: Clock) -> Provider:
     """The provider of an account of the settings. ValueError where the account can't be used as it is written."""
-    factory = KINDS.get(account.kind)
-    if factory is None:
+    kind = KINDS.get(account.kind)
+    if kind is None:
         raise ValueError(f"there is no provider of the kind {account.kind}")
-    return factory(account, clock)
+    return kind.open(account, clock)
 
 
 def open_providers(accounts: Iterable[Account], clock: Clock) -> dict[str, Provider]:
@@ -50,6 +62,12 @@ def notify_bases(settings: Settings) -> dict[str, str]:
 def check_settings(settings: Settings) -> Iterator[Objection]:
     """What is wrong with the accounts in the settings: a rule for ``load_settings``."""
     for index, account in enumerate(settings.payments.providers):
-        if account.kind not in KINDS:
-            known = ", ".join(sorted(KINDS))
-            yield ("payments", "providers", index, "kind"), f'there is no kind "{account.kind}"', f"Known: {known}."
+        at = ("payments", "providers", index)
+        kind = KINDS.get(account.kind)
+        if kind is None:
+            yield (*at, "kind"), f'there is no kind "{account.kind}"', f"Known: {', '.join(sorted(KINDS))}."
+            continue
+        try:
+            kind.check(account)
+        except ValueError as error:
+            yield at, str(error), "docs/guides/add-a-provider.md shows an account with all its keys."

@@ -45,6 +45,7 @@ from unqueue.server.payments.service import Payments
 from unqueue.server.payments.views import open_attempt, payments_of
 from unqueue.server.payments.worker import PaymentWorker
 from unqueue.server.problems import EXCEPTION_HANDLERS
+from unqueue.server.promotions import routes as promotions_routes
 from unqueue.server.promotions.service import Promotions
 from unqueue.server.receipts import routes as receipts_routes
 from unqueue.server.receipts.service import Receipts
@@ -154,6 +155,7 @@ class MerchantServer:
             *payments_routes.routes(self.payments, self.notifications, self.orders, self.access),
             *receipts_routes.routes(self.receipts, self.orders, self.access),
             *catalogue_routes.routes(self.catalogue),
+            *promotions_routes.routes(self.promotions, self.database.clock, self.settings.store.time_zone),
             *exits_routes.routes(self.exits, self.calls, self.access, self._receipt_json),
             *staff_routes.routes(self.staff, self.floor, self.calls, self.access),
             *fleet_routes.routes(self.fleet, self.access),

@@ -171,6 +171,16 @@ def test_units_of_one_line_can_go_to_different_offers() -> None:
     assert {(one.promotion_id, one.amount_minor) for one in pricing.applied} == {("three", 100), ("tenth", 10)}
 
 
+def test_the_example_of_the_guide() -> None:
+    three = named(rules.NForM, "three", on=DAIRY, units=3, pay_units=2)
+    tenth = named(rules.PercentOff, "tenth", on=DAIRY, off_bp=1000, members_only=True)
+    jars = [line(1, 1090), line(2, 1050), line(3, 990)]
+    assert saved(price(jars, three, tenth, member=True)) == {1: 345, 2: 332, 3: 313}
+    pricing = price([*jars, line(4, 990)], three, tenth, member=True)
+    assert saved(pricing) == {1: 109, 2: 343, 3: 324, 4: 323}
+    assert "“Offer” is best and saves ¥10.99 (“Offer” alone ¥4.12)" in pricing.explained.en
+
+
 def test_two_offers_share_the_units_so_that_most_is_saved() -> None:
     # Alone, three for two frees 100 of the snacks. Better: the milk makes a pair with the dearest snack.
     three = named(rules.NForM, "three", on=SNACKS, units=3, pay_units=2)

@@ -48,6 +48,7 @@ def test_what_is_called_the_best_is_the_best(lines, rules, member):
     assert pricing.saved_minor == best or not pricing.optimal
 
 
+@settings(max_examples=50)
 @given(big_baskets, big_books)
 def test_every_discount_belongs_to_a_line_and_adds_up(lines, rules):
     pricing = price(lines, rules)
@@ -70,6 +71,7 @@ def test_every_discount_belongs_to_a_line_and_adds_up(lines, rules):
         assert set(touched) <= set(applied.lines)
 
 
+@settings(max_examples=50)
 @given(big_baskets, big_books, st.data())
 def test_the_order_of_lines_and_of_rules_is_of_no_matter(lines, rules, data):
     shuffled_lines = data.draw(st.permutations(lines))
@@ -77,6 +79,7 @@ def test_the_order_of_lines_and_of_rules_is_of_no_matter(lines, rules, data):
     assert price(shuffled_lines, shuffled_rules) == price(lines, rules)
 
 
+@settings(max_examples=50)
 @given(big_baskets, big_books, st.sampled_from(["a", "r2x", "z"]))
 def test_a_rule_for_other_goods_changes_nothing(lines, rules, rule_id):
     other = PercentOff(
@@ -85,6 +88,7 @@ def test_a_rule_for_other_goods_changes_nothing(lines, rules, rule_id):
     assert price(lines, [*rules, other]) == price(lines, rules)
 
 
+@settings(max_examples=50)
 @given(st.lists(big_baskets, min_size=2, max_size=5), big_books, st.lists(st.booleans(), min_size=5, max_size=5))
 def test_a_book_that_remembers_answers_as_one_that_does_not(baskets, rules, members):
     book = RuleBook(rules)
@@ -93,6 +97,7 @@ def test_a_book_that_remembers_answers_as_one_that_does_not(baskets, rules, memb
             assert book.price(lines[:count], at=NOON, member=member) == price(lines[:count], rules, member=member)
 
 
+@settings(max_examples=50)
 @given(big_baskets, big_books)
 def test_a_memo_that_is_full_at_once_changes_nothing(lines, rules):
     book = RuleBook(rules, memo_max=1)
@@ -101,6 +106,7 @@ def test_a_memo_that_is_full_at_once_changes_nothing(lines, rules):
     assert book.price(lines, at=NOON, member=True) == price(lines, rules)
 
 
+@settings(max_examples=50)
 @given(big_baskets, big_books)
 def test_members_never_pay_more(lines, rules):
     as_member, as_guest = price(lines, rules), price(lines, rules, member=False)
@@ -108,6 +114,7 @@ def test_members_never_pay_more(lines, rules):
         assert as_member.saved_minor >= as_guest.saved_minor
 
 
+@settings(max_examples=50)
 @given(big_baskets, big_books)
 def test_a_rule_survives_being_written_down(lines, rules):
     written = msgspec.json.decode(msgspec.json.encode(rules), type=list[Rule])
@@ -115,6 +122,7 @@ def test_a_rule_survives_being_written_down(lines, rules):
     assert price(lines, written) == price(lines, rules)
 
 
+@settings(max_examples=50)
 @given(big_baskets, big_books)
 def test_every_pricing_can_be_explained(lines, rules):
     pricing = price(lines, rules)
