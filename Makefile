@@ -18,7 +18,7 @@ help:
 	@echo "make bench     measure"
 	@echo "make format    format all sources"
 	@echo "make lock      resolve the dependencies again, into requirements/ and web/package-lock.json"
-	@echo "make clean     remove everything that make made"
+	@echo "make clean     remove everything that make made (the data in .unqueue stays)"
 
 install:
 	@$(BOOTSTRAP) run
@@ -74,6 +74,6 @@ lock:
 	@$(BIN)/python scripts/lock.py
 
 clean:
-	rm -rf .venv web/node_modules src/unqueue/web_dist dist build .unqueue .hypothesis test-results
+	rm -rf .venv web/node_modules src/unqueue/web_dist dist build .hypothesis test-results
 	rm -rf .mypy_cache .ruff_cache .import_linter_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

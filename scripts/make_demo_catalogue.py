@@ -3,8 +3,9 @@
     python scripts/make_demo_catalogue.py path/to/openfoodfacts.jsonl.gz
 
 Which products the demo sells, their two names, brand, department, price, tags and deposits are ours and stay as they
-are in src/unqueue/twin/stock/products.csv. Quantity, origin, allergens, ingredients and nutrition are taken from the export where it
-has them; weights are made up from the quantity, the same every time. src/unqueue/twin/stock/README.md says what is fact.
+are in src/unqueue/twin/stock/products.csv. Quantity, origin, allergens, ingredients and nutrition are taken from the
+export where it has them; weights are made up from the quantity, the same every time. The README.md beside the products
+says what is fact.
 """
 
 import csv
@@ -18,11 +19,12 @@ from unqueue.server.catalogue.allergens import is_allergen
 from unqueue.server.catalogue.columns import NUTRITION
 from unqueue.server.catalogue.given import Given, read_gtin
 from unqueue.server.catalogue.gtin import gtin_14
+from unqueue.server.catalogue.model import PACKAGINGS
 from unqueue.server.catalogue.quantity import Quantity, parse_quantity
 from unqueue.server.catalogue.sources import Row, recognise
 from unqueue.server.catalogue.weights import derive_weight, net_weight, tolerable_deficiency
 
-PRODUCTS = Path(__file__).parent.parent / "data" / "demo" / "products.csv"
+PRODUCTS = Path(__file__).parent.parent / "src" / "unqueue" / "twin" / "stock" / "products.csv"
 COLUMNS = (
     "gtin", "store_item", "name_zh", "name_en", "brand", "category", "unit_price", "sold_by", "quantity", "packaging",
     "weight_g_expected", "weight_g_sd", "tare_g", "age_limit", "tax_rate", "deposit", "tag", "origin", "allergens",
@@ -101,7 +103,7 @@ def take_facts(product: dict[str, str], facts: Given) -> None:
 
 def plain(quantity: Quantity) -> str:
     """A quantity that was written in several languages or units, in one."""
-    each, unit = quantity.each, quantity.unit
+    each, unit = quantity.each, str(quantity.unit)
     if each >= 1000:
         each, unit = each / 1000, {"g": "kg", "ml": "L"}[unit]
     digits = f"{each:.0f}" if each >= 10 else f"{each:.2f}".rstrip("0").rstrip(".")
@@ -115,7 +117,8 @@ def make_up_weight(product: dict[str, str]) -> None:
         raise SystemExit(f"{product['gtin']}: quantity {product['quantity']!r} is not understood")
     chance = random.Random(int(product["gtin"]))  # noqa: S311  # the same weights at every run, not a secret
     net_g = net_weight(quantity, product["category"])
-    derived = derive_weight(Quantity(quantity.count, net_g / quantity.count, "g"), product["packaging"], 1.0)
+    packaging = next(known for known in PACKAGINGS if known == product["packaging"])
+    derived = derive_weight(Quantity(quantity.count, net_g / quantity.count, "g"), packaging, 1.0)
     empty_g = (derived.mean_g - net_g) * chance.uniform(0.8, 1.2)
     spread_g = tolerable_deficiency(quantity.each) / 5
     if product["category"] == "produce":

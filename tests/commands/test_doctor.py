@@ -56,17 +56,19 @@ def test_a_lane_that_is_asked_for_but_not_there() -> None:
     assert "no lane in its settings" in result.output
 
 
-@pytest.mark.parametrize(("server", "database_is_asked"), [("127.0.0.1:9", True), ("192.0.2.1:9", False)])
-def test_a_lanes_computer_is_not_asked_for_a_database(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, database_is_asked: bool
+@pytest.mark.parametrize("is_server_too", [True, False])
+def test_a_lanes_computer_is_asked_for_a_database_only_if_it_has_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_server_too: bool
 ) -> None:
     monkeypatch.setattr("unqueue.lane.doctor._TIMEOUT_SECONDS", 0.1)
     monkeypatch.setattr("unqueue.lane.doctor._DEVICE_SECONDS", 0.1)
     (tmp_path / "unqueue.toml").write_text(
-        f'[lane]\nid = "lane-1"\nserver_url = "http://{server}"\ntoken = "t"\nport = 0\n'
+        '[lane]\nid = "lane-1"\nserver_url = "http://127.0.0.1:9"\ntoken = "t"\nport = 0\n'
         '[lane.scale]\nport = "/dev/no-such-scale"\n[lane.io]\nhost = "127.0.0.1"\nport = 9\n'
     )
+    if is_server_too:
+        (tmp_path / ".unqueue").mkdir()
     about = [finding["about"] for finding in json.loads(_doctor("--json").output)["findings"]]
     assert {"lane port", "server", "scale", "io", "lane screen"} <= set(about)
-    assert ("database" in about) is database_is_asked
+    assert ("database" in about) is is_server_too
     assert about.count("time zone") == 1

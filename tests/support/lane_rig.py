@@ -58,14 +58,14 @@ class Rig:
         self.lane = Lane()
         self.commands: list[Command] = []
         self.tags, self.checks = tags, checks
-        self.live_tags = 0
+        self.live_tags = tags
         # The world.
         self.load_g = 0.0
         self.overweight = False
         self.under_zero = False
         self.passages = self.alarms = self.deactivated = 0
         self.gate_closes_s = -1.0
-        self.fire = False
+        self.fire = self._opened_in_fire = False
         self.broken: set[str] = set()
         # The server.
         self.exits: list[Exit] = []
@@ -146,14 +146,12 @@ class Rig:
     def lay(self, load_g: float) -> None:
         self.load_g = load_g
         self.overweight = False
-        if load_g:
-            self.live_tags = self.tags - self.deactivated % (self.tags + 1) if self.tags else 0
 
     def walk(self) -> bool:
         """Walk through the gate, if it is open; it closes behind."""
         if not self.gate_is_open:
             return False
-        if not self.fire and (not self.exits or all(one.status not in {"released", "left"} for one in self.exits)):
+        if not self._opened_in_fire and all(one.status not in {"released", "left"} for one in self.exits):
             self.unpaid_passages += 1
         self.passages += 1
         self.load_g = 0.0
@@ -174,6 +172,7 @@ class Rig:
             case OpenGate():
                 if "io" not in self.broken:
                     self.openings += 1
+                    self._opened_in_fire = self.fire
                     self.gate_closes_s = self.now_s + GATE_CLOSES_S
                 if not self.fire:
                     live = [one for one in self.exits if one.status == "released"]
@@ -227,19 +226,24 @@ class Rig:
                 if verdict.verdict == "check":
                     self.calls.setdefault(f"weight-{pending.number}", ("weight", exit_id))
                 return [self._keep(known.weighed(weighing))]
-            case Release(exit_id, passages):
-                known = self._known(exit_id)
+            case Release() | Left() | Abandon():
+                return [self._move_on(request)]
+
+    def _move_on(self, request: Release | Left | Abandon) -> Exit:
+        known = self._known(request.exit_id)
+        match request:
+            case Release():
                 if known.status in {"released", "left"}:
-                    return [known]
-                released = known.released(passages)
+                    return known
+                released = known.released(request.passages)
                 self.releases += 1
-                return [self._keep(released)]
-            case Left(exit_id):
-                known = self._known(exit_id)
+                return self._keep(released)
+            case Left():
+                left = known if known.status == "left" else known.left()
                 self.has_left = True
-                return [known if known.status == "left" else self._keep(known.left())]
-            case Abandon(exit_id):
-                return [self._keep(self._known(exit_id).abandoned())]
+                return self._keep(left)
+            case Abandon():
+                return self._keep(known.abandoned())
 
     def _claim(self, number: int) -> Exit:
         live = [one for one in self.exits if one.status in {"claimed", "accepted", "released"}]

@@ -16,7 +16,6 @@ from typing import Any, Self
 import httpx
 from tests.support.stores import STOCK
 
-from unqueue.devices.simulators.control import ControlClient
 from unqueue.devices.simulators.process import SimulatorProcess
 from unqueue.kernel.database import Database
 from unqueue.server.catalogue.importing import import_products
@@ -52,6 +51,8 @@ host = "127.0.0.1"
 port = {io}
 [lane.scanner]
 port = "{scanner}"
+[lane.printer]
+url = "{printer}"
 """
 
 
@@ -80,6 +81,7 @@ class Processes:
         options = {
             "scale": ("--tcp-port", "0", "--settle-ms", "20", "--noise-g-sd", "0"),
             "scanner": ("--tcp-port", "0"),
+            "printer": (),
             "io": ("--gate-open-ms", "1500", "--gate-close-ms", "100"),
         }
         for name, arguments in options.items():
@@ -91,6 +93,7 @@ class Processes:
                 port=self.lane_port,
                 scale=self.devices["scale"].announced["url"],
                 scanner=self.devices["scanner"].announced["url"],
+                printer=self.devices["printer"].announced["url"],
                 io=self.devices["io"].announced["port"],
             )
         )
@@ -155,9 +158,9 @@ class LaneVisit:
     async def __aenter__(self) -> Self:
         controls = [
             await self._stack.enter_async_context(self.processes.devices[name].control())
-            for name in ("scale", "io", "scanner")
+            for name in ("scale", "io", "scanner", "printer")
         ]
-        self.scale, self.io, self.scanner = controls
+        self.scale, self.io, self.scanner, self.printer = controls
         self.server = await self._client(self.processes.server_port)
         self.screen = await self._client(self.processes.lane_port)
         return self
@@ -235,10 +238,6 @@ class LaneVisit:
                     return dict(call)
             await asyncio.sleep(0.05)
         raise AssertionError(f"no open call of kind {kind}")
-
-
-def control_of(processes: Processes, device: str) -> ControlClient:
-    return processes.devices[device].control()
 
 
 def _free_port() -> int:

@@ -1,5 +1,5 @@
 import { request } from "../shared/api.ts";
-import type { Money } from "../shared/types.ts";
+import type { LaneState, Money } from "../shared/types.ts";
 
 /** The simulated world's own API, and the shelf of the catalogue. */
 export interface DemoLane {
@@ -117,6 +117,8 @@ export function laneApi(lane: string) {
   const post = (path: string, body: unknown) => request<LaneWorld>(`${base}/${path}`, { method: "POST", body });
   return {
     read: () => request<LaneWorld>(base),
+    /** What the lane's own screen says. */
+    says: () => request<LaneState>(`/lanes/${quote(lane)}/state`),
     lay: (goods: readonly CarriedGood[]) => post("belt", { goods }),
     takeOff: () => request<LaneWorld>(`${base}/belt`, { method: "DELETE" }),
     show: (code: string) => post("scanner", { code }),

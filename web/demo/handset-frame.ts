@@ -12,19 +12,20 @@ export function handsetMood(): HandsetMood {
 }
 
 /**
- * Sends a code into the frame as a keyboard wedge does: a key down and up for each character, then Enter. All in one
- * go, so that a busy page can't stretch the burst to a person's typing.
+ * Sends a code into the frame as a keyboard wedge does: a key down and up for each character, then Enter.
+ *
+ * All events are made before the first is sent: an event's time is when it was made, so a page that is busy with one
+ * key can't stretch the burst to a person's typing.
  */
 export function wedge(frame: HTMLIFrameElement, code: string): void {
   const view = frame.contentWindow as (Window & typeof globalThis) | null;
   const page = frame.contentDocument;
   if (view === null || page === null) return;
-  for (const key of [...code, "Enter"]) {
-    // The event is of the frame's own kind, so that its time is counted on the frame's clock.
-    const init: KeyboardEventInit = { key, bubbles: true, cancelable: true };
-    page.dispatchEvent(new view.KeyboardEvent("keydown", init));
-    page.dispatchEvent(new view.KeyboardEvent("keyup", init));
-  }
+  // The events are of the frame's own kind, so that their time is counted on the frame's clock.
+  const events = [...code, "Enter"].flatMap((key) =>
+    ["keydown", "keyup"].map((type) => new view.KeyboardEvent(type, { key, bubbles: true, cancelable: true })),
+  );
+  for (const event of events) page.dispatchEvent(event);
 }
 
 /** The code of the exit pass on the handset's screen, or null while it shows none. */

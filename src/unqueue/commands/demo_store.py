@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from unqueue.kernel.database import Database
 from unqueue.kernel.settings import Settings, load_settings
 from unqueue.server.catalogue import store as catalogue_store
+from unqueue.server.catalogue.gtin import shortest
 from unqueue.server.catalogue.importing import import_products
 from unqueue.server.catalogue.model import Product
 from unqueue.server.catalogue.templates import parse_template
@@ -83,7 +84,7 @@ def _goods(database: Database, settings: Settings) -> dict[str, Good]:
     templates = [parse_template(entry.template) for entry in settings.catalogue.store_codes]
     goods: dict[str, Good] = {}
     for number, product in enumerate(database.read_now(read)):
-        code, weight_g = product.gtin.lstrip("0").zfill(13 if product.gtin.startswith("0") else 14), 0
+        code, weight_g = shortest(product.gtin), 0
         if product.is_weighed:
             weight_g = LABEL_WEIGHTS_G[number % len(LABEL_WEIGHTS_G)]
             price_minor = product.unit_price_minor * weight_g // 1000

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import msgspec
 import typer
@@ -18,7 +17,6 @@ from unqueue.kernel.settings import Settings, SettingsError, find_settings, lane
 
 app = typer.Typer()
 
-_LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 _MARKS = {"ok": ("✓ ", "green"), "warning": ("! ", "yellow"), "failed": ("✗ ", "red")}
 
 
@@ -72,11 +70,11 @@ def _examine(path: Path | None, parts: list[Part] | None) -> Iterable[Finding]:
 
 
 def _parts(settings: Settings) -> list[Part]:
-    """A lane's computer has a [lane]; the server runs there too where the lane reaches it on the machine itself."""
+    """A lane's computer has a [lane]. It is the server, too, where it has a server's data."""
     if settings.lane is None:
         return [Part.SERVER]
-    is_here = urlsplit(settings.lane.server_url).hostname in _LOCAL_HOSTS
-    return [Part.SERVER, Part.LANE] if is_here else [Part.LANE]
+    has_data = bool(settings.database.url) or settings.server.data_dir.exists()
+    return [Part.SERVER, Part.LANE] if has_data else [Part.LANE]
 
 
 def _checks(settings: Settings, parts: list[Part]) -> list[Check]:

@@ -128,6 +128,7 @@ class Database:
         self._thread: threading.Thread | None = None
         self._listeners: list[Listener] = []
         self._reader: Connection | None = None
+        self._reads: set[asyncio.Future[Any]] = set()
         self._closed = False
 
     async def start(self) -> None:
@@ -145,6 +146,7 @@ class Database:
         if self._thread is not None:
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
+        await asyncio.gather(*self._reads, return_exceptions=True)
         self.dispose()
 
     def dispose(self) -> None:
@@ -178,17 +180,24 @@ class Database:
         """
         if self.is_embedded:
             return self.read_now(function)
-        return await asyncio.to_thread(self._read_in_thread, function)
+        return await self._read_elsewhere(function)
 
     async def read_long(self, function: Callable[[Connection], T]) -> T:
         """Read much: always in a thread, on a connection of its own."""
-        return await asyncio.to_thread(self._read_in_thread, function)
+        return await self._read_elsewhere(function)
 
     def read_now(self, function: Callable[[Connection], T]) -> T:
         """Read without an event loop, on this thread's turn: the embedded hot path, command lines, and tests."""
         if self._reader is None:
             self._reader = self.engine.connect()
         return function(self._reader)
+
+    async def _read_elsewhere(self, function: Callable[[Connection], T]) -> T:
+        """Read in a thread. Who stops waiting does not stop the thread: :meth:`close` lets it finish first."""
+        reading = asyncio.ensure_future(asyncio.to_thread(self._read_in_thread, function))
+        self._reads.add(reading)
+        reading.add_done_callback(self._reads.discard)
+        return await asyncio.shield(reading)
 
     def _read_in_thread(self, function: Callable[[Connection], T]) -> T:
         with self.engine.connect() as connection:

@@ -87,6 +87,7 @@ class LaneRunner:
         self._beat = asyncio.Event()
         self._outputs_stale = asyncio.Event()
         self._refresh_due = asyncio.Event()
+        self._io_due = asyncio.Event()
         self._watchers: set[asyncio.Queue[LaneState]] = set()
         self.shown = show(self.lane, self._clock(), lane_id=lane_id, name=name, seq=0)
 
@@ -148,7 +149,7 @@ class LaneRunner:
     def _do(self, command: Command) -> None:
         match command:
             case OpenGate():
-                self._start(self._order("gate", self.hardware.gate.open()))
+                self._start(self._open_gate())
             case Sound(cycles):
                 self._start(self._order("tone", self.hardware.tone.sound(cycles=cycles)))
             case ZeroScale():
@@ -156,6 +157,10 @@ class LaneRunner:
             case RaiseAlarm():
                 self._alarms[command.key] = (command, new_id())
                 self._start(self._raise_alarm(command.key))
+
+    async def _open_gate(self) -> None:
+        await self._order("gate", self.hardware.gate.open())
+        self._io_due.set()  # the screen says that the gate is open when its contact does
 
     async def _order(self, device: str, order: Coroutine[Any, Any, Any]) -> None:
         """Tell a device something, once."""
@@ -258,6 +263,7 @@ class LaneRunner:
     async def _watch_io(self) -> None:
         hardware = self.hardware
         while True:
+            self._io_due.clear()
             try:
                 self.hear(
                     IoRead(
@@ -272,7 +278,9 @@ class LaneRunner:
                 self._seen("io", "ready")
             except DeviceFailed as failure:
                 self._seen("io", "failed", str(failure.details["detail"]))
-            await asyncio.sleep(self._pace.io_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._pace.io_s):
+                    await self._io_due.wait()
 
     async def _watch_scale(self) -> None:
         failures = 0

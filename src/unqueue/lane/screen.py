@@ -12,6 +12,7 @@ from unqueue.lane.weighing import Suspect
 
 State = Literal["idle", "loading", "weighing", "check", "staff", "open", "alarm", "out_of_service"]
 WALK_OUT_AFTER_S = 12.0
+GATE_OPENS_S = 1.5
 LEFT_BEHIND_AFTER_S = 2.0
 """The scale takes a moment to show that the goods were taken."""
 HUSH_S = 0.4
@@ -103,11 +104,18 @@ def _state_and_prompt(lane: Lane, now_s: float) -> tuple[State, str]:
         return "weighing", "lay_goods" if lane.verdict.difference_g < 0 else "weighing"
     if lane.phase == "idle" and lane.left_behind and now_s - lane.since_s >= LEFT_BEHIND_AFTER_S:
         prompt = "take_goods"
-    elif lane.phase == "open" and now_s - lane.since_s >= WALK_OUT_AFTER_S:
-        prompt = "walk_out"
+    elif lane.phase == "open":
+        return _at_the_gate(lane, now_s - lane.since_s)
     else:
         prompt = _looking_prompt(lane, prompt)
     return state, prompt
+
+
+def _at_the_gate(lane: Lane, since_s: float) -> tuple[State, str]:
+    """The gate is said to be open when its contact says so; or after a moment, if that contact does not work."""
+    if lane.io is not None and lane.io.gate_closed and since_s < GATE_OPENS_S:
+        return "weighing", "one_moment"
+    return "open", "walk_out" if since_s >= WALK_OUT_AFTER_S else "thanks"
 
 
 def _in_trouble(phase: Phase, broken: str, state: State, prompt: str) -> tuple[State, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -13,6 +14,16 @@ import msgspec
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
+
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def _end_with_parent() -> None:
+    """In the child: be told to end when the demo dies, even by SIGKILL, so that nothing is left running."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class ProcessFailed(Exception):
@@ -53,6 +64,7 @@ class Process:
                 stderr=log,
                 env={**os.environ, **self._environ},
                 start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
         if announces:
             assert self._process.stdout is not None, "asked for a pipe"

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from unqueue.kernel.clock import ManualClock, from_micros
 from unqueue.kernel.money import Money
-from unqueue.providers.port import Notification
+from unqueue.providers.port import Notification, ProviderUnavailable
 from unqueue.providers.sandbox_wallet import signing
 from unqueue.providers.sandbox_wallet.client import SandboxWallet
+from unqueue.providers.sandbox_wallet.messages import PaymentState
 from unqueue.providers.sandbox_wallet.signing import Signed, Signer, Unverified, read_headers, verify
 
 pytestmark = pytest.mark.anyio
@@ -97,6 +99,32 @@ async def test_the_client_sends_the_request_that_openssl_signed(monkeypatch: pyt
     assert (sent[0].method, sent[0].url.path) == (request["method"], request["path"])
     assert sent[0].content == request["body"].encode()
     assert sent[0].headers["wallet-signature"] == request["signature"]
+
+
+@pytest.mark.parametrize(("payment_id", "merchant_id"), [("another-one", "store-7"), ("12345678", "store-8")])
+async def test_an_authentic_answer_about_something_else_is_no_answer(payment_id: str, merchant_id: str) -> None:
+    body = msgspec.json.encode(
+        PaymentState(
+            id=payment_id,
+            merchant_id=merchant_id,
+            order_id="o1",
+            order_number="104729389",
+            status="succeeded",
+            amount=Money(1290, "CNY"),
+            refunded=Money(0, "CNY"),
+            reference="W1",
+            cashier_url="https://wallet.example/pay/x",
+        )
+    )
+
+    def answer(asked: httpx.Request) -> httpx.Response:
+        text = signing.response_text(asked.headers["wallet-nonce"], 200, 1000, "n", body)
+        return httpx.Response(200, headers=Signer(KEY).headers(1000, "n", text), content=body)
+
+    wallet = account(1000, httpx.MockTransport(answer))
+    with pytest.raises(ProviderUnavailable, match="answer_mismatch"):
+        await wallet.query("12345678")
+    await wallet.stop()
 
 
 def test_no_signature_serves_as_another() -> None:

@@ -15,7 +15,7 @@ from unqueue.server.catalogue.model import resolve
 from unqueue.server.catalogue.sources import Row, recognise
 from unqueue.server.catalogue.templates import parse_template
 
-FOLDER = Path(__file__).parents[3] / "data" / "demo"
+FOLDER = Path(__file__).parents[3] / "src" / "unqueue" / "twin" / "stock"
 TODAY = date(2026, 3, 2)
 TEMPLATE = parse_template("22=21 IIIII WW.WWW C")
 READER = CodeReader([TEMPLATE])

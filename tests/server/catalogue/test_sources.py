@@ -85,7 +85,8 @@ def test_bad_rows_are_told_with_line_cause_and_text(tmp_path: Path) -> None:
 
 
 def test_one_row_in_another_encoding_is_refused_alone(tmp_path: Path) -> None:
-    body = CSV.encode() + b"4006381333931,\xd6\xc6,1\n" + b"6901234567892,ok,1\n"
+    body = "gtin,name_zh,unit_price\n6901234567892,牛奶,1\n96385074,白糖,1\n".encode()  # each would pass as GB 18030
+    body += b"4006381333931,\xd6\xc6,1\n6901234567892,ok,1\n"
     rows = list(recognise(write(tmp_path / "p.csv", body)).rows("CNY"))
     assert [isinstance(row, Row) for row in rows] == [True, True, False, True]
     assert isinstance(rows[2], Rejected)

@@ -1,9 +1,12 @@
 """Paying an order: the attempt, the money in the books, and the way back to the basket."""
 
+from pathlib import Path
+
 import pytest
-from tests.support.tills import BEER, BOOK, GIFT, METHOD, MILK, PUBLIC_URL, Till
+from tests.support.tills import BEER, BOOK, GIFT, METHOD, MILK, PUBLIC_URL, Bank, Till
 
 from unqueue.kernel.clock import ManualClock
+from unqueue.kernel.database import Database
 from unqueue.kernel.ids import new_id
 from unqueue.server.payments import ledger
 
@@ -127,6 +130,24 @@ async def test_an_attempt_expires_at_the_provider_first(till: Till, clock: Manua
     expired = await shopper.look(payment)
     assert (expired["status"], expired["problem"]["code"]) == ("closed", "payment_expired")
     assert (await till.bank.press(payment["action"]["url"])).status_code == 409
+
+
+async def test_an_expired_attempt_is_closed_at_a_provider_whose_clock_is_behind(
+    database: Database, tmp_path: Path, clock: ManualClock
+) -> None:
+    """The provider would still take money for it; the store does not wait until it wouldn't."""
+    behind = ManualClock(clock.now())
+    bank = Bank(tmp_path / "slow", behind)
+    till = Till(database, bank)
+    shopper = await till.order(MILK)
+    payment = await shopper.start_payment()
+    clock.advance(15 * 60)
+    behind.advance(14 * 60)
+    await till.work()
+    assert (await shopper.look(payment))["status"] == "closed"
+    assert (await bank.press(payment["action"]["url"])).status_code == 409
+    await till.stop()
+    await bank.stop()
 
 
 async def test_an_order_that_costs_nothing_is_paid_without_a_provider(till: Till) -> None:

@@ -312,6 +312,15 @@ async def test_a_refund_is_tried_until_it_arrived_and_arrives_once(till: Till, c
     assert len(await till.events("payment.refunded")) == 1
 
 
+async def test_two_workers_give_a_surplus_back_once(till: Till) -> None:
+    shopper, first, _ = await surplus(till)
+    await till.bank.send()
+    await asyncio.gather(*(till.worker.work_off() for _ in range(3)))
+    assert len(await till.events("payment.refunded")) == 1
+    assert till.bank.app.store.refunded_minor(first["id"]) == shopper.order.total_minor
+    assert (await till.balances())[f"provider:{METHOD}:clearing"] == shopper.order.total_minor
+
+
 async def test_a_refund_that_the_provider_refuses_is_told_to_staff_once_and_tried_on(
     till: Till, clock: ManualClock
 ) -> None:

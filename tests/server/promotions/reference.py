@@ -1,4 +1,4 @@
-"""What a basket can save at most, found by trying everything. Slow, simple, and written from the guide, not the code."""
+"""What a basket can save at most, found by trying everything. Slow, simple, written from the guide, not the code."""
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations, product
@@ -45,8 +45,9 @@ def item_outcomes(lines: Sequence[PricingLine], book: Sequence[Rule]) -> set[Rem
             for mates in distinct(combinations(range(len(others)), set_size(rule) - 1), others):
                 taken = [first, *(others[mate] for mate in mates)]
                 rest = tuple(unit for place, unit in enumerate(others) if place not in mates)
-                for discount in set_discounts(rule, taken, lines):
-                    following.append((rest, reduced(remaining, taken, discount), used))
+                following += [
+                    (rest, reduced(remaining, taken, discount), used) for discount in set_discounts(rule, taken, lines)
+                ]
         for state in following:
             if state not in seen:
                 seen.add(state)
@@ -98,22 +99,27 @@ def set_discounts(rule: Rule, taken: Sequence[Unit], lines: Sequence[PricingLine
         }
     if not all(means(rule.on, lines[number]) for number, _ in taken):
         return set()
+    return {simple_discount(rule, prices, lines[taken[0][0]].weight_g)}
+
+
+def simple_discount(rule: Rule, prices: Sequence[int], weight_g: int | None) -> int:
+    """``prices`` ascending; a weight where the set is one weighed unit."""
+    discount = 0
     match rule:
         case rules.PercentOff():
-            return {percent(prices[0], rule.off_bp)}
+            discount = percent(prices[0], rule.off_bp)
         case rules.AmountOff():
-            return {min(rule.off_minor, sum(prices))}
+            discount = min(rule.off_minor, sum(prices))
         case rules.NForM():
-            return {sum(prices[: rule.units - rule.pay_units])}
+            discount = sum(prices[: rule.units - rule.pay_units])
         case rules.NForPrice():
-            return {max(0, sum(prices) - rule.price_minor)}
+            discount = max(0, sum(prices) - rule.price_minor)
         case rules.NthReduced():
-            return {percent(prices[0], 10_000 - rule.pay_bp)}
+            discount = percent(prices[0], 10_000 - rule.pay_bp)
         case rules.MemberPrice():
-            weight_g = lines[taken[0][0]].weight_g
             paid = rule.price_minor if weight_g is None else divide_half_up(rule.price_minor * weight_g, 1000)
-            return {max(0, prices[0] - paid)}
-    raise AssertionError(rule)
+            discount = max(0, prices[0] - paid)
+    return discount
 
 
 def distinct_orders(places: Sequence[rules.Group]) -> list[list[rules.Group]]:

@@ -1,5 +1,8 @@
 """Random baskets and rules, small enough to try everything and crowded enough to collide."""
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 from hypothesis import strategies as st
 
@@ -69,7 +72,7 @@ def targets(draw: st.DrawFn) -> Target:
     return Target(everything=True, **common)
 
 
-def common(draw: st.DrawFn) -> dict[str, object]:
+def common(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "id": "r",
         "zh": "优惠",
@@ -89,28 +92,24 @@ def item_rules(draw: st.DrawFn, *, capped_amounts: bool = True) -> Rule:
     """A rule of any item-level kind. Only an amount off whole sets is not always proven the best."""
     fields = common(draw)
     on = draw(targets())
-    kinds = ["percent", "amount", "n_for_m", "n_for_price", "nth", "mix", "member"]
-    kind = draw(st.sampled_from(kinds))
-    if kind == "percent":
-        return rules.PercentOff(on=on, off_bp=draw(shares), **fields)
-    if kind == "amount":
-        return rules.AmountOff(
-            on=on, off_minor=draw(amounts), units=draw(st.integers(1, 3)) if capped_amounts else 1, **fields
-        )
-    if kind == "n_for_m":
-        units = draw(st.integers(2, 4))
-        return rules.NForM(on=on, units=units, pay_units=draw(st.integers(1, units - 1)), **fields)
-    if kind == "n_for_price":
-        return rules.NForPrice(on=on, units=draw(st.integers(1, 3)), price_minor=draw(amounts), **fields)
-    if kind == "nth":
-        return rules.NthReduced(on=on, nth=draw(st.integers(2, 3)), pay_bp=10_000 - draw(shares), **fields)
-    if kind == "member":
-        return rules.MemberPrice(on=on, price_minor=draw(amounts), **fields)
-    return draw(mixes(fields, capped_amounts=capped_amounts))
+    units = draw(st.integers(2, 4))
+    kind = draw(st.sampled_from(["percent", "amount", "n_for_m", "n_for_price", "nth", "mix", "member"]))
+    if kind == "mix":
+        return draw(mixes(fields, capped_amounts=capped_amounts))
+    amount_units = draw(st.integers(1, 3)) if capped_amounts else 1
+    makers: dict[str, Callable[[], Rule]] = {
+        "percent": lambda: rules.PercentOff(on=on, off_bp=draw(shares), **fields),
+        "amount": lambda: rules.AmountOff(on=on, off_minor=draw(amounts), units=amount_units, **fields),
+        "n_for_m": lambda: rules.NForM(on=on, units=units, pay_units=draw(st.integers(1, units - 1)), **fields),
+        "n_for_price": lambda: rules.NForPrice(on=on, units=units - 1, price_minor=draw(amounts), **fields),
+        "nth": lambda: rules.NthReduced(on=on, nth=min(units, 3), pay_bp=10_000 - draw(shares), **fields),
+        "member": lambda: rules.MemberPrice(on=on, price_minor=draw(amounts), **fields),
+    }
+    return makers[kind]()
 
 
 @st.composite
-def mixes(draw: st.DrawFn, fields: dict[str, object], *, capped_amounts: bool) -> Rule:
+def mixes(draw: st.DrawFn, fields: dict[str, Any], *, capped_amounts: bool) -> Rule:
     groups = tuple(Group(on=draw(targets()), units=draw(st.integers(1, 2))) for _ in range(draw(st.integers(1, 2))))
     ways = ["price", "percent", "cheapest", "group", *(["amount"] if capped_amounts else [])]
     way = draw(st.sampled_from(ways))

@@ -94,7 +94,7 @@ def test_what_is_no_list_of_rules_is_told_with_its_place(text: bytes, place: str
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(PromotionsInvalid, match="rules.json"):
+    with pytest.raises(PromotionsInvalid, match=r"rules\.json"):
         load_rules(tmp_path / "rules.json")
 
 

@@ -44,62 +44,137 @@ def saved(pricing: Pricing) -> dict[int, int]:
 
 
 CASES: dict[str, tuple[list[PricingLine], Rule, dict[int, int]]] = {
-    "20 % off each piece": ([line(1, 1000, 2), line(2, 250)], named(rules.PercentOff, on=DAIRY, off_bp=2000), {1: 400, 2: 50}),
-    "halves of a fen round up, for each unit": ([line(1, 5, 3)], named(rules.PercentOff, on=DAIRY, off_bp=1000), {1: 3}),
+    "20 % off each piece": (
+        [line(1, 1000, 2), line(2, 250)],
+        named(rules.PercentOff, on=DAIRY, off_bp=2000),
+        {1: 400, 2: 50},
+    ),
+    "halves of a fen round up, for each unit": (
+        [line(1, 5, 3)],
+        named(rules.PercentOff, on=DAIRY, off_bp=1000),
+        {1: 3},
+    ),
     "less than half a fen is nothing": ([line(1, 4, 3)], named(rules.PercentOff, on=DAIRY, off_bp=1000), {}),
-    "a percentage of weighed goods": ([line(1, 1234, weight_g=617)], named(rules.PercentOff, on=DAIRY, off_bp=1000), {1: 123}),
+    "a percentage of weighed goods": (
+        [line(1, 1234, weight_g=617)],
+        named(rules.PercentOff, on=DAIRY, off_bp=1000),
+        {1: 123},
+    ),
     "a percentage on two pieces a basket takes the dearest": (
-        [line(1, 300, 2), line(2, 500)], named(rules.PercentOff, on=DAIRY, off_bp=5000, max_uses=2), {1: 150, 2: 250}),
+        [line(1, 300, 2), line(2, 500)],
+        named(rules.PercentOff, on=DAIRY, off_bp=5000, max_uses=2),
+        {1: 150, 2: 250},
+    ),
     "an amount off each piece": ([line(1, 1000, 3)], named(rules.AmountOff, on=DAIRY, off_minor=150), {1: 450}),
-    "an amount off is at most the price": ([line(1, 100, 2)], named(rules.AmountOff, on=DAIRY, off_minor=150), {1: 200}),
+    "an amount off is at most the price": (
+        [line(1, 100, 2)],
+        named(rules.AmountOff, on=DAIRY, off_minor=150),
+        {1: 200},
+    ),
     "an amount off every two pieces, split by price": (
-        [line(1, 300), line(2, 100), line(3, 50)], named(rules.AmountOff, on=DAIRY, off_minor=100, units=2), {1: 75, 2: 25}),
+        [line(1, 300), line(2, 100), line(3, 50)],
+        named(rules.AmountOff, on=DAIRY, off_minor=100, units=2),
+        {1: 75, 2: 25},
+    ),
     "an amount off once": ([line(1, 300, 4)], named(rules.AmountOff, on=DAIRY, off_minor=100, max_uses=1), {1: 100}),
     "three for two, one line": ([line(1, 100, 3)], named(rules.NForM, on=DAIRY, units=3, pay_units=2), {1: 100}),
     "three for two frees the cheapest and bears it by price": (
-        [line(1, 300), line(2, 200), line(3, 100)], named(rules.NForM, on=DAIRY, units=3, pay_units=2), {1: 50, 2: 33, 3: 17}),
+        [line(1, 300), line(2, 200), line(3, 100)],
+        named(rules.NForM, on=DAIRY, units=3, pay_units=2),
+        {1: 50, 2: 33, 3: 17},
+    ),
     "three for two twice puts the dear ones together": (
-        [line(1, 600, 3), line(2, 100, 3)], named(rules.NForM, on=DAIRY, units=3, pay_units=2), {1: 600, 2: 100}),
-    "three for two on two pieces is nothing": ([line(1, 100, 2)], named(rules.NForM, on=DAIRY, units=3, pay_units=2), {}),
+        [line(1, 600, 3), line(2, 100, 3)],
+        named(rules.NForM, on=DAIRY, units=3, pay_units=2),
+        {1: 600, 2: 100},
+    ),
+    "three for two on two pieces is nothing": (
+        [line(1, 100, 2)],
+        named(rules.NForM, on=DAIRY, units=3, pay_units=2),
+        {},
+    ),
     "five for three": ([line(1, 100, 6)], named(rules.NForM, on=DAIRY, units=5, pay_units=3), {1: 200}),
     "three for a price": ([line(1, 400, 3)], named(rules.NForPrice, on=DAIRY, units=3, price_minor=1000), {1: 200}),
     "three for a price takes the dearest": (
-        [line(1, 400, 2), line(2, 300), line(3, 100)], named(rules.NForPrice, on=DAIRY, units=3, price_minor=1000), {1: 73, 2: 27}),
-    "a price that is no bargain is not used": ([line(1, 300, 3)], named(rules.NForPrice, on=DAIRY, units=3, price_minor=1000), {}),
+        [line(1, 400, 2), line(2, 300), line(3, 100)],
+        named(rules.NForPrice, on=DAIRY, units=3, price_minor=1000),
+        {1: 73, 2: 27},
+    ),
+    "a price that is no bargain is not used": (
+        [line(1, 300, 3)],
+        named(rules.NForPrice, on=DAIRY, units=3, price_minor=1000),
+        {},
+    ),
     "the second at half price": ([line(1, 500, 2)], named(rules.NthReduced, on=DAIRY, nth=2, pay_bp=5000), {1: 250}),
     "the second at half price is the cheaper one": (
-        [line(1, 500), line(2, 300)], named(rules.NthReduced, on=DAIRY, nth=2, pay_bp=5000), {1: 94, 2: 56}),
+        [line(1, 500), line(2, 300)],
+        named(rules.NthReduced, on=DAIRY, nth=2, pay_bp=5000),
+        {1: 94, 2: 56},
+    ),
     "the third at 30 %": ([line(1, 100, 7)], named(rules.NthReduced, on=DAIRY, nth=3, pay_bp=3000), {1: 140}),
     "one of each for a price": (
         [line(1, 700), line(2, 500, category="snacks")],
-        named(rules.MixAndMatch, groups=(Group(on=DAIRY), Group(on=SNACKS)), price_minor=1000), {1: 117, 2: 83}),
+        named(rules.MixAndMatch, groups=(Group(on=DAIRY), Group(on=SNACKS)), price_minor=1000),
+        {1: 117, 2: 83},
+    ),
     "one of each, pairs of the dearest": (
         [line(1, 700), line(2, 400), line(3, 500, category="snacks")],
-        named(rules.MixAndMatch, groups=(Group(on=DAIRY), Group(on=SNACKS)), off_bp=1000), {1: 70, 3: 50}),
+        named(rules.MixAndMatch, groups=(Group(on=DAIRY), Group(on=SNACKS)), off_bp=1000),
+        {1: 70, 3: 50},
+    ),
     "buy two of A, get B at half price": (
         [line(1, 400, 2), line(2, 300, category="snacks")],
-        named(rules.MixAndMatch, groups=(Group(on=DAIRY, units=2), Group(on=SNACKS, off_bp=5000))), {1: 109, 2: 41}),
+        named(rules.MixAndMatch, groups=(Group(on=DAIRY, units=2), Group(on=SNACKS, off_bp=5000))),
+        {1: 109, 2: 41},
+    ),
     "a set with an amount off": (
         [line(1, 400), line(2, 400, category="snacks")],
-        named(rules.MixAndMatch, groups=(Group(on=DAIRY), Group(on=SNACKS)), off_minor=101), {1: 51, 2: 50}),
+        named(rules.MixAndMatch, groups=(Group(on=DAIRY), Group(on=SNACKS)), off_minor=101),
+        {1: 51, 2: 50},
+    ),
     "any three of a group, the cheapest free": (
         [line(1, 300), line(2, 200), line(3, 100)],
-        named(rules.MixAndMatch, groups=(Group(on=DAIRY, units=3),), cheapest_off_bp=10_000), {1: 50, 2: 33, 3: 17}),
+        named(rules.MixAndMatch, groups=(Group(on=DAIRY, units=3),), cheapest_off_bp=10_000),
+        {1: 50, 2: 33, 3: 17},
+    ),
     "a group without goods makes no set": (
-        [line(1, 700, 2)], named(rules.MixAndMatch, groups=(Group(on=DAIRY), Group(on=SNACKS)), price_minor=100), {}),
+        [line(1, 700, 2)],
+        named(rules.MixAndMatch, groups=(Group(on=DAIRY), Group(on=SNACKS)), price_minor=100),
+        {},
+    ),
     "goods of both groups fill the one that needs them": (
         [line(1, 300, brand="crunch"), line(2, 500)],
-        named(rules.MixAndMatch, groups=(Group(on=DAIRY), Group(on=Target(brands=("crunch",)))), price_minor=600), {1: 75, 2: 125}),
-    "spend and save": ([line(1, 600), line(2, 400)], named(rules.Spend, spend_minor=1000, off_minor=100), {1: 60, 2: 40}),
+        named(rules.MixAndMatch, groups=(Group(on=DAIRY), Group(on=Target(brands=("crunch",)))), price_minor=600),
+        {1: 75, 2: 125},
+    ),
+    "spend and save": (
+        [line(1, 600), line(2, 400)],
+        named(rules.Spend, spend_minor=1000, off_minor=100),
+        {1: 60, 2: 40},
+    ),
     "not spent enough": ([line(1, 999)], named(rules.Spend, spend_minor=1000, off_minor=100), {}),
-    "a percentage of what was spent": ([line(1, 555), line(2, 445)], named(rules.Spend, spend_minor=1000, off_bp=1000), {1: 56, 2: 44}),
+    "a percentage of what was spent": (
+        [line(1, 555), line(2, 445)],
+        named(rules.Spend, spend_minor=1000, off_bp=1000),
+        {1: 56, 2: 44},
+    ),
     "for every hundred": ([line(1, 350)], named(rules.Spend, spend_minor=100, off_minor=10, every=True), {1: 30}),
     "for every hundred, twice at most": (
-        [line(1, 350)], named(rules.Spend, spend_minor=100, off_minor=10, every=True, max_uses=2), {1: 20}),
+        [line(1, 350)],
+        named(rules.Spend, spend_minor=100, off_minor=10, every=True, max_uses=2),
+        {1: 20},
+    ),
     "spend on one category": (
-        [line(1, 500), line(2, 900, category="snacks")], named(rules.Spend, on=DAIRY, spend_minor=500, off_minor=50), {1: 50}),
-    "a spend discount is at most what was spent": ([line(1, 50)], named(rules.Spend, spend_minor=10, off_minor=90), {1: 50}),
-}  # fmt: skip
+        [line(1, 500), line(2, 900, category="snacks")],
+        named(rules.Spend, on=DAIRY, spend_minor=500, off_minor=50),
+        {1: 50},
+    ),
+    "a spend discount is at most what was spent": (
+        [line(1, 50)],
+        named(rules.Spend, spend_minor=10, off_minor=90),
+        {1: 50},
+    ),
+}
 
 
 @pytest.mark.parametrize("case", CASES)

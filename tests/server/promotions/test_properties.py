@@ -13,6 +13,8 @@ from tests.server.promotions.reference import best_saving
 from unqueue.server.promotions.model import Pricing, PricingLine, RuleBook
 from unqueue.server.promotions.rules import PercentOff, Rule, Target
 
+Lines = list[PricingLine]
+Rules = list[Rule]
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
 big_baskets = strategies.lines(units_max=40, discountable=False)
 big_books = strategies.rule_lists(rules_max=8)
@@ -24,7 +26,9 @@ def price(lines: list[PricingLine], rules: list[Rule], *, member: bool = True) -
 
 @settings(max_examples=120)
 @given(strategies.lines(), strategies.rule_lists(capped_amounts=False, steps=False), st.booleans())
-def test_a_small_basket_saves_the_most_that_is_possible_and_it_is_proven(lines, rules, member):
+def test_a_small_basket_saves_the_most_that_is_possible_and_it_is_proven(
+    lines: Lines, rules: Rules, member: bool
+) -> None:
     pricing = price(lines, rules, member=member)
     assert pricing.saved_minor == best_saving(lines, rules, member=member)
     assert pricing.optimal
@@ -32,7 +36,7 @@ def test_a_small_basket_saves_the_most_that_is_possible_and_it_is_proven(lines, 
 
 @settings(max_examples=120)
 @given(strategies.contested())
-def test_item_offers_and_spend_rules_together_save_the_most_that_is_possible(case):
+def test_item_offers_and_spend_rules_together_save_the_most_that_is_possible(case: tuple[Lines, Rules]) -> None:
     lines, rules = case
     pricing = price(lines, rules)
     assert pricing.saved_minor == best_saving(lines, rules, member=True)
@@ -41,7 +45,7 @@ def test_item_offers_and_spend_rules_together_save_the_most_that_is_possible(cas
 
 @settings(max_examples=60)
 @given(strategies.lines(discountable=False), strategies.rule_lists(), st.booleans())
-def test_what_is_called_the_best_is_the_best(lines, rules, member):
+def test_what_is_called_the_best_is_the_best(lines: Lines, rules: Rules, member: bool) -> None:
     pricing = price(lines, rules, member=member)
     best = best_saving(lines, rules, member=member)
     assert pricing.saved_minor <= best
@@ -50,7 +54,7 @@ def test_what_is_called_the_best_is_the_best(lines, rules, member):
 
 @settings(max_examples=50)
 @given(big_baskets, big_books)
-def test_every_discount_belongs_to_a_line_and_adds_up(lines, rules):
+def test_every_discount_belongs_to_a_line_and_adds_up(lines: Lines, rules: Rules) -> None:
     pricing = price(lines, rules)
     assert sum(discount.amount_minor for discount in pricing.discounts) == pricing.saved_minor
     by_line: Counter[int] = Counter()
@@ -73,7 +77,7 @@ def test_every_discount_belongs_to_a_line_and_adds_up(lines, rules):
 
 @settings(max_examples=50)
 @given(big_baskets, big_books, st.data())
-def test_the_order_of_lines_and_of_rules_is_of_no_matter(lines, rules, data):
+def test_the_order_of_lines_and_of_rules_is_of_no_matter(lines: Lines, rules: Rules, data: st.DataObject) -> None:
     shuffled_lines = data.draw(st.permutations(lines))
     shuffled_rules = data.draw(st.permutations(rules))
     assert price(shuffled_lines, shuffled_rules) == price(lines, rules)
@@ -81,7 +85,7 @@ def test_the_order_of_lines_and_of_rules_is_of_no_matter(lines, rules, data):
 
 @settings(max_examples=50)
 @given(big_baskets, big_books, st.sampled_from(["a", "r2x", "z"]))
-def test_a_rule_for_other_goods_changes_nothing(lines, rules, rule_id):
+def test_a_rule_for_other_goods_changes_nothing(lines: Lines, rules: Rules, rule_id: str) -> None:
     other = PercentOff(
         id=rule_id, zh="别的", en="Other", currency="CNY", off_bp=5000, on=Target(product_ids=("elsewhere",))
     )
@@ -90,7 +94,9 @@ def test_a_rule_for_other_goods_changes_nothing(lines, rules, rule_id):
 
 @settings(max_examples=50)
 @given(st.lists(big_baskets, min_size=2, max_size=5), big_books, st.lists(st.booleans(), min_size=5, max_size=5))
-def test_a_book_that_remembers_answers_as_one_that_does_not(baskets, rules, members):
+def test_a_book_that_remembers_answers_as_one_that_does_not(
+    baskets: list[Lines], rules: Rules, members: list[bool]
+) -> None:
     book = RuleBook(rules)
     for lines, member in zip(baskets, members, strict=False):
         for count in range(1, len(lines) + 1):
@@ -99,7 +105,7 @@ def test_a_book_that_remembers_answers_as_one_that_does_not(baskets, rules, memb
 
 @settings(max_examples=50)
 @given(big_baskets, big_books)
-def test_a_memo_that_is_full_at_once_changes_nothing(lines, rules):
+def test_a_memo_that_is_full_at_once_changes_nothing(lines: Lines, rules: Rules) -> None:
     book = RuleBook(rules, memo_max=1)
     assert book.price(lines, at=NOON, member=True) == price(lines, rules)
     assert book.price(lines[1:], at=NOON, member=True) == price(lines[1:], rules)
@@ -108,7 +114,7 @@ def test_a_memo_that_is_full_at_once_changes_nothing(lines, rules):
 
 @settings(max_examples=50)
 @given(big_baskets, big_books)
-def test_members_never_pay_more(lines, rules):
+def test_members_never_pay_more(lines: Lines, rules: Rules) -> None:
     as_member, as_guest = price(lines, rules), price(lines, rules, member=False)
     if as_member.optimal:
         assert as_member.saved_minor >= as_guest.saved_minor
@@ -116,7 +122,7 @@ def test_members_never_pay_more(lines, rules):
 
 @settings(max_examples=50)
 @given(big_baskets, big_books)
-def test_a_rule_survives_being_written_down(lines, rules):
+def test_a_rule_survives_being_written_down(lines: Lines, rules: Rules) -> None:
     written = msgspec.json.decode(msgspec.json.encode(rules), type=list[Rule])
     assert written == rules
     assert price(lines, written) == price(lines, rules)
@@ -124,7 +130,7 @@ def test_a_rule_survives_being_written_down(lines, rules):
 
 @settings(max_examples=50)
 @given(big_baskets, big_books)
-def test_every_pricing_can_be_explained(lines, rules):
+def test_every_pricing_can_be_explained(lines: Lines, rules: Rules) -> None:
     pricing = price(lines, rules)
     explained = pricing.explained
     assert bool(explained.zh) == bool(explained.en) == bool(pricing.applied or not pricing.optimal)

@@ -15,7 +15,7 @@ from unqueue.server.promotions.model import RuleBook
 from unqueue.server.promotions.rules import MixAndMatch, Rule, Selection, Target
 
 ROOT = Path(__file__).parents[3]
-DEMO = ROOT / "data" / "demo"
+DEMO = ROOT / "src" / "unqueue" / "twin" / "stock"
 WORDS = {"id": "rule", "zh": "优惠", "en": "Offer", "currency": "CNY"}
 ALL = {"everything": True}
 

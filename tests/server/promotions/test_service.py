@@ -28,7 +28,7 @@ def load(database: Database, *rules: Rule, replace: bool = False) -> ImportRepor
 
 
 def events(database: Database) -> list[tuple[str, str, str]]:
-    happened = database.read_now(lambda connection: journal.read(connection))
+    happened = database.read_now(journal.read)
     return [(event.kind, event.stream, event.actor) for event in happened]
 
 

@@ -83,7 +83,7 @@ def waiting_tick(turn: Turn, _: Tick) -> None:
     if lane.phase == "check" and turn.waited_s >= turn.timing.check_s:
         turn.to("staff")
     emptied = turn.is_near_empty() and lane.verdict is not None and lane.verdict.verdict == "check"
-    quiet_s = turn.now_s - max(lane.changed_s, lane.since_s)
+    quiet_s = turn.now_s - lane.changed_s
     if emptied and lane.alarm_key is None and quiet_s >= turn.timing.emptied_s and trouble(lane) is None:
         give_up(turn, "goods_taken_back")
 

@@ -207,7 +207,8 @@ class Timing(msgspec.Struct, frozen=True):
     check_s: float = 12.0
     """The shopper looks alone for so long; then the screen says that someone comes."""
     lay_s_max: float = 120.0
-    emptied_s: float = 30.0
+    emptied_s: float = 60.0
+    """So long after the goods were taken off again, with staff perhaps looking at them, the order goes back."""
     deactivate_s_max: float = 4.0
     remind_s: float = 20.0
     notice_s: float = 6.0

@@ -99,15 +99,7 @@ def outcome(payment: Payment, order_status: OrderStatus, state: ProviderState) -
     return "failed" if state.status == "failed" else "closed"
 
 
-Mismatch = Literal[
-    "payment_unknown",
-    "provider_mismatch",
-    "merchant_mismatch",
-    "order_mismatch",
-    "amount_mismatch",
-    "query_failed",
-    "query_disagrees",
-]
+Mismatch = Literal["provider_mismatch", "merchant_mismatch", "order_mismatch", "amount_mismatch"]
 
 
 def mismatch(

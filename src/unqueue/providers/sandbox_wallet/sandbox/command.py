@@ -81,7 +81,9 @@ def _merchant(text: str) -> Merchant:
 
 def _demo_store(data_dir: Path) -> Merchant:
     _, public_path = signing.ensure_key_pair(data_dir, "demo-store")
-    return Merchant(merchant_id="demo-store", public_key_file=public_path)
+    return Merchant(
+        merchant_id="demo-store", public_key_file=public_path, name_zh="不排队超市", name_en="Unqueue Store"
+    )
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "merchant": {"zh": "商家", "en": "Merchant"},
     "order": {"zh": "订单号", "en": "Order no."},
     "amount": {"zh": "应付金额", "en": "To pay"},
+    "amount_decided": {"zh": "金额", "en": "Amount"},
     "pay": {"zh": "付款", "en": "Pay"},
-    "decline": {"zh": "不付了", "en": "Don’t pay"},
+    "decline": {"zh": "不付了", "en": "Decline"},
     "back": {"zh": "回到商家", "en": "Back to the store"},
     "pending": {"zh": "请确认付款", "en": "Please confirm your payment"},
     "succeeded": {"zh": "已付款", "en": "Paid"},
@@ -52,7 +53,7 @@ def cashier(payment: Payment, merchant: Merchant, language: Language) -> str:
   <div><dt>{_t("merchant", language)}</dt><dd>{escape(name)}</dd></div>
   <div><dt>{_t("order", language)}</dt><dd>{escape(payment.order_number)}</dd></div>
 </dl>"""
-    sum_ = f"""<p class="label">{_t("amount", language)}</p>
+    sum_ = f"""<p class="label">{_t("amount" if payment.status == "pending" else "amount_decided", language)}</p>
 <p class="amount">{escape(amount)}</p>
 <p class="subject">{escape(subject)}</p>"""
     state = f'<h1 class="{payment.status}">{_t(payment.status, language)}</h1>'

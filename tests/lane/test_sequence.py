@@ -1,0 +1,569 @@
+"""The lane's sequence, step by step: what a shopper sees, what the devices do, what the server is told."""
+
+import pytest
+from tests.support.lane_rig import EXPECTED_G, PASS, Rig
+
+from unqueue.lane.sequence import outputs
+from unqueue.lane.sequence.arrival import REFUSALS, identify
+from unqueue.lane.sequence.words import Claim, IoRead, Left, OpenGate, RaiseAlarm, Refused, Sound, Timing, ZeroScale
+
+T = Timing()
+
+
+def ready(**options: object) -> Rig:
+    rig = Rig(**options)  # type: ignore[arg-type]
+    rig.wait(1.0)
+    assert rig.screen.state == "idle"
+    return rig
+
+
+def loaded(**options: object) -> Rig:
+    """A pass was shown and the right goods lie on the belt."""
+    rig = ready(**options)
+    rig.show_pass()
+    rig.serve()
+    assert (rig.screen.state, rig.screen.prompt.id) == ("loading", "lay_goods")
+    rig.lay(EXPECTED_G)
+    return rig
+
+
+def opened(**options: object) -> Rig:
+    rig = loaded(**options)
+    rig.wait(1.0)
+    assert rig.screen.state == "open"
+    return rig
+
+
+def alarms(rig: Rig) -> list[RaiseAlarm]:
+    return [command for command in rig.commands if isinstance(command, RaiseAlarm)]
+
+
+class TestHonest:
+    def test_from_pass_to_door(self) -> None:
+        rig = opened()
+        assert (rig.openings, rig.screen.prompt.id, rig.screen.voice) == (1, "thanks", "thanks")
+        assert outputs(rig.lane).green
+        assert rig.walk()
+        rig.wait(0.5)
+        assert (rig.screen.state, rig.exits[0].status, rig.openings) == ("idle", "left", 1)
+        assert rig.screen.order is None
+
+    def test_with_tags_the_belt_carries_them_past_the_deactivator_first(self) -> None:
+        rig = loaded(tags=2)
+        rig.look()
+        assert (outputs(rig.lane).belt, outputs(rig.lane).deactivator, rig.openings) == (True, True, 0)
+        rig.wait(1.0)
+        assert (rig.live_tags, rig.screen.state) == (0, "open")
+        assert not outputs(rig.lane).deactivator
+        assert rig.exits[0].weighing is not None
+        assert rig.exits[0].weighing.tags_deactivated
+
+    def test_goods_may_be_laid_one_by_one(self) -> None:
+        rig = ready()
+        rig.show_pass()
+        rig.serve()
+        for load_g in (500, 1060, 1700):
+            rig.lay(load_g)
+            rig.wait(T.too_light_s - 1)
+            assert (rig.screen.state, rig.screen.prompt.id) == ("weighing", "lay_goods")
+        rig.lay(EXPECTED_G)
+        rig.wait(0.5)
+        assert rig.screen.state == "open"
+        assert rig.calls == {}
+
+    def test_goods_may_be_laid_before_the_pass_is_shown(self) -> None:
+        rig = ready()
+        rig.lay(EXPECTED_G)
+        rig.wait(1.0)
+        rig.show_pass()
+        rig.wait(1.0)
+        assert rig.screen.state == "open"
+
+    def test_the_gate_opens_at_once_when_nothing_is_in_the_way(self) -> None:
+        rig = loaded()
+        rig.look()
+        rig.serve()
+        assert rig.openings == 1
+
+
+class TestChecks:
+    def test_something_on_the_belt_that_is_not_on_the_order(self) -> None:
+        rig = loaded()
+        rig.lay(EXPECTED_G + 528)
+        rig.wait(T.too_heavy_s - 0.5)
+        assert (rig.screen.state, rig.openings) == ("weighing", 0)
+        rig.wait(1.0)
+        assert (rig.screen.state, rig.screen.prompt.id, rig.screen.voice) == ("check", "not_scanned", "not_scanned")
+        assert [suspect.kind for suspect in rig.screen.suspects] == ["missed"]
+        assert [kind for kind, _ in rig.calls.values()] == ["weight"]
+        assert outputs(rig.lane).red
+
+    def test_taking_it_off_is_enough(self) -> None:
+        rig = loaded()
+        rig.lay(EXPECTED_G + 528)
+        rig.wait(T.too_heavy_s + 0.5)
+        rig.lay(EXPECTED_G)
+        rig.wait(0.5)
+        assert (rig.screen.state, rig.openings) == ("open", 1)
+
+    def test_something_that_did_not_come_onto_the_belt(self) -> None:
+        rig = loaded()
+        rig.lay(EXPECTED_G - 1060)
+        rig.wait(T.too_light_s + 0.5)
+        assert (rig.screen.state, rig.screen.prompt.id) == ("check", "not_on_belt")
+        assert [(suspect.kind, suspect.en) for suspect in rig.screen.suspects] == [("extra", "Milk")]
+        rig.lay(EXPECTED_G)
+        rig.wait(0.5)
+        assert rig.screen.state == "open"
+
+    def test_after_a_while_the_screen_says_that_someone_comes(self) -> None:
+        rig = loaded()
+        rig.lay(EXPECTED_G + 528)
+        rig.wait(T.too_heavy_s + T.check_s + 1)
+        assert (rig.screen.state, rig.screen.prompt.id) == ("staff", "staff_coming")
+        assert rig.screen.suspects
+
+    def test_staff_let_go_and_the_tags_die_only_then(self) -> None:
+        rig = loaded(tags=1)
+        rig.lay(EXPECTED_G + 528)
+        rig.wait(T.too_heavy_s + 1)
+        assert rig.live_tags == 1
+        assert rig.staff("let_go")
+        rig.wait(1.0)
+        assert (rig.screen.state, rig.live_tags, rig.openings) == ("open", 0, 1)
+
+    def test_something_added_while_the_tags_die_stops_the_deactivator(self) -> None:
+        rig = loaded(tags=1)
+        rig.look()
+        assert outputs(rig.lane).deactivator
+        rig.live_tags = 0
+        rig.lay(EXPECTED_G + 300)
+        rig.look()
+        assert not outputs(rig.lane).deactivator
+        rig.wait(T.too_heavy_s + 1)
+        assert (rig.screen.state, rig.openings) == ("check", 0)
+
+    def test_something_added_after_staff_let_go_is_looked_at_again(self) -> None:
+        rig = loaded(tags=1)
+        rig.lay(EXPECTED_G + 528)
+        rig.wait(T.too_heavy_s + 1)
+        rig.live_tags = 0
+        rig.staff("let_go")
+        rig.lay(EXPECTED_G + 528 + 300)
+        rig.wait(T.too_heavy_s + 1)
+        assert (rig.screen.state, rig.openings) == ("check", 0)
+        assert len(rig.calls) == 2
+
+    def test_reweigh(self) -> None:
+        rig = loaded()
+        rig.lay(EXPECTED_G + 528)
+        rig.wait(T.too_heavy_s + 1)
+        assert rig.staff("reweigh")
+        assert rig.screen.state == "weighing"
+        rig.wait(T.too_heavy_s + 1)
+        assert (rig.screen.state, len(rig.calls)) == ("check", 2)
+
+    def test_refuse(self) -> None:
+        rig = loaded()
+        rig.lay(EXPECTED_G + 528)
+        rig.wait(T.too_heavy_s + 1)
+        rig.staff("refuse")
+        assert (rig.screen.state, rig.screen.prompt.id, rig.openings) == ("idle", "service_desk", 0)
+
+    def test_an_age_check_waits_for_a_person_and_keeps_the_tags(self) -> None:
+        rig = loaded(tags=1, checks=("min_age",))
+        rig.wait(2.0)
+        assert (rig.screen.state, rig.screen.prompt.id, rig.live_tags) == ("staff", "age_check", 1)
+        rig.staff("let_go")
+        rig.wait(1.0)
+        assert (rig.screen.state, rig.live_tags) == ("open", 0)
+
+    def test_more_than_the_scale_can_weigh(self) -> None:
+        rig = loaded()
+        rig.overweight = True
+        rig.wait(T.too_heavy_s + 1)
+        assert (rig.screen.state, rig.screen.prompt.id, rig.screen.voice) == ("check", "too_heavy", "staff_coming")
+        rig.staff("let_go")
+        rig.wait(0.5)
+        assert rig.screen.state == "open"
+
+    def test_goods_taken_back(self) -> None:
+        rig = loaded()
+        rig.lay(EXPECTED_G + 528)
+        rig.wait(T.too_heavy_s + 1)
+        rig.lay(0)
+        rig.wait(T.emptied_s + 1)
+        assert (rig.screen.state, rig.screen.prompt.id, rig.exits[0].status) == ("idle", "took_long", "abandoned")
+
+    def test_nobody_lays_anything(self) -> None:
+        rig = ready()
+        rig.show_pass()
+        rig.wait(T.lay_s_max - 1)
+        assert rig.screen.state == "loading"
+        rig.wait(2)
+        assert (rig.screen.state, rig.exits[0].status) == ("idle", "abandoned")
+
+    def test_the_voice_reminds(self) -> None:
+        rig = ready()
+        rig.show_pass()
+        voices = []
+        for _ in range(int(T.remind_s / 0.1) + 10):
+            rig.wait(0.1, pace_s=0.1)
+            voices.append(rig.screen.voice)
+        assert None in voices[10:]
+        assert voices[-1] == "lay_goods"
+
+
+class TestCodes:
+    @pytest.mark.parametrize(
+        ("text", "asked"),
+        [
+            (PASS, Claim(pass_=PASS)),
+            ("104729389", Claim(order_number="104729389")),
+            ("104 729 389", Claim(order_number="104729389")),
+            ("104-729-389", Claim(order_number="104729389")),
+            ("104729388", "number_wrong"),
+            ("６901234567892", "pass_invalid"),
+            ("https://store.example/o/o_x", "pass_unpaid"),
+            ("", "pass_invalid"),
+        ],
+    )
+    def test_what_is_shown(self, text: str, asked: object) -> None:
+        assert identify(text) == asked
+
+    def test_a_lane_that_the_server_thinks_busy_reads_what_goes_on_there(self) -> None:
+        rig = ready()
+        rig.show_pass()
+        assert rig.lane.request is not None
+        rig.answer_to(rig.lane.request)  # the claim arrived, its answer did not; then another shopper came
+        rig.hear(Refused(rig.lane.request.number, "lane_busy"))
+        rig.wait(1)
+        assert (rig.screen.state, len(rig.exits)) == ("loading", 1)
+
+    @pytest.mark.parametrize("code", [*sorted(REFUSALS), "something_new"])
+    def test_each_refusal_has_its_words(self, code: str) -> None:
+        rig = ready()
+        rig.show_pass()
+        assert rig.lane.request is not None
+        rig.hear(Refused(rig.lane.request.number, code))
+        assert (rig.screen.state, rig.screen.prompt.id) == ("idle", REFUSALS.get(code, "service_desk"))
+        rig.wait(T.notice_s + 1)
+        assert rig.screen.prompt.id == "welcome"
+
+    def test_a_used_pass(self) -> None:
+        rig = opened()
+        rig.walk()
+        rig.wait(1)
+        rig.show_pass()
+        rig.wait(0.5)
+        assert (rig.screen.prompt.id, rig.openings) == ("pass_used", 1)
+
+    def test_a_second_pass_meanwhile_is_answered_kindly(self) -> None:
+        rig = loaded()
+        rig.show_pass("UQ1.another.pass")
+        assert (rig.screen.state, rig.screen.prompt.id, rig.screen.voice) == ("loading", "wait_turn", "wait_turn")
+        rig.wait(1)
+        assert rig.screen.state == "open"
+
+    def test_the_own_pass_again_meanwhile_is_no_matter(self) -> None:
+        rig = loaded()
+        rig.show_pass()
+        assert rig.screen.prompt.id == "lay_goods"
+
+    def test_an_answer_to_an_earlier_request_is_not_taken_for_this_one(self) -> None:
+        rig = ready()
+        rig.show_pass()
+        assert rig.lane.request is not None
+        rig.hear(Refused(rig.lane.request.number - 1, "order_left"))
+        assert rig.lane.phase == "claiming"
+
+
+class TestWayOut:
+    def test_a_gate_that_closes_too_soon_opens_again_while_nobody_passed(self) -> None:
+        rig = opened()
+        rig.wait(25)
+        assert rig.openings == 3
+        assert rig.screen.prompt.id == "walk_out"
+        assert rig.walk()
+        rig.wait(1)
+        assert rig.screen.state == "idle"
+
+    def test_nobody_walks_through(self) -> None:
+        rig = opened()
+        rig.wait(T.walk_s_max + 20)
+        (alarm,) = alarms(rig)
+        assert (alarm.kind, alarm.exit_id) == ("help", rig.exits[0].exit_id)
+        assert not rig.gate_is_open
+        rig.show_pass()  # the shopper is still there
+        assert rig.gate_is_open
+        rig.walk()
+        rig.wait(1)
+        assert rig.exits[0].status == "left"
+
+    def test_the_pass_again_while_the_gate_is_open_does_not_open_it_twice(self) -> None:
+        rig = opened()
+        rig.show_pass()
+        assert rig.opened == 1
+        rig.walk()
+        rig.hear(IoRead(rig.passages - 1, 0, 0, gate_closed=True))  # the passage is not read yet
+        rig.hear(IoRead(rig.passages, 0, 0, gate_closed=True))
+        rig.show_pass()
+        assert rig.opened == 1
+
+    def test_staff_say_that_the_shopper_left_by_another_way(self) -> None:
+        rig = opened()
+        rig.wait(T.walk_s_max + 20)
+        rig.staff("done")
+        rig.wait(1)
+        assert (rig.screen.state, rig.exits[0].status) == ("idle", "left")
+
+    def test_a_passage_between_two_looks_is_counted_before_the_gate_is_told_again(self) -> None:
+        """The gate closed behind the shopper: both are in the same look."""
+        rig = opened()
+        rig.now_s += T.gate_s + 1
+        rig.walk()
+        openings = rig.openings
+        rig.look()
+        rig.serve()
+        assert rig.openings == openings
+        assert rig.exits[0].status == "left"
+
+    def test_what_lies_there_afterwards_is_not_forgotten(self) -> None:
+        rig = opened()
+        rig.walk()
+        rig.lay(500)
+        rig.wait(3)
+        assert (rig.screen.state, rig.screen.prompt.id) == ("idle", "take_goods")
+        rig.lay(0)
+        rig.wait(0.5)
+        assert rig.screen.prompt.id == "welcome"
+
+
+class TestAlarm:
+    def test_a_live_tag_on_the_way_out(self) -> None:
+        rig = opened(tags=1)
+        rig.alarms += 1
+        rig.walk()
+        rig.wait(1)
+        assert (rig.screen.state, rig.screen.voice, outputs(rig.lane).red) == ("alarm", "live_tag", True)
+        assert any(isinstance(command, Sound) for command in rig.commands)
+        (alarm,) = alarms(rig)
+        assert (alarm.kind, alarm.exit_id) == ("live_tag", rig.exits[0].exit_id)
+        assert alarm.detail == "the deactivator counted 1 of the order's 1 tags"
+        assert rig.exits[0].status == "left"
+        rig.staff("done")
+        rig.wait(1)
+        assert rig.screen.state == "idle"
+
+    def test_before_the_shopper_passed_the_way_is_free_again_afterwards(self) -> None:
+        rig = opened()
+        rig.alarms += 1
+        rig.wait(30)
+        assert (rig.screen.state, rig.gate_is_open) == ("alarm", False)
+        rig.staff("let_go")
+        rig.look()
+        assert (rig.screen.state, rig.gate_is_open) == ("open", True)
+
+    def test_an_answer_that_comes_before_the_server_heard_of_the_passage_opens_nothing(self) -> None:
+        rig = opened()
+        rig.alarms += 1
+        rig.walk()
+        rig.now_s += 5
+        rig.look()
+        assert isinstance(rig.lane.request.request if rig.lane.request else None, Left)
+        rig.staff("done")
+        assert (rig.lane.phase, rig.opened) == ("leaving", 1)
+
+    def test_a_bell_while_another_order_is_weighed_does_not_stop_it(self) -> None:
+        rig = loaded()
+        rig.alarms += 1
+        rig.look()
+        assert rig.screen.prompt.id == "live_tag"
+        assert len(alarms(rig)) == 1
+        rig.wait(1)
+        assert rig.screen.state == "open"
+
+    def test_a_bell_while_a_pass_is_being_read_loses_nothing(self) -> None:
+        rig = ready()
+        rig.show_pass()
+        rig.alarms += 1
+        rig.look()
+        rig.serve()
+        assert rig.screen.state == "alarm"
+        rig.staff("done")
+        rig.wait(1)
+        assert rig.screen.state == "loading"
+
+    def test_pulses_before_the_lane_started_are_no_alarm(self) -> None:
+        rig = Rig()
+        rig.alarms = 17
+        rig.wait(1)
+        assert (rig.screen.state, alarms(rig)) == ("idle", [])
+
+    def test_a_fire_opens_everything(self) -> None:
+        rig = loaded(tags=1)
+        rig.lay(EXPECTED_G + 528)
+        rig.wait(1)
+        rig.fire = True
+        rig.look()
+        assert (rig.gate_is_open, rig.screen.state, rig.screen.prompt.id) == (True, "alarm", "fire")
+        rig.wait(60)
+        assert rig.gate_is_open
+        assert outputs(rig.lane) == outputs(rig.lane).__class__(green=True)
+        rig.fire = False
+        rig.wait(1)
+        assert rig.screen.state in {"loading", "weighing", "check"}
+
+
+class TestRestart:
+    def test_while_goods_are_laid(self) -> None:
+        rig = loaded()
+        rig.lay(500)
+        rig.wait(1)
+        rig.restart()
+        rig.wait(1)
+        assert rig.screen.state == "weighing"
+        rig.lay(EXPECTED_G)
+        rig.wait(1)
+        assert rig.screen.state == "open"
+
+    def test_while_staff_are_coming(self) -> None:
+        rig = loaded()
+        rig.lay(EXPECTED_G + 528)
+        rig.wait(T.too_heavy_s + 1)
+        rig.restart()
+        rig.wait(1)
+        assert (rig.screen.state, len(rig.calls)) == ("check", 1)
+        rig.staff("let_go")
+        rig.wait(1)
+        assert rig.screen.state == "open"
+
+    def test_after_the_release_and_before_the_gate(self) -> None:
+        """The server let the order out, and the lane died before it could tell the gate."""
+        rig = loaded()
+        rig.look()
+        while rig.lane.phase != "releasing":
+            assert rig.lane.request is not None
+            rig.hear(rig.answer_to(rig.lane.request))
+        assert rig.lane.request is not None
+        rig.answer_to(rig.lane.request)
+        assert (rig.releases, rig.openings) == (1, 0)
+        rig.restart()
+        rig.wait(1)
+        assert (rig.screen.state, rig.openings, rig.releases) == ("open", 1, 1)
+
+    def test_after_the_shopper_walked_through(self) -> None:
+        rig = opened()
+        rig.walk()
+        rig.restart()
+        rig.wait(1)
+        assert (rig.screen.state, rig.exits[0].status, rig.openings) == ("idle", "left", 1)
+
+    def test_after_the_gates_counter_began_anew_a_person_decides(self) -> None:
+        rig = Rig()
+        rig.passages = 50
+        rig.wait(1)
+        rig.show_pass()
+        rig.lay(EXPECTED_G)
+        rig.wait(1)
+        rig.restart()
+        rig.passages = 0
+        rig.wait(1)
+        assert (rig.screen.state, rig.screen.prompt.id, rig.openings) == ("staff", "staff_coming", 1)
+        rig.staff("done")
+        rig.wait(1)
+        assert (rig.screen.state, rig.exits[0].status) == ("idle", "left")
+
+    def test_after_staff_let_go_the_decision_stands(self) -> None:
+        rig = loaded(tags=1)
+        rig.lay(EXPECTED_G + 528)
+        rig.wait(T.too_heavy_s + 1)
+        rig.broken.add("server")
+        rig.staff("let_go")
+        rig.restart()
+        rig.broken.clear()
+        rig.wait(1)
+        assert (rig.screen.state, len(rig.calls)) == ("open", 1)
+
+
+class TestTrouble:
+    @pytest.mark.parametrize(
+        ("device", "prompt"), [("scale", "out_of_service"), ("io", "out_of_service"), ("server", "server_away")]
+    )
+    def test_a_lane_that_nobody_uses_closes_and_opens(self, device: str, prompt: str) -> None:
+        rig = ready()
+        rig.broken.add(device)
+        rig.wait(1)
+        assert (rig.screen.state, rig.screen.prompt.id) == ("out_of_service", prompt)
+        rig.show_pass()
+        assert rig.lane.request is None
+        assert rig.exits == []
+        rig.broken.clear()
+        rig.wait(T.notice_s + 1)
+        assert (rig.screen.state, rig.screen.prompt.id) == ("idle", "welcome")
+
+    @pytest.mark.parametrize("device", ["scale", "io"])
+    def test_staff_are_called_to_a_broken_device_once(self, device: str) -> None:
+        rig = ready()
+        rig.broken.add(device)
+        rig.wait(T.trouble_s - 1)
+        assert alarms(rig) == []
+        rig.wait(60)
+        (alarm,) = alarms(rig)
+        assert (alarm.kind, alarm.exit_id) == ("device", None)
+        rig.broken.clear()
+        rig.wait(1)
+        rig.broken.add(device)
+        rig.wait(T.trouble_s + 1)
+        assert len(alarms(rig)) == 2
+
+    def test_a_scale_that_dies_under_goods_waits_and_goes_on(self) -> None:
+        rig = loaded()
+        rig.broken.add("scale")
+        rig.wait(30)
+        assert (rig.screen.state, rig.screen.prompt.id, rig.openings) == ("staff", "device_wait", 0)
+        rig.broken.clear()
+        rig.wait(1)
+        assert rig.screen.state == "open"
+
+    def test_a_server_that_dies_under_goods_waits_and_goes_on(self) -> None:
+        rig = loaded()
+        rig.broken.add("server")
+        rig.wait(300)
+        assert (rig.screen.prompt.id, rig.openings) == ("server_away", 0)
+        rig.broken.clear()
+        rig.wait(1)
+        assert (rig.screen.state, rig.releases) == ("open", 1)
+
+    def test_a_server_that_does_not_answer_a_pass(self) -> None:
+        rig = ready()
+        rig.show_pass()
+        rig.broken.add("server")
+        rig.wait(T.claim_s_max + 1)
+        assert (rig.screen.state, rig.screen.prompt.id) == ("out_of_service", "server_away")
+        rig.broken.clear()
+        rig.wait(T.notice_s + 1)
+        assert rig.screen.state == "idle"
+
+    def test_a_scale_below_zero_is_set_to_zero_while_nobody_uses_it(self) -> None:
+        rig = ready()
+        rig.under_zero = True
+        rig.wait(5)
+        assert [command for command in rig.commands if isinstance(command, ZeroScale)] == [ZeroScale()]
+        rig.wait(60)
+        assert len([command for command in rig.commands if isinstance(command, ZeroScale)]) > 1
+
+    def test_help(self) -> None:
+        rig = loaded()
+        rig.press_help()
+        (alarm,) = alarms(rig)
+        assert (alarm.kind, alarm.exit_id, rig.screen.prompt.id) == ("help", rig.exits[0].exit_id, "staff_coming")
+        rig.wait(1)
+        assert rig.screen.state == "open"
+
+
+def test_the_first_look_at_the_io_module_alone_moves_nothing() -> None:
+    rig = Rig()
+    rig.hear(IoRead(passages=3, alarms=2, deactivated=1, gate_closed=True))
+    assert rig.commands == []
+    assert not any(isinstance(command, OpenGate) for command in rig.commands)
