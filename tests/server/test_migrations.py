@@ -15,8 +15,10 @@ from unqueue.server.tables import metadata
 
 
 def triggers(database: Database) -> set[str]:
-    query = "SELECT name FROM sqlite_master WHERE type = 'trigger'" if database.is_embedded else (
-        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+    query = (
+        "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        if database.is_embedded
+        else ("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")
     )
     return set(database.read_now(lambda connection: connection.scalars(text(query)).all()))
 
