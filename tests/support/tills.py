@@ -132,9 +132,10 @@ class Bank:
         self.signer = Signer(signing.load_private_key(directory / "wallet.key"))
         self.browser = httpx.AsyncClient(transport=httpx.ASGITransport(self.app.asgi))
 
-    def account(self, provider_id: str = METHOD) -> SandboxWallet:
-        return SandboxWallet(
-            provider_id=provider_id,
+    def account(self, kind: type[SandboxWallet] = SandboxWallet) -> SandboxWallet:
+        """The store's client at this wallet."""
+        return kind(
+            provider_id=METHOD,
             merchant_id=MERCHANT,
             url="https://wallet.example",
             signer=Signer(signing.load_private_key(self.merchant_key)),

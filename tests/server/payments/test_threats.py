@@ -10,8 +10,9 @@ from tests.support.tills import METHOD, MILK, Shopper, Till
 
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.money import Money
-from unqueue.providers.port import ProviderState
+from unqueue.providers.port import ProviderState, RefundState
 from unqueue.providers.sandbox_wallet import signing
+from unqueue.providers.sandbox_wallet.client import SandboxWallet
 from unqueue.providers.sandbox_wallet.messages import NotificationBody, PaymentRequest, RefundRequest
 from unqueue.providers.sandbox_wallet.signing import Signer
 from unqueue.server.payments import ledger, store
@@ -310,6 +311,26 @@ async def test_a_refund_is_tried_until_it_arrived_and_arrives_once(till: Till, c
     assert (await till.payment(first["id"])).status == "refunded"
     assert till.bank.app.store.refunded_minor(first["id"]) == shopper.order.total_minor
     assert len(await till.events("payment.refunded")) == 1
+    if fault == "lose_answer":  # it was asked about first, and had arrived: nothing needed to be sent again
+        assert sum(asked.startswith("POST") and asked.endswith("/refunds") for asked in till.bank.wire.asked) == 1
+
+
+class StingyWallet(SandboxWallet):
+    """A provider that gives back less than it was told to, and says so."""
+
+    async def refund(self, refund_id: str, attempt_id: str, amount: Money) -> RefundState:
+        given = await super().refund(refund_id, attempt_id, Money(amount.amount_minor - 1, amount.currency))
+        return RefundState("succeeded", given.amount, given.reference)
+
+
+async def test_a_refund_of_another_amount_is_not_booked_as_done(till: Till) -> None:
+    _, first, _ = await surplus(till)
+    await till.bank.send()
+    stingy = Till(till.database, till.bank, {METHOD: till.bank.account(StingyWallet)})
+    await stingy.work()
+    await stingy.stop()
+    assert (await till.payment(first["id"])).status == "surplus"
+    assert [data["problem"] for _, data in await till.events("payment.refund_refused")] == ["refund_succeeded"]
 
 
 async def test_two_workers_give_a_surplus_back_once(till: Till) -> None:

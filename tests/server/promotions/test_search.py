@@ -87,6 +87,16 @@ def test_with_hardly_any_steps_the_answer_is_right_or_not_called_proven(
     assert pricing.saved_minor == best or not pricing.optimal
 
 
+@settings(max_examples=60)
+@given(strategies.contested())
+def test_the_joint_search_alone_finds_the_best(case: tuple[list[PricingLine], list[Rule]]) -> None:
+    lines, book = case
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(joint, "_leave_out", lambda _, seats, steps: joint._choice([], seats, steps))
+        pricing = RuleBook(book).price(lines, at=NOON, member=True)
+    assert pricing.saved_minor == best_saving(lines, book, member=True) or not pricing.optimal
+
+
 def test_an_amount_that_some_sets_cannot_use_up_is_not_called_proven() -> None:
     lines = [PricingLine(number, f"p{number}", "0", "", "dairy", 1, price, None, price) for number, price in
              enumerate([900, 800, 50, 40], 1)]  # fmt: skip

@@ -102,9 +102,16 @@ async def test_a_running_server_takes_what_another_process_imported(database: Da
     load(other, percent("a", 2000))
     await promotions.reload()
     assert saved() == 200
-    load(other, percent("b", 2500), replace=True)
+    load(other, percent("b", 2500))
     await promotions.reload()
     assert saved() == 250
+    load(other, percent("a", 2000), percent("z", 500))
+    load(other, percent("a", 2000), percent("z", 500), replace=True)
+    await promotions.reload()
+    assert saved() == 200
+    load(other, percent("z", 500), replace=True)
+    await promotions.reload()
+    assert saved() == 50
     load(other, replace=True)
     await promotions.reload()
     assert saved() == 0

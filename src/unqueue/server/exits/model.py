@@ -21,7 +21,6 @@ CallKind = Literal["weight", "min_age", "live_tag", "device", "help"]
 AlarmKind = Literal["live_tag", "device", "help"]
 Action = Literal["let_go", "reweigh", "refuse", "done"]
 
-LIVE: tuple[Status, ...] = ("claimed", "accepted", "released")
 STALE_AFTER_S = 60
 """A lane that was silent for so long has lost its claim: the shopper may go to another lane."""
 REASON_LENGTH_MAX = 200

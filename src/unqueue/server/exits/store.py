@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.schema import append_only, metadata
-from unqueue.server.exits.model import LIVE, Call, Check, Exit, Weighing
+from unqueue.server.exits.model import Call, Check, Exit, Weighing
 
 _LIVE = text("status IN ('claimed', 'accepted', 'released')")
 _OPEN = text("status = 'open'")
@@ -119,7 +119,7 @@ def live_of_lane(connection: Connection, lane: str) -> Exit | None:
 
 def live_by_lane(connection: Connection) -> dict[str, Exit]:
     """All live exits, by lane."""
-    found = [_exit(row) for row in connection.execute(select(exits).where(exits.c.status.in_(LIVE)))]
+    found = [_exit(row) for row in connection.execute(select(exits).where(_LIVE))]
     return {one.lane: one for one in found if one is not None}
 
 
