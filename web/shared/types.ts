@@ -237,6 +237,7 @@ export interface Call {
     /** For staff: what the lane says of a device or a shopper's wish, and how often it happened meanwhile. */
     readonly detail?: string | null;
     readonly times?: number;
+    readonly age_limit?: number | null;
   } | null;
 }
 

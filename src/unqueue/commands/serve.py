@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 import uvicorn
 
@@ -27,6 +28,10 @@ def serve(
     from unqueue.server.setup import StoreInUse, migrate_database, only_server  # noqa: PLC0415
 
     loaded = settings_or_exit(settings)
+    listen = msgspec.structs.replace(
+        loaded.server, host=host or loaded.server.host, port=loaded.server.port if port is None else port
+    )
+    loaded = msgspec.structs.replace(loaded, server=listen)
     Path(loaded.server.data_dir).mkdir(parents=True, exist_ok=True)
     try:
         with only_server(loaded):
@@ -36,12 +41,13 @@ def serve(
             if loaded.server.tls_certificate_file is not None and loaded.server.tls_key_file is not None:
                 secure["ssl_certfile"] = str(loaded.server.tls_certificate_file)
                 secure["ssl_keyfile"] = str(loaded.server.tls_key_file)
-            listen = (host or loaded.server.host, loaded.server.port if port is None else port)
-            console.print(f"Unqueue listens on http{'s' if secure else ''}://{listen[0]}:{listen[1]}", highlight=False)
+            console.print(
+                f"Unqueue listens on http{'s' if secure else ''}://{listen.host}:{listen.port}", highlight=False
+            )
             uvicorn.run(
                 create_app(loaded),
-                host=listen[0],
-                port=listen[1],
+                host=listen.host,
+                port=listen.port,
                 access_log=False,
                 log_level="warning",
                 timeout_graceful_shutdown=3,

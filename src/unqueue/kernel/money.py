@@ -76,14 +76,14 @@ def allocate(total_minor: int, weights: Sequence[int]) -> list[int]:
     whole = sum(weights)
     if whole == 0:
         return [total_minor, *([0] * (len(weights) - 1))]
-    shares = [divmod(total * weight, whole) for weight in weights]
-    parts = [share for share, _ in shares]
+    parts = [total * weight // whole for weight in weights]
     left = total - sum(parts)
     if left:
-        order = sorted(range(len(weights)), key=lambda index: (-shares[index][1], index))
-        for index in order[:left]:
+        remainders = [total * weight % whole for weight in weights]
+        # A stable sort in reverse keeps equal remainders in order, so the earlier part comes first.
+        for index in sorted(range(len(weights)), key=remainders.__getitem__, reverse=True)[:left]:
             parts[index] += 1
-    return [sign * part for part in parts]
+    return parts if sign > 0 else [-part for part in parts]
 
 
 def divide_half_up(numerator: int, denominator: int) -> int:

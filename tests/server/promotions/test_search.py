@@ -97,6 +97,23 @@ def test_the_joint_search_alone_finds_the_best(case: tuple[list[PricingLine], li
     assert pricing.saved_minor == best_saving(lines, book, member=True) or not pricing.optimal
 
 
+def test_the_joint_search_starts_anew_with_each_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joint, "_leave_out", lambda _, seats, steps: joint._choice([], seats, steps))
+    lines = [
+        PricingLine(1, "p1", "0", "", "dairy", 2, 100, None, 200),
+        PricingLine(2, "p1", "0", "", "dairy", 2, 100, None, 200),
+        PricingLine(3, "p1", "0", "", "dairy", 1, 150, 50, 150),
+    ]
+    book = [
+        named(rules.PercentOff, "a", on=TARGETS["dairy"], off_bp=500),
+        named(rules.PercentOff, "b", on=TARGETS["dairy"], off_bp=500),
+        named(rules.NForM, "pair", on=TARGETS["dairy"], units=2, pay_units=1),
+        named(rules.Spend, "spend", spend_minor=400, off_minor=100),
+    ]
+    # One pair frees 100, the other three are 5 % off: 18. 432 remain, enough for the 100.
+    assert RuleBook(book).price(lines, at=NOON, member=False).saved_minor == best_saving(lines, book) == 218
+
+
 def test_an_amount_that_some_sets_cannot_use_up_is_not_called_proven() -> None:
     lines = [PricingLine(number, f"p{number}", "0", "", "dairy", 1, price, None, price) for number, price in
              enumerate([900, 800, 50, 40], 1)]  # fmt: skip

@@ -232,6 +232,8 @@ class Exits:
             one = _own(tx.connection, device, plain)
             if one.status not in {"released", "left"}:
                 order = orders_store.get(tx.connection, one.order_id)
+                if order is None or order.status != "paid":
+                    raise OrderUnpaid
                 if order.basket_hash != one.basket_hash:
                     raise ExitNotAccepted
                 one = _touched(tx, one.released(passages))

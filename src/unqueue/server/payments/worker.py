@@ -97,5 +97,6 @@ class PaymentWorker:
                 await self._database.unit(lambda tx: settling.settle_refund(tx, refund.refund_id, state))
                 return
             if state.status != "pending":
-                problem, permanent = f"refund_{state.status}", True
+                outcome = "amount_mismatch" if state.status == "succeeded" else state.status
+                problem, permanent = f"refund_{outcome}", True
         await self._database.unit(lambda tx: settling.delay_refund(tx, refund, problem, permanent=permanent))

@@ -33,9 +33,19 @@ class BasketPricing:
     """Prices one basket, once."""
 
     __slots__ = (
-        "_amounts", "_components", "_currency", "_index", "_is_optimal", "_picked", "_plain", "_reasons", "_rule_count",
-        "_solve", "_used",
-    )  # fmt: skip
+        "_amounts",
+        "_components",
+        "_currency",
+        "_full",
+        "_index",
+        "_is_optimal",
+        "_picked",
+        "_plain",
+        "_reasons",
+        "_rule_count",
+        "_solve",
+        "_used",
+    )
 
     def __init__(
         self,
@@ -52,6 +62,7 @@ class BasketPricing:
         self._plain: dict[int, tuple[int, Offer]] = {}  # position → the best plain offer: a unit's discount, and which
         self._used: dict[int, int] = {}  # position → units in sets
         self._amounts: dict[int, int] = {}  # position · number of rules + index of the rule → minor units
+        self._full: list[int] = []  # what the lines cost before any discount, where a spend rule asks
         self._components: list[Component] = []
         self._reasons: list[Reason] = []
         self._is_optimal = True
@@ -124,21 +135,23 @@ class BasketPricing:
         kinds = {candidates for _, _, candidates in picked if candidates.thresholds}
         if not kinds:
             return []
+        full = self._full = [line.subtotal_minor for _, line, _ in picked]
         reaches = []
         for threshold in {threshold for candidates in kinds for threshold in candidates.thresholds}:
             having = {candidates for candidates in kinds if threshold in candidates.thresholds}
             positions = [position for position, one in enumerate(picked) if one[2] in having]
-            full = sum([picked[position][1].subtotal_minor for position in positions])
-            if full >= threshold.rule.spend_minor:
-                reaches.append(Reach(threshold, positions, full))
+            spent = sum(full) if len(positions) == len(full) else sum([full[position] for position in positions])
+            if spent >= threshold.rule.spend_minor:
+                reaches.append(Reach(threshold, positions, spent))
         return by_steps(reaches) if reaches else []
 
     def _price_basket(self, steps: Steps) -> list[Taken]:
         remaining = self._remaining()
         if self._amounts:
-            full = [line.subtotal_minor for _, line, _ in self._picked]
-            bound = upper_bound(steps, full, remaining, [component.positions for component in self._components])
-            if sum(full) - sum(remaining) + best_amount(steps, remaining) < bound:
+            coupled = [component.positions for component in self._components]
+            saved = sum(self._amounts.values())
+            bound = upper_bound(steps, saved, remaining, coupled)
+            if saved + best_amount(steps, remaining) < bound:
                 self._choose_jointly(steps, bound)
                 remaining = self._remaining()
         if not is_exact(steps):
@@ -146,7 +159,7 @@ class BasketPricing:
         return take(steps, remaining)
 
     def _remaining(self) -> list[int]:
-        remaining = [line.subtotal_minor for _, line, _ in self._picked]
+        remaining = self._full.copy()
         for key, amount in self._amounts.items():
             remaining[key // self._rule_count] -= amount
         return remaining

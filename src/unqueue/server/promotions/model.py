@@ -108,6 +108,7 @@ class RuleBook:
     ) -> Candidates | None:
         if len(view) >= PRODUCTS_MAX:
             view.clear()
+            self._index.forget()
         found = view[key] = self._index.find(line, moment_of(at), member=member)
         return found
 

@@ -66,24 +66,20 @@ def best_amount(steps: Steps, remaining: Sequence[int], *, at_best: bool = False
 def take(steps: Steps, remaining: Sequence[int]) -> list[Taken]:
     """The spend rules to apply, with each line's part; of equally good ones the first in the book."""
     left = list(remaining)
-    taken = []
+    taken: list[Taken] = []
     for reach, amount in _best(steps, remaining, at_best=False)[1]:
-        parts = _split(reach, amount, left)
-        for position, part in parts:
+        for position, part in taken[-1].parts if taken else ():
             left[position] -= part
-        taken.append(Taken(reach.threshold, amount, parts))
+        taken.append(Taken(reach.threshold, amount, _split(reach, amount, left)))
     return taken
 
 
-def upper_bound(
-    steps: Steps, full: Sequence[int], remaining: Sequence[int], components: Collection[Sequence[int]]
-) -> int:
+def upper_bound(steps: Steps, saved: int, remaining: Sequence[int], components: Collection[Sequence[int]]) -> int:
     """What item-level offers and spend rules could save together at most, whatever is chosen.
 
-    ``full`` are the lines' prices before any discount, ``remaining`` those after the item-level offers that save the
-    most alone; ``components`` are the lines whose offers were chosen together.
+    ``saved`` and ``remaining`` are what the item-level offers that save the most alone take off and leave;
+    ``components`` are the lines whose offers were chosen together.
     """
-    saved = sum(full) - sum(remaining)
     if len(steps) == 1:
         return max([saved, *(_bound(reach, saved, remaining, components) for reach in steps[0])])
     if is_global(steps, len(remaining)):
