@@ -172,9 +172,9 @@ class Rig:
             case OpenGate():
                 if "io" not in self.broken:
                     self.openings += 1
-                    self._opened_in_fire = self.fire
+                    self._opened_in_fire = self.lane.fire_s is not None
                     self.gate_closes_s = self.now_s + GATE_CLOSES_S
-                if not self.fire:
+                if self.lane.fire_s is None:  # what the lane knows: in doubt the fire still burns
                     live = [one for one in self.exits if one.status == "released"]
                     assert live, "the gate is told to open without a release"
             case RaiseAlarm(key, kind, exit_id):

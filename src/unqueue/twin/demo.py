@@ -87,6 +87,7 @@ class Demo:
     async def open(self) -> None:
         """Start everything, and return when the first page can be opened."""
         options = self.options
+        _refuse_port_in_use(options)
         address = lan_address() if options.lan else "localhost"
         self.public_url = f"{'https' if options.lan else 'http'}://{address}:{options.port}"
         lanes = ("lane-1", "lane-2") if options.shoppers else ("lane-1",)
@@ -295,6 +296,17 @@ class Demo:
                 await shopper.visit()
             finally:
                 self.store.shoppers.remove(shopper)
+
+
+def _refuse_port_in_use(options: DemoOptions) -> None:
+    """ProcessFailed before anything is touched: another demo may be open."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0" if options.lan else "127.0.0.1", options.port))  # noqa: S104  # as the front door will
+        except OSError as error:
+            mend = "Close what runs there (perhaps another demo), or choose another with --port."
+            raise ProcessFailed(f"Port {options.port} can't be used: {error.strerror}. {mend}") from error
 
 
 def free_port() -> int:

@@ -184,7 +184,7 @@ class BasketPricing:
         ]
         uses = [(use, component.positions) for component in self._components for use in component.solved.uses]
         best, is_proven = choose_jointly(pieces_of(uses, plain), seats, steps, bound)
-        self._is_optimal = is_proven
+        self._is_optimal = self._is_optimal and is_proven  # the bound holds only where the components are proven
         saved_minor = sum(self._amounts.values())
         self._amounts = {}
         for piece in best.pieces:
