@@ -195,7 +195,7 @@ class Demo:
         world = LaneWorld(lane, **controls, goods=prepared.goods, seed=self._random.getrandbits(32))
         world.start()
         self._stack.push_async_callback(world.stop)
-        screen = StoreClient(f"http://127.0.0.1:{prepared.lane_ports[lane]}", patience_s=20)
+        screen = StoreClient(f"http://127.0.0.1:{prepared.lane_ports[lane]}", patience_s=READY_TIMEOUT_S)
         server = StoreClient(f"http://127.0.0.1:{prepared.server_port}", prepared.lane_tokens[lane])
         self._stack.push_async_callback(screen.close)
         self._stack.push_async_callback(server.close)
