@@ -17,6 +17,7 @@ from unqueue.server.catalogue.templates import parse_template
 from unqueue.server.fleet.service import register_device
 from unqueue.server.promotions.service import import_rules, load_rules
 from unqueue.server.setup import migrate_database, settings_rules
+from unqueue.server.staff import store as staff_store
 from unqueue.server.staff.service import create_staff
 from unqueue.twin.demo import Place, Prepared, free_port
 from unqueue.twin.world import Good
@@ -71,7 +72,8 @@ def _fill(database: Database) -> None:
     """Products, promotions, and the attendant: the first time, and when the demo's files have changed."""
     import_products(database, STOCK / "products.csv", currency="CNY", actor="demo")
     import_rules(database, load_rules(STOCK / "promotions.json"), actor="demo")
-    create_staff(database, ATTENDANT["name"], ATTENDANT["pin"])
+    if database.read_now(lambda connection: staff_store.by_name(connection, ATTENDANT["name"])) is None:
+        create_staff(database, ATTENDANT["name"], ATTENDANT["pin"])
 
 
 def _goods(database: Database, settings: Settings) -> dict[str, Good]:

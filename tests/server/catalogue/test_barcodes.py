@@ -9,9 +9,8 @@ import zxingcpp
 from PIL import Image, ImageDraw
 
 from unqueue.server.catalogue.barcodes import Symbology, draw
-from unqueue.server.catalogue.codes import CodeReader
+from unqueue.server.catalogue.codes import CheckDigitWrong, CodeMalformed, CodeReader
 from unqueue.server.catalogue.gtin import check_digit
-from unqueue.server.catalogue.model import CheckDigitWrong, CodeMalformed
 from unqueue.server.catalogue.templates import parse_template
 
 READER = CodeReader([parse_template("28 IIIII WW.WWW PPP.PP C")])

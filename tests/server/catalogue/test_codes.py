@@ -10,9 +10,8 @@ from biip.upc import Upc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unqueue.server.catalogue.codes import Code, CodeReader
+from unqueue.server.catalogue.codes import CheckDigitWrong, Code, CodeMalformed, CodeReader
 from unqueue.server.catalogue.gtin import check_digit
-from unqueue.server.catalogue.model import CheckDigitWrong, CodeMalformed
 from unqueue.server.catalogue.templates import parse_template
 
 TODAY = date(2026, 3, 2)

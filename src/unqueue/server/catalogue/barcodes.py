@@ -10,9 +10,8 @@ import zxingcpp
 from biip import BiipException
 from biip.gs1_messages import GS1Message
 
-from unqueue.server.catalogue.codes import CodeReader
+from unqueue.server.catalogue.codes import CodeMalformed, CodeReader
 from unqueue.server.catalogue.gtin import gtin_14
-from unqueue.server.catalogue.model import CodeMalformed
 
 Symbology = Literal["ean13", "ean8", "upca", "upce", "itf14", "code128", "gs1-128", "databar", "datamatrix", "qr"]
 

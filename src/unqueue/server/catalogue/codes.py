@@ -18,9 +18,9 @@ from biip.gs1_element_strings import GS1ElementString
 from biip.gs1_messages import GS1Message
 from biip.upc import Upc
 
+from unqueue.kernel.errors import DomainError
 from unqueue.kernel.money import currency_exponent
 from unqueue.server.catalogue.gtin import gtin_14, has_right_check_digit
-from unqueue.server.catalogue.model import CheckDigitWrong, CodeMalformed
 from unqueue.server.catalogue.templates import Template, index_templates
 
 _TEXT_MAX = 2000  # a QR code holds 4,296 characters, a product's Digital Link a few hundred
@@ -52,6 +52,20 @@ class Code(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     lot: str | None = None
     serial: str | None = None
     other_gtin: str | None = None
+
+
+class CodeMalformed(DomainError):
+    code = "code_malformed"
+    status = 422
+    zh = "这个码不是商品条码，请扫商品上的条码"
+    en = "This is not a product's barcode. Please scan the one on the product."
+
+
+class CheckDigitWrong(DomainError):
+    code = "check_digit_wrong"
+    status = 422
+    zh = "条码没有读准，请再扫一次"
+    en = "The barcode was misread. Please scan it once more."
 
 
 class CodeReader:

@@ -1,15 +1,13 @@
 """Products, and when a product may be put into a basket. Pure."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from unqueue.kernel.errors import DomainError
 from unqueue.kernel.money import Money, divide_half_up
-
-if TYPE_CHECKING:
-    from unqueue.server.catalogue.codes import Code
+from unqueue.server.catalogue.codes import Code
 
 SoldBy = Literal["piece", "weight"]
 Packaging = Literal["flexible", "rigid", "glass", "none"]
@@ -93,21 +91,7 @@ class Resolved(msgspec.Struct, frozen=True):
     """
 
     product: Product
-    code: "Code"
-
-
-class CodeMalformed(DomainError):
-    code = "code_malformed"
-    status = 422
-    zh = "这个码不是商品条码，请扫商品上的条码"
-    en = "This is not a product's barcode. Please scan the one on the product."
-
-
-class CheckDigitWrong(DomainError):
-    code = "check_digit_wrong"
-    status = 422
-    zh = "条码没有读准，请再扫一次"
-    en = "The barcode was misread. Please scan it once more."
+    code: Code
 
 
 class ProductUnknown(DomainError):
@@ -165,7 +149,7 @@ class WeightNeeded(DomainError):
     en = "{name_en} is sold by weight. Please weigh it and scan the label from the scale."
 
 
-def resolve(product: Product, code: "Code", today: date) -> Resolved:
+def resolve(product: Product, code: Code, today: date) -> Resolved:
     """Decide whether ``product`` may be sold under ``code`` on ``today``, the store's local date.
 
     Raises, in this order: :class:`ProductRecalled`, :class:`ProductExpired`, :class:`ProductWithdrawn`,
@@ -184,7 +168,7 @@ def resolve(product: Product, code: "Code", today: date) -> Resolved:
     return Resolved(product, code)
 
 
-def refuse_unsellable(product: Product, code: "Code", today: date) -> None:
+def refuse_unsellable(product: Product, code: Code, today: date) -> None:
     """Raise the reason why nobody may buy this, if there is one.
 
     A product that is "recalled" with lots named is recalled in those lots, and also where the code names no lot, for
