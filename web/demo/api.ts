@@ -53,6 +53,12 @@ export interface LaneWorld {
   readonly order: { readonly number: string; readonly goods: readonly OrderGood[] } | null;
 }
 
+/** What came of walking: nobody gets through a closed gate. */
+export interface LaneWalk extends LaneWorld {
+  readonly through: boolean;
+  readonly live_tags: number;
+}
+
 export interface CarriedGood {
   readonly gtin: string;
   readonly quantity: number;
@@ -123,6 +129,6 @@ export function laneApi(lane: string) {
     takeOff: () => request<LaneWorld>(`${base}/belt`, { method: "DELETE" }),
     show: (code: string) => post("scanner", { code }),
     walk: (goods: readonly CarriedGood[]) =>
-      request<LaneWorld & { readonly live_tags?: number }>(`${base}/walk`, { method: "POST", body: { goods } }),
+      request<LaneWalk>(`${base}/walk`, { method: "POST", body: { goods } }),
   };
 }

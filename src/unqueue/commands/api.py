@@ -14,8 +14,8 @@ app = typer.Typer()
 @app.command(short_help="Print the OpenAPI document.")
 def api() -> None:
     """Print the OpenAPI document of the merchant server, the same that it serves at /openapi.json."""
-    from unqueue.server.app import create_app  # noqa: PLC0415
+    from unqueue.server.app import MerchantServer, routed  # noqa: PLC0415  # --help need not load the server
 
     with tempfile.TemporaryDirectory() as directory:
-        server = create_app(Settings(server=Server(data_dir=Path(directory))))
-        typer.echo(json.dumps(server.openapi_schema.to_schema(), ensure_ascii=False, indent=1, sort_keys=True))
+        routes = routed(MerchantServer(Settings(server=Server(data_dir=Path(directory)))))
+        typer.echo(json.dumps(routes.openapi_schema.to_schema(), ensure_ascii=False, indent=1, sort_keys=True))

@@ -49,6 +49,7 @@ def serve(
                 host=listen.host,
                 port=listen.port,
                 access_log=False,
+                proxy_headers=False,  # nothing here asks for the client's address: links start with public_url
                 log_level="warning",
                 timeout_graceful_shutdown=3,
                 timeout_keep_alive=75,

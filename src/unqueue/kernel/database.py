@@ -10,9 +10,10 @@ import asyncio
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, CursorResult, Dialect, Engine, Executable, create_engine, event, insert
@@ -28,6 +29,7 @@ T = TypeVar("T")
 Listener = Callable[[list[Event]], None]
 
 GROUP_MAX = 256
+BUSY_TIMEOUT_MS = 30_000  # how long a writer waits for another process that writes: an import of 100,000 products
 # Threads hand over the interpreter this often. The writer returns from SQLite many times per group; at Python's
 # default of 5 ms each return could wait that long for the event loop.
 SWITCH_INTERVAL_S = 0.0005
@@ -115,6 +117,13 @@ class _Unit:
         self.error: BaseException | None = None
 
 
+class _Group(NamedTuple):
+    """Units that become durable together. ``events`` are those of units that ran already: only the COMMIT is left."""
+
+    units: list[_Unit]
+    events: list[Event] | None
+
+
 class Database:
     """The store's database: :meth:`unit` writes, :meth:`read` reads, listeners hear what was committed."""
 
@@ -123,7 +132,11 @@ class Database:
         self.clock: Clock = clock or SystemClock()
         self.engine = open_engine(url)
         self.is_embedded = self.engine.dialect.name == "sqlite"
-        self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
+        self._waiting: deque[_Unit] = deque()
+        self._groups: queue.SimpleQueue[_Group | None] = queue.SimpleQueue()
+        self._is_writing = False
+        self._at_rest = asyncio.Event()
+        self._writer: Connection | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._listeners: list[Listener] = []
@@ -144,13 +157,17 @@ class Database:
         """Finish the waiting units, then close every connection."""
         self._closed = True
         if self._thread is not None:
-            self._queue.put(None)
+            if self._is_writing:
+                self._at_rest.clear()
+                await self._at_rest.wait()
+            self._groups.put(None)
             await asyncio.to_thread(self._thread.join)
         await asyncio.gather(*self._reads, return_exceptions=True)
         self.dispose()
 
     def dispose(self) -> None:
         """Close every connection of a database whose writer was never started, or has ended."""
+        self._drop_writer()
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -166,13 +183,13 @@ class Database:
         if self._closed:
             raise Busy
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put(_Unit(function, future))
+        self._enqueue(_Unit(function, future))
         return await future
 
     def later(self, function: Callable[[Transaction], Any]) -> None:
         """Run a unit of work for which nobody waits: a note that someone looked. Lost only if the process dies."""
         if not self._closed:
-            self._queue.put(_Unit(function, None))
+            self._enqueue(_Unit(function, None))
 
     async def read(self, function: Callable[[Connection], T]) -> T:
         """Read what is committed. On the embedded database a point read takes microseconds and waits for nobody, so
@@ -213,57 +230,93 @@ class Database:
             result: T = unit.result
             return result
 
+    def _enqueue(self, unit: _Unit) -> None:
+        assert self._loop is not None, "start() the database first"
+        self._waiting.append(unit)
+        if not self._is_writing:
+            self._is_writing = True
+            self._loop.call_soon(self._write_next)  # soon: whoever else is ready now joins the group
+
+    def _write_next(self) -> None:
+        """Have all that wait written, as one group. While that goes on, the next group gathers."""
+        waiting = self._waiting
+        if not waiting:
+            self._is_writing = False
+            self._at_rest.set()
+            return
+        units = [waiting.popleft() for _ in range(min(len(waiting), GROUP_MAX))]
+        self._groups.put(_Group(units, self._run_here(units) if self.is_embedded else None))
+
+    def _run_here(self, units: list[_Unit]) -> list[Event] | None:
+        """Run units on the loop's own turn, all but the COMMIT. None, and nothing done, where that can't be.
+
+        On the embedded database a statement takes microseconds; handing the interpreter to and fro between threads
+        for each of them takes longer. What waits, for the disk or for another process, waits in the writer's thread.
+        """
+        begun = False
+        try:
+            if self._writer is None:
+                self._writer = self.engine.connect()
+                _raw(self._writer).execute("PRAGMA busy_timeout=0")
+            self._begin(self._writer)
+            begun = True
+            return self._run_all(self._writer, units)
+        except Exception:  # noqa: BLE001  # a lock, a refusal, a broken disk: the thread tries again, and tells
+            if begun and self._writer is not None:
+                _raw(self._writer).execute("ROLLBACK")
+            return None
+
     def _write(self) -> None:
-        connection: Connection | None = None
-        while (first := self._queue.get()) is not None:
-            group, stop = self._take(first)
+        while (group := self._groups.get()) is not None:
             events: list[Event] = []
             try:
-                if connection is None or connection.closed:
-                    connection = self.engine.connect()
-                events = self._run_group(connection, group)
+                events = self._finish(group)
             except Exception as error:  # noqa: BLE001  # whatever the database says, every waiting caller must hear it
-                if connection is not None:
-                    connection.invalidate()
-                    connection.close()
-                    connection = None
-                for unit in group:
+                self._drop_writer()
+                for unit in group.units:
                     unit.error = error if not isinstance(error, DBAPIError) else _as_busy(error)
-            self._answer(group, events)
-            if stop:
-                break
-        if connection is not None:
-            connection.close()
+            self._answer(group.units, events)
 
-    def _take(self, first: _Unit) -> tuple[list[_Unit], bool]:
-        group = [first]
-        while len(group) < GROUP_MAX:
-            try:
-                unit = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if unit is None:
-                return group, True
-            group.append(unit)
-        return group, False
+    def _finish(self, group: _Group) -> list[Event]:
+        if self._writer is None or self._writer.closed:
+            self._writer = self.engine.connect()
+        if group.events is not None:
+            _raw(self._writer).execute("COMMIT")
+            return group.events
+        if not self.is_embedded:
+            return self._run_group(self._writer, group.units)
+        _raw(self._writer).execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        events = self._run_group(self._writer, group.units)
+        _raw(self._writer).execute("PRAGMA busy_timeout=0")
+        return events
 
-    def _run_group(self, connection: Connection, group: list[_Unit]) -> list[Event]:
+    def _drop_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.invalidate()
+            writer.close()
+
+    def _run_group(self, connection: Connection, units: list[_Unit]) -> list[Event]:
         self._begin(connection)
-        transaction = self._transaction(connection)
         try:
-            for unit in group:
-                unit.result = unit.function(transaction)
+            events = self._run_all(connection, units)
         except Exception:  # noqa: BLE001  # which unit it was, and what it means, comes out in the second run
             _raw(connection).execute("ROLLBACK")
             self._begin(connection)
-            transaction = self._transaction(connection)
-            self._run_each(connection, transaction, group)
+            events = self._run_each(connection, units)
         _raw(connection).execute("COMMIT")
+        return events
+
+    def _run_all(self, connection: Connection, units: list[_Unit]) -> list[Event]:
+        transaction = self._transaction(connection)
+        for unit in units:
+            unit.result = unit.function(transaction)
         return transaction.events
 
-    def _run_each(self, connection: Connection, transaction: Transaction, group: Iterable[_Unit]) -> None:
+    def _run_each(self, connection: Connection, units: list[_Unit]) -> list[Event]:
+        transaction = self._transaction(connection)
         raw = _raw(connection)
-        for unit in group:
+        for unit in units:
             mark = transaction._mark()  # noqa: SLF001  # writer and transaction are two halves of one thing
             raw.execute("SAVEPOINT unit")
             try:
@@ -273,6 +326,7 @@ class Database:
                 transaction._back_to(mark)  # noqa: SLF001
                 unit.error = error
             raw.execute("RELEASE SAVEPOINT unit")
+        return transaction.events
 
     def _begin(self, connection: Connection) -> None:
         if self.is_embedded:
@@ -286,18 +340,18 @@ class Database:
         seq, previous = row if row is not None else (0, journal.GENESIS)
         return Transaction(connection, seq, previous, micros(self.clock.now()))
 
-    def _answer(self, group: list[_Unit], events: list[Event]) -> None:
+    def _answer(self, units: list[_Unit], events: list[Event]) -> None:
         assert self._loop is not None, "the writer runs only after start()"
         try:
-            self._loop.call_soon_threadsafe(self._answer_on_loop, group, events)
+            self._loop.call_soon_threadsafe(self._answer_on_loop, units, events)
         except RuntimeError:  # the loop is closed: nobody is left to hear the answer
             return
 
-    def _answer_on_loop(self, group: list[_Unit], events: list[Event]) -> None:
+    def _answer_on_loop(self, units: list[_Unit], events: list[Event]) -> None:
         if events:
             for listener in self._listeners:
                 listener(events)
-        for unit in group:
+        for unit in units:
             future = unit.future
             if future is None or future.done():
                 continue
@@ -305,6 +359,7 @@ class Database:
                 future.set_exception(unit.error)
             else:
                 future.set_result(unit.result)
+        self._write_next()
 
 
 def open_engine(url: str) -> Engine:
@@ -328,7 +383,7 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
-        "busy_timeout=30000",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
         "cache_size=-65536",
         "mmap_size=1073741824",
         "wal_autocheckpoint=4000",

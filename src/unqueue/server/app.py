@@ -55,6 +55,7 @@ from unqueue.server.staff.service import Staff
 from unqueue.server.staff.today import Today
 from unqueue.server.trips import routes as trips_routes
 from unqueue.server.trips import store as trips_store
+from unqueue.server.trips.door import ScanDoor
 from unqueue.server.trips.service import Trips
 
 WEB = Path(__file__).parent.parent / "web_dist"
@@ -177,13 +178,18 @@ def openapi(request: Request[Any, Any, State]) -> dict[str, Any]:
     return request.app.openapi_schema.to_schema()
 
 
-def create_app(settings: Settings, *, clock: Clock | None = None) -> Litestar:
+def create_app(settings: Settings, *, clock: Clock | None = None) -> ScanDoor:
     """The ASGI application of one store."""
     return application(MerchantServer(settings, clock=clock))
 
 
-def application(server: MerchantServer) -> Litestar:
+def application(server: MerchantServer) -> ScanDoor:
     """The ASGI application of a server that was put together; it starts and stops with it."""
+    return ScanDoor(routed(server), server.trips)
+
+
+def routed(server: MerchantServer) -> Litestar:
+    """All routes of a server, and their contract (``openapi_schema``)."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:

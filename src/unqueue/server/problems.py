@@ -13,6 +13,7 @@ from unqueue.kernel.errors import DomainError, InvalidRequest, NotFound
 
 _log = logging.getLogger(__name__)
 AnyRequest = Request[Any, Any, State]
+PROBLEM_TYPE = b"application/problem+json; charset=utf-8"
 
 
 class Unexpected(DomainError):
@@ -30,13 +31,16 @@ class Unsupported(DomainError):
     en: ClassVar[str] = "This request is not supported here."
 
 
+def problem_document(error: DomainError) -> bytes:
+    """The refusal as ``application/problem+json`` (RFC 9457 section 3)."""
+    return msgspec.json.encode(error.problem())
+
+
 def problem_response(error: DomainError, status: int | None = None) -> Response[bytes]:
     body = error.problem()
     if status is not None:
         body["status"] = status
-    return Response(
-        msgspec.json.encode(body), status_code=body["status"], media_type="application/problem+json; charset=utf-8"
-    )
+    return Response(msgspec.json.encode(body), status_code=body["status"], media_type=PROBLEM_TYPE.decode())
 
 
 def _domain(_: AnyRequest, error: DomainError) -> Response[bytes]:

@@ -177,10 +177,12 @@ def _api(store: DemoStore) -> list[HTTPRouteHandler]:
     @post("/demo/api/lanes/{lane:str}/walk", status_code=200)
     async def walk(lane: FromPath[str], data: JSONBody[Walk]) -> dict[str, Any]:
         place = store.place(lane)
+        if not await place.world.gate_is_open():
+            return {**await describe_lane(place), "through": False, "live_tags": 0}
         pocketed = [place.world.in_hand(good.gtin, good.weight_g) for good in _each(data.goods)]
         await place.world.put_back()  # what was taken off and is neither laid again nor carried stays in the store
         live = await place.world.walk(pocketed)
-        return {**await describe_lane(place), "live_tags": live}
+        return {**await describe_lane(place), "through": live is not None, "live_tags": live or 0}
 
     return [read_store, read_lane, lay, take_off, show, walk]
 

@@ -181,14 +181,16 @@ class Shopper:
         lane, laid = self._lane, False
         lane.unpaid = self._unpaid
         async with asyncio.timeout(EXIT_PATIENCE_S):
-            while (state := await lane.state()) != "open":
+            while True:
+                state = await lane.state()
+                if state == "open" and await lane.world.walk(self._pocketed) is not None:
+                    break
                 if state == "idle":
                     await self._show_pass(order)
                 elif state in {"loading", "weighing"} and not laid:
                     laid = True
                     await self._lay_goods()
                 await asyncio.sleep(POLL_S)
-        await lane.world.walk(self._pocketed)
         self._diary.left.append(order)
         await lane.until("idle", timeout_s=EXIT_PATIENCE_S)
 

@@ -132,13 +132,19 @@ class LaneWorld:
         """Forget what the shopper took off: it goes back to the shelf."""
         self.taken.clear()
 
-    async def walk(self, pocketed: Sequence[Piece] = ()) -> int:
-        """Walk through the gate with all that was taken off the belt, and more. How many live tags went through."""
+    async def walk(self, pocketed: Sequence[Piece] = ()) -> int | None:
+        """Walk through the gate with all that was taken off the belt, and more.
+
+        How many live tags went through; None where the gate was shut: nobody went through.
+        """
+        if not await self.gate_is_open():
+            return None
         await self.take_off()
         live = sum(piece.tag_live for piece in (*self.taken, *pocketed))
         if live:
             await self._io.ask(pulse="eas_alarm", count=live, width_ms=GATE_WIDTH_MS)
-        await self._io.ask(passage=1)
+        if not (await self._io.ask(passage=1))["done"]:
+            return None
         self.taken.clear()
         return live
 

@@ -148,12 +148,16 @@ export const demo = {
     en: "With what is on the belt, and {count:item|items} in your pocket",
   },
   "demo.lane.walked": { zh: "您走出了门", en: "You have walked through the gate" },
+  "demo.lane.walked_shut": {
+    zh: "门关着，走不出去：请先出示通行码，放上商品",
+    en: "The gate is closed: show your pass and lay your goods first",
+  },
   "demo.lane.walked_live": {
     zh: "门响了：带出了 {count} 个未消的标签",
     en: "The gate rang: {count:live tag|live tags} went through",
   },
   "demo.lane.gate_shut_hint": {
-    zh: "门还关着，走过去也会被看见",
-    en: "The gate is closed: walking through now will be noticed",
+    zh: "门还关着：请先出示通行码，放上商品",
+    en: "The gate is closed: show your pass and lay your goods first",
   },
 } as const satisfies Record<string, Message>;

@@ -44,14 +44,6 @@ REASON_NEEDED: frozenset[tuple[CallKind, Action]] = frozenset(
 _CHECK_OF: Mapping[CallKind, Check] = {"min_age": "min_age"}
 
 
-class OrderUnpaid(DomainError):
-    code = "order_unpaid"
-    status = 409
-    permanent = False
-    zh = "这张订单还没有付款，请先付款，再到这里来"
-    en = "This order is not paid yet. Please pay first, then come back here."
-
-
 class OrderLeft(DomainError):
     code = "order_left"
     status = 409

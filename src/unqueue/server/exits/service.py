@@ -25,7 +25,6 @@ from unqueue.server.exits.model import (
     LaneBusy,
     OrderAtOtherLane,
     OrderLeft,
-    OrderUnpaid,
     TooManyGuesses,
     Weighing,
     checks_of,
@@ -33,7 +32,7 @@ from unqueue.server.exits.model import (
 from unqueue.server.exits.passes import PassClaims, PassExpired, PassInvalid
 from unqueue.server.exits.views import ExitView, PassView, exit_view
 from unqueue.server.orders import store as orders_store
-from unqueue.server.orders.model import Order, OrderUnknown
+from unqueue.server.orders.model import Order, OrderUnknown, OrderUnpaid
 from unqueue.server.orders.service import may_see, qr_svg
 from unqueue.server.trips.service import normal_id
 

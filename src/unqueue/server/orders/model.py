@@ -125,6 +125,16 @@ class OrderUnknown(DomainError):
     en = "We can't find this order. Please check the number."
 
 
+class OrderUnpaid(DomainError):
+    """What comes with the payment, a receipt or a pass, is not there yet."""
+
+    code = "order_unpaid"
+    status = 409
+    permanent = False
+    zh = "这张订单还没有付款，请先付款"
+    en = "This order is not paid yet. Please pay first."
+
+
 class OrderPaid(DomainError):
     code = "order_paid"
     status = 409

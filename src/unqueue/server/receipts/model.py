@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import ClassVar
 
 import msgspec
 
-from unqueue.kernel.errors import DomainError
 from unqueue.kernel.money import Money
 from unqueue.server.orders.model import Order, OrderLine
 from unqueue.server.payments.model import Payment
@@ -67,16 +65,6 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     total: Money
     taxes: list[TaxView]
     tenders: list[TenderView]
-
-
-class ReceiptNotReady(DomainError):
-    """There is a receipt once the order is paid."""
-
-    code: ClassVar[str] = "order_unpaid"
-    status: ClassVar[int] = 409
-    permanent: ClassVar[bool] = False
-    zh: ClassVar[str] = "订单还没有付款，付款后就有小票"
-    en: ClassVar[str] = "The order isn't paid yet. The receipt comes with the payment."
 
 
 def receipt_number(day: str, sequence: int) -> str:

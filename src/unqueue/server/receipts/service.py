@@ -15,9 +15,10 @@ from unqueue.kernel.settings import Provider as Account
 from unqueue.kernel.settings import Store
 from unqueue.server.follower import Follower
 from unqueue.server.orders import store as orders_store
+from unqueue.server.orders.model import OrderUnpaid
 from unqueue.server.payments import store as payments_store
 from unqueue.server.receipts import store
-from unqueue.server.receipts.model import ReceiptNotReady, StoreView, make_receipt, receipt_number
+from unqueue.server.receipts.model import StoreView, make_receipt, receipt_number
 
 
 class Receipts:
@@ -44,7 +45,7 @@ class Receipts:
         await self._follower.stop()
 
     async def of(self, order_id: str) -> bytes:
-        """The JSON of an order's receipt, issued on the spot if need be. ReceiptNotReady, NotFound.
+        """The JSON of an order's receipt, issued on the spot if need be. NotFound.
 
         Whoever calls has made sure who asks.
         """
@@ -62,7 +63,7 @@ class Receipts:
         if order is None:
             raise NotFound
         if order.status not in {"paid", "left"}:
-            raise ReceiptNotReady
+            raise OrderUnpaid
         issued_at = from_micros(tx.at_us)
         day = issued_at.astimezone(self._zone).strftime("%Y%m%d")
         sequence = store.next_sequence(tx.connection, day)

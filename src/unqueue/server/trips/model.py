@@ -62,6 +62,7 @@ class Line(msgspec.Struct):
     unit_price_minor: int
     weight_g: int | None = None
     label_price_minor: int | None = None
+    _for_pricing: PricingLine | None = None
 
     @property
     def is_weighed(self) -> bool:
@@ -80,20 +81,28 @@ class Line(msgspec.Struct):
     def deposit_minor(self) -> int:
         return self.product.deposit_minor * self.quantity
 
+    def count(self, quantity: int) -> None:
+        """The line has ``quantity`` pieces from now on."""
+        self.quantity = quantity
+        self._for_pricing = None
+
     def pricing_line(self) -> PricingLine:
         """What the promotions see of this line."""
-        product = self.product
-        return PricingLine(
-            line=self.number,
-            product_id=product.product_id,
-            gtin=product.gtin,
-            brand=product.brand,
-            category=product.category,
-            quantity=1 if self.is_weighed else self.quantity,
-            unit_price_minor=self.subtotal_minor if self.is_weighed else self.subtotal_minor // self.quantity,
-            weight_g=self.weight_g,
-            subtotal_minor=self.subtotal_minor,
-        )
+        known = self._for_pricing
+        if known is None:
+            product, subtotal = self.product, self.subtotal_minor
+            known = self._for_pricing = PricingLine(
+                line=self.number,
+                product_id=product.product_id,
+                gtin=product.gtin,
+                brand=product.brand,
+                category=product.category,
+                quantity=1 if self.is_weighed else self.quantity,
+                unit_price_minor=subtotal if self.is_weighed else subtotal // self.quantity,
+                weight_g=self.weight_g,
+                subtotal_minor=subtotal,
+            )
+        return known
 
 
 class Trip(msgspec.Struct):
@@ -129,13 +138,13 @@ class Trip(msgspec.Struct):
             elif change.quantity == 0:
                 del self.lines[change.line]
             else:
-                self.lines[change.line].quantity = change.quantity
+                self.lines[change.line].count(change.quantity)
         self.version += 1
 
     def _add(self, change: Added, product: Product) -> None:
         line = self.lines.get(change.line)
         if line is not None:
-            line.quantity += change.quantity
+            line.count(line.quantity + change.quantity)
             return
         self.last_line = max(self.last_line, change.line)
         self.lines[change.line] = Line(

@@ -22,7 +22,7 @@ from unqueue.server.catalogue.model import Product, Resolved
 from unqueue.server.catalogue.service import ProductView
 from unqueue.server.promotions.pricing import Pricing, PricingLine
 from unqueue.server.trips import store
-from unqueue.server.trips.basket import LineCache, discounts_by_line, encode_basket
+from unqueue.server.trips.basket import LineCache, encode_basket
 from unqueue.server.trips.model import (
     LINES_MAX,
     QUANTITY_MAX,
@@ -310,25 +310,14 @@ class Trips:
         return live.trip
 
     def _answer(self, live: LiveTrip, trip: Trip, line: int | None) -> bytes:
-        pricing = self.price(trip)
         cache = live.cache if trip is live.trip else LineCache()
-        basket = encode_basket(trip, pricing, cache)
-        shown = b"null"
-        if line is not None:
-            discounts = discounts_by_line(pricing, trip.currency).get(line, ()) if pricing.discounts else ()
-            shown = bytes(cache.encoded(trip.lines[line], discounts, trip.currency))
-        return b'{"line":%b,"basket":%b}' % (shown, basket)
+        basket = encode_basket(trip, self.price(trip), cache)
+        return b'{"line":%b,"basket":%b}' % (b"null" if line is None else bytes(cache.of(line)), basket)
 
     def _answer_batch(self, live: LiveTrip, trip: Trip, lines: list[int], refused: list[dict[str, Any]]) -> bytes:
-        pricing = self.price(trip)
         cache = live.cache if trip is live.trip else LineCache()
-        basket = encode_basket(trip, pricing, cache)
-        discounts = discounts_by_line(pricing, trip.currency)
-        shown = [
-            cache.encoded(trip.lines[line], discounts.get(line, ()), trip.currency)
-            for line in lines
-            if line in trip.lines
-        ]
+        basket = encode_basket(trip, self.price(trip), cache)
+        shown = [cache.of(line) for line in lines if line in trip.lines]
         return msgspec.json.encode({"lines": shown, "basket": msgspec.Raw(basket), "refused": refused})
 
     def _again(self, live: LiveTrip, action_id: str, body_hash: bytes) -> int | None:
