@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 RESPONSE_MAX = 1 << 20
+_POPULARITY = 5.6  # a fifth of the products make three quarters of the scans, as in a supermarket
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -56,7 +57,8 @@ class _Client:
             request = _request(self._head + b"/lines:batch", self._authorization, body)
         else:
             self.is_scan = True
-            code = self._random.choice(self._prefilled or self._codes)
+            codes = self._prefilled or self._codes
+            code = codes[int(len(codes) * self._random.random() ** _POPULARITY)]
             body = b'{"id":"%032x","code":"%b"}' % (self._random.getrandbits(128), code.encode())
             request = _request(self._head + b"/scans", self._authorization, body)
         self.sent_at = time.perf_counter()

@@ -63,12 +63,13 @@ class Prepared:
 class Transaction:
     """What a unit of work sees: the connection, and the journal."""
 
-    __slots__ = ("_at_us", "_hash", "_raw", "_seq", "connection", "events")
+    __slots__ = ("_at_us", "_dialect", "_hash", "_raw", "_seq", "connection", "events")
 
     def __init__(self, connection: Connection, seq: int, previous: bytes, at_us: int) -> None:
         self.connection = connection
         self.events: list[Event] = []
         self._raw = _raw(connection)
+        self._dialect = connection.dialect
         self._seq = seq
         self._hash = previous
         self._at_us = at_us
@@ -88,7 +89,7 @@ class Transaction:
 
         Errors are the driver's, not SQLAlchemy's.
         """
-        self._raw.execute(prepared.sql(self.connection.dialect), values)
+        self._raw.execute(prepared.sql(self._dialect), values)
 
     def record(self, kind: str, stream: str, actor: str, data: Any) -> Event:
         """Append an event to the journal. ``data`` is anything that msgspec writes as a JSON object."""

@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, Index, LargeBinary, String, Table, Text, select, text
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, String, Table, Text, select, text
 
 from unqueue.kernel.schema import append_only, metadata
 
@@ -14,7 +14,8 @@ _NOT_TRIP = text("stream NOT LIKE 'trip:%'")
 journal = Table(
     "journal",
     metadata,
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    # INTEGER is SQLite's own row number (64 bits): no second index to keep.
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("at_us", BigInteger, nullable=False),
     Column("kind", String(64), nullable=False),
     Column("stream", String(64), nullable=False),
@@ -56,11 +57,11 @@ class Event(msgspec.Struct, frozen=True):
 
 def chain(previous: bytes, event: Event) -> bytes:
     """SHA-256 over the previous row's hash and this row, each field preceded by its length."""
-    digest = hashlib.sha256(previous)
+    covered = [previous]
     for field in (str(event.seq), str(event.at_us), event.kind, event.stream, event.actor, event.data):
         raw = field.encode()
-        digest.update(len(raw).to_bytes(4, "big") + raw)
-    return digest.digest()
+        covered += (len(raw).to_bytes(4, "big"), raw)
+    return hashlib.sha256(b"".join(covered)).digest()
 
 
 def head(connection: Connection) -> tuple[int, bytes]:

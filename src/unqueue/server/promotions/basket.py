@@ -132,14 +132,17 @@ class BasketPricing:
     def _reachable(self) -> list[list[Reach]]:
         """The spend rules whose lines cost enough before any discount, by steps."""
         picked = self._picked
-        kinds = {candidates for _, _, candidates in picked if candidates.thresholds}
-        if not kinds:
+        sets = {candidates.thresholds for _, _, candidates in picked}
+        if not any(sets):
             return []
         full = self._full = [line.subtotal_minor for _, line, _ in picked]
         reaches = []
-        for threshold in {threshold for candidates in kinds for threshold in candidates.thresholds}:
-            having = {candidates for candidates in kinds if threshold in candidates.thresholds}
-            positions = [position for position, one in enumerate(picked) if one[2] in having]
+        for threshold in {threshold for thresholds in sets for threshold in thresholds}:
+            if len(sets) == 1:
+                positions: Sequence[int] = range(len(picked))
+            else:
+                having = {thresholds for thresholds in sets if threshold in thresholds}
+                positions = [position for position, one in enumerate(picked) if one[2].thresholds in having]
             spent = sum(full) if len(positions) == len(full) else sum([full[position] for position in positions])
             if spent >= threshold.rule.spend_minor:
                 reaches.append(Reach(threshold, positions, spent))

@@ -23,6 +23,13 @@ class Reach(NamedTuple):
     full_minor: int
 
 
+def _spent(reach: Reach, remaining: Sequence[int]) -> int:
+    """What the lines of a spend rule still cost."""
+    if len(reach.positions) == len(remaining):
+        return sum(remaining)
+    return sum([remaining[position] for position in reach.positions])
+
+
 class Taken(NamedTuple):
     """A spend rule that applies: its discount, and each line's part of it."""
 
@@ -56,7 +63,7 @@ def best_amount(steps: Steps, remaining: Sequence[int], *, at_best: bool = False
     if len(steps) == 1:
         best = 0
         for reach in steps[0]:
-            spent = sum([remaining[position] for position in reach.positions])
+            spent = _spent(reach, remaining)
             amount = reach.threshold.amount(spent, reach.full_minor if at_best else spent)
             best = max(best, amount)
         return best
@@ -96,7 +103,7 @@ def _bound(reach: Reach, saved: int, remaining: Sequence[int], components: Colle
     rule, full = reach.threshold.rule, reach.full_minor
     if not _keeps_together(reach, len(remaining), components):
         return saved + _most(reach)
-    inside = full - sum([remaining[position] for position in reach.positions])
+    inside = full - _spent(reach, remaining)
     uses, uses_most = 1, 1
     if rule.every:
         uses, uses_most = max(1, (full - inside) // rule.spend_minor), full // rule.spend_minor
@@ -133,7 +140,7 @@ def _best(steps: Steps, remaining: Sequence[int], *, at_best: bool) -> _Chosen:
     is_greedy = not is_exact(steps)
     best, chosen = nothing if is_greedy else _best(later, remaining, at_best=at_best)
     for reach in steps[0]:
-        spent = sum([remaining[position] for position in reach.positions])
+        spent = _spent(reach, remaining)
         amount = reach.threshold.amount(spent, reach.full_minor if at_best else spent)
         if not amount:
             continue
@@ -158,5 +165,6 @@ def _after(reach: Reach, amount_minor: int, remaining: Sequence[int]) -> list[in
 
 def _split(reach: Reach, amount_minor: int, remaining: Sequence[int]) -> list[tuple[int, int]]:
     """Each line bears its share of the discount by what it still costs, so none goes below zero."""
-    parts = allocate(amount_minor, [remaining[position] for position in reach.positions])
+    is_whole = len(reach.positions) == len(remaining)
+    parts = allocate(amount_minor, remaining if is_whole else [remaining[position] for position in reach.positions])
     return [share for share in zip(reach.positions, parts, strict=True) if share[1]]
