@@ -1,6 +1,7 @@
 """Units of work: durable when answered, undone when refused, in order, and nobody pays for another's refusal."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -120,3 +121,58 @@ async def test_closing_finishes_what_waits(database: Database) -> None:
     assert len(await asyncio.gather(*waiting)) == 20
     with pytest.raises(DomainError):
         await database.unit(follow("late"))
+
+
+async def test_a_unit_waits_for_another_process_that_writes_and_the_loop_does_not(database: Database) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def slowly(tx: Transaction) -> None:
+        follow("import")(tx)
+        entered.set()
+        assert leave.wait(20)
+
+    other = Database(database.url)
+    importing = asyncio.create_task(asyncio.to_thread(other.write_now, slowly))
+    assert await asyncio.to_thread(entered.wait, 20)
+    waiting = asyncio.create_task(database.unit(follow("scan")))
+    for _ in range(20):  # the loop goes on turning
+        await asyncio.sleep(0.005)
+    assert not waiting.done()
+    leave.set()
+    await importing
+    other.dispose()
+    assert await waiting == "scan"
+    assert await database.unit(follow("the next")) == "the next"
+    assert await database.read(journal.verify) is None
+    assert await kinds(database) == ["follower:import", "follower:scan", "follower:the next"]
+
+
+async def test_units_that_arrive_while_the_disk_is_waited_for_become_the_next_group(database: Database) -> None:
+    async def one_after_another(name: str) -> None:
+        for number in range(5):
+            await database.unit(follow(f"{name}{number}"))
+
+    await asyncio.gather(*(one_after_another(name) for name in "abcdefgh"))
+    assert len(await names(database)) == 40
+    assert await database.read(journal.verify) is None
+
+
+async def test_a_commit_that_fails_is_told_to_all_who_wait_and_the_next_unit_succeeds(database: Database) -> None:
+    """A deferred constraint is checked by the COMMIT itself: the one way to have it fail on a healthy disk."""
+
+    def promise(tx: Transaction) -> None:
+        follow("broken promise")(tx)
+        if database.is_embedded:
+            tx.execute(text("PRAGMA defer_foreign_keys=ON"))
+        tx.execute(text("CREATE TABLE parent (id INTEGER PRIMARY KEY)"))
+        child = "CREATE TABLE child (parent INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)"
+        tx.execute(text(child))
+        tx.execute(text("INSERT INTO child VALUES (1)"))
+
+    answers = await asyncio.gather(
+        database.unit(follow("a")), database.unit(promise), database.unit(follow("b")), return_exceptions=True
+    )
+    assert all(isinstance(answer, Exception) for answer in answers)
+    assert await database.unit(follow("c")) == "c"
+    assert await names(database) == ["c"]
+    assert await database.read(journal.verify) is None

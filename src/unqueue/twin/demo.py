@@ -136,7 +136,7 @@ class Demo:
     async def start_process(self, name: str, *arguments: str, announces: bool = False) -> Process:
         """Start (again) one of the store's processes."""
         log = self.options.directory / "logs" / f"{name}.log"
-        process = Process(name, arguments, log, {})
+        process = Process(name, arguments, log)
         self.processes[name] = process
         return await process.start(announces=announces)
 

@@ -1,12 +1,21 @@
-"""The demo's processes: started, heard, and stopped as a store's computers would be, each on its own."""
+"""The demo's processes: started, heard, and stopped as a store's computers would be, each on its own.
+
+They are forked from one process that has imported the house already (:mod:`multiprocessing`'s fork server), so that a
+store of seven processes opens as quickly as one of them. Where there is no fork, each is an interpreter of its own.
+"""
 
 import asyncio
 import contextlib
 import ctypes
+import multiprocessing
+import multiprocessing.forkserver
 import os
+import runpy
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,67 +24,88 @@ import msgspec
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
 
-
-_PR_SET_PDEATHSIG = 1  # prctl(2)
+# What the processes run, imported once.
+_SHARED = (
+    "unqueue.server.app",
+    "unqueue.server.setup",
+    "unqueue.commands.serve",
+    "unqueue.lane.app",
+    "unqueue.commands.lane",
+    "unqueue.commands.simulate",
+    "unqueue.devices.simulators.scale",
+    "unqueue.devices.simulators.io_module",
+    "unqueue.devices.simulators.printer",
+    "unqueue.devices.simulators.scanner",
+    "unqueue.providers.sandbox_wallet.sandbox.app",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.auto",
+    "uvicorn.protocols.http.auto",
+)
+_FORKS = "forkserver" in multiprocessing.get_all_start_methods()
+_context: Any = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def _end_with_parent() -> None:
-    """In the child: be told to end when the demo dies, even by SIGKILL, so that nothing is left running."""
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # prctl(2)
 
 
 class ProcessFailed(Exception):
     """A process of the demo did not start; the message holds what it said last."""
 
 
-class Process:
-    """A child ``unqueue …`` process. ``announced`` is the JSON object that it printed first, where it prints one."""
+def warm_up() -> None:
+    """Begin to import what the processes need, in a process of its own; returns at once."""
+    if _FORKS:
+        _context.set_forkserver_preload(list(_SHARED))
+        multiprocessing.forkserver.ensure_running()
 
-    def __init__(self, name: str, arguments: Sequence[str], log_file: Path, environ: Mapping[str, str]) -> None:
+
+class Process:
+    """An ``unqueue …`` process. ``announced`` is the JSON object that it printed first, where it prints one."""
+
+    def __init__(self, name: str, arguments: Sequence[str], log_file: Path) -> None:
         self.name = name
         self.announced: dict[str, Any] = {}
         self._arguments = list(arguments)
         self._log_file = log_file
-        self._environ = dict(environ)
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Any = None
+        self._hears: Connection | None = None
 
     @property
     def pid(self) -> int:
         assert self._process is not None, f"{self.name} was not started"
-        return self._process.pid
+        pid: int = self._process.pid
+        return pid
 
     @property
     def is_running(self) -> bool:
-        return self._process is not None and self._process.returncode is None
+        return self._process is not None and self._process.is_alive()
 
     async def start(self, *, announces: bool) -> Self:
         """Start it; where it ``announces``, wait for the line that says where it listens. ProcessFailed if it ends."""
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
-        with self._log_file.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "unqueue",
-                *self._arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE if announces else log,
-                stderr=log,
-                env={**os.environ, **self._environ},
-                start_new_session=True,
-                preexec_fn=_end_with_parent,
-            )
+        hears, says = _context.Pipe(duplex=False)
+        told = says if announces else None
+        arguments = (self.name, self._arguments, str(self._log_file), told)
+        self._process = _context.Process(target=_live, args=arguments, name=self.name, daemon=True)
+        await asyncio.to_thread(self._fork)
+        says.close()
+        self._hears = hears  # open as long as the process may say something
         if announces:
-            assert self._process.stdout is not None, "asked for a pipe"
-            try:
-                line = await asyncio.wait_for(self._process.stdout.readline(), START_TIMEOUT_S)
-            except TimeoutError as error:
-                raise ProcessFailed(f"{self.name} said nothing for {START_TIMEOUT_S:.0f} s") from error
-            if not line:
-                raise ProcessFailed(f"{self.name} did not start:\n{self.last_words()}")
-            self.announced = msgspec.json.decode(line)
+            self.announced = await self._hear(hears)
         return self
+
+    def _fork(self) -> None:
+        with _starting:
+            self._process.start()
+
+    async def _hear(self, hears: Connection) -> dict[str, Any]:
+        try:
+            line = await asyncio.wait_for(_first_line(hears.fileno()), START_TIMEOUT_S)
+        except TimeoutError as error:
+            raise ProcessFailed(f"{self.name} said nothing for {START_TIMEOUT_S:.0f} s") from error
+        if not line:
+            raise ProcessFailed(f"{self.name} did not start:\n{self.last_words()}")
+        announced: dict[str, Any] = msgspec.json.decode(line)
+        return announced
 
     def last_words(self, lines: int = 12) -> str:
         """The end of its log."""
@@ -85,22 +115,63 @@ class Process:
 
     def kill(self) -> None:
         """End it as a power cut would."""
-        if self.is_running and self._process is not None:
+        if self.is_running:
             self._process.kill()
 
     async def wait(self) -> int:
+        """Its exit code, once it has ended."""
         assert self._process is not None, f"{self.name} was not started"
-        return await self._process.wait()
+        await _readable(self._process.sentinel)
+        self._process.join()
+        code: int = self._process.exitcode
+        return code
 
     async def stop(self) -> None:
         """Ask it to end; make it, if it doesn't."""
-        process = self._process
-        if process is None or process.returncode is not None:
+        if not self.is_running:
             return
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
+        self._process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+            await asyncio.wait_for(self.wait(), STOP_TIMEOUT_S)
         except TimeoutError:
-            process.kill()
-            await process.wait()
+            self._process.kill()
+            await self.wait()
+
+
+_starting = threading.Lock()
+
+
+def _live(name: str, arguments: Sequence[str], log_file: str, says: Connection | None) -> None:
+    """In the child: be that process. It is told to end when the demo dies, even by SIGKILL: nothing is left running."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_NAME, f"unqueue-{name}".encode()[:15])
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    os.setsid()
+    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log if says is None else says.fileno(), 1)
+    os.dup2(log, 2)
+    if says is not None:
+        says.close()
+    sys.argv = ["unqueue", *arguments]
+    runpy.run_module("unqueue", run_name="__main__")
+
+
+async def _readable(file: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(file, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(file)
+
+
+async def _first_line(file: int) -> bytes:
+    """What comes up to the first line end; less where the other side closes before."""
+    line = b""
+    while not line.endswith(b"\n"):
+        await _readable(file)
+        if not (more := os.read(file, 1 << 16)):
+            return b""
+        line += more
+    return line

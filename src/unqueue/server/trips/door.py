@@ -2,10 +2,11 @@
 
 A scan is what shoppers wait for all day, and routing, content negotiation and validation by a web framework cost more
 than the scan itself. So a scan that is plainly one is taken here; whatever is unusual about a request (no token, a body
-in pieces or not as it should be) goes on to the route of the same address, which knows what to say.
+that is not as it should be) goes on to the route of the same address, which knows what to say.
 """
 
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -22,6 +23,7 @@ AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 _BEFORE, _AFTER = "/api/trips/", "/scans"
 _JSON = b"application/json"
+SCAN_BYTES_MAX = 10_000
 _log = logging.getLogger(__name__)
 
 
@@ -42,13 +44,11 @@ class ScanDoor:
         token = _token(scope["headers"])
         if token is None:
             return await self._app(scope, receive, send)
-        message = await receive()
+        messages: list[Message] = []
         try:
-            if message.get("more_body"):
-                return await self._app(scope, _again(message, receive), send)
-            request = self._decode(message["body"])
-        except (KeyError, msgspec.MsgspecError):
-            return await self._app(scope, _again(message, receive), send)
+            request = self._decode(await _body(receive, messages))
+        except msgspec.MsgspecError:
+            return await self._app(scope, _again(messages, receive), send)
         status, content_type = 200, _JSON
         try:
             live = await self._trips.owned(path[len(_BEFORE) : -len(_AFTER)], token)
@@ -79,11 +79,26 @@ def _token(headers: list[tuple[bytes, bytes]]) -> str | None:
     return token or None
 
 
-def _again(message: Message, receive: Receive) -> Receive:
-    """``receive`` once more from ``message`` on."""
-    waiting = [message]
+async def _body(receive: Receive, messages: list[Message]) -> bytes:
+    """The request's body; all that was received is noted in ``messages``. Nothing where it is longer than a scan's."""
+    body: bytes = b""
+    while True:
+        message = await receive()
+        messages.append(message)
+        if message["type"] != "http.request":  # gone
+            return b""
+        body += message["body"]
+        if not message.get("more_body"):
+            return body
+        if len(body) > SCAN_BYTES_MAX:
+            return b""
+
+
+def _again(messages: list[Message], receive: Receive) -> Receive:
+    """``receive`` once more from the first of ``messages`` on."""
+    waiting = deque(messages)
 
     async def replay() -> Message:
-        return waiting.pop() if waiting else await receive()
+        return waiting.popleft() if waiting else await receive()
 
     return replay
