@@ -29,7 +29,7 @@ demo: install
 test:
 	@$(BOOTSTRAP) test
 	@$(WEB) run test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 bench:
 	@$(BOOTSTRAP) test

@@ -20,7 +20,7 @@ from unqueue.twin.certificate import lan_address, make_certificate
 from unqueue.twin.client import StoreClient
 from unqueue.twin.front import FrontDoor
 from unqueue.twin.plan import DemoStore, LanGuide, demo_app
-from unqueue.twin.processes import Process, ProcessFailed
+from unqueue.twin.processes import Process, ProcessFailed, warm_up
 from unqueue.twin.shoppers import Attendant, Diary, LanePlace, Mood, Pace, Shopper
 from unqueue.twin.wallet import pay_in_wallet
 from unqueue.twin.world import Good, LaneWorld
@@ -88,6 +88,7 @@ class Demo:
         """Start everything, and return when the first page can be opened."""
         options = self.options
         _refuse_port_in_use(options)
+        warm_up()
         address = lan_address() if options.lan else "localhost"
         self.public_url = f"{'https' if options.lan else 'http'}://{address}:{options.port}"
         lanes = ("lane-1", "lane-2") if options.shoppers else ("lane-1",)
