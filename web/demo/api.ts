@@ -128,7 +128,6 @@ export function laneApi(lane: string) {
     lay: (goods: readonly CarriedGood[]) => post("belt", { goods }),
     takeOff: () => request<LaneWorld>(`${base}/belt`, { method: "DELETE" }),
     show: (code: string) => post("scanner", { code }),
-    walk: (goods: readonly CarriedGood[]) =>
-      request<LaneWalk>(`${base}/walk`, { method: "POST", body: { goods } }),
+    walk: (goods: readonly CarriedGood[]) => request<LaneWalk>(`${base}/walk`, { method: "POST", body: { goods } }),
   };
 }
