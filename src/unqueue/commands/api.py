@@ -14,7 +14,7 @@ app = typer.Typer()
 @app.command(short_help="Print the OpenAPI document.")
 def api() -> None:
     """Print the OpenAPI document of the merchant server, the same that it serves at /openapi.json."""
-    from unqueue.server.app import MerchantServer, routed  # noqa: PLC0415  # --help need not load the server
+    from unqueue.server.app import MerchantServer, routed
 
     with tempfile.TemporaryDirectory() as directory:
         routes = routed(MerchantServer(Settings(server=Server(data_dir=Path(directory)))))

@@ -22,7 +22,7 @@ def bench(
 
     Machines are noisy: every figure is the median of some rounds, and ratios compare rounds of the same run.
     """
-    from unqueue.bench.scenarios import Bench, Figure  # noqa: PLC0415
+    from unqueue.bench.scenarios import Bench, Figure
 
     def show(title: str, figures: list[Figure]) -> None:
         table = Table(*figures[0].columns, title=title, title_justify="left", box=None, pad_edge=False)

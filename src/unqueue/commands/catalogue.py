@@ -38,9 +38,9 @@ def import_(
     stays as it is, so a file with the columns `gtin` and `unit_price` changes prices only. Importing a file again
     changes nothing. docs/guides/import-products.md explains the columns.
     """
-    from unqueue.server.catalogue.importing import import_products  # noqa: PLC0415  # other commands start without
-    from unqueue.server.catalogue.sources import SourceUnreadable  # noqa: PLC0415
-    from unqueue.server.setup import migrate_database  # noqa: PLC0415
+    from unqueue.server.catalogue.importing import import_products
+    from unqueue.server.catalogue.sources import SourceUnreadable
+    from unqueue.server.setup import migrate_database
 
     if rejects is not None and len(files) > 1:
         fail("--rejects names one file: import the files one by one, or leave it out.")
@@ -76,8 +76,8 @@ def show(
     settings: SettingsOption = None,
 ) -> None:
     """Say what a code means here: how it is read, which product it is, and whether it could be bought now."""
-    from unqueue.server.catalogue.service import Catalogue  # noqa: PLC0415
-    from unqueue.server.setup import migrate_database  # noqa: PLC0415
+    from unqueue.server.catalogue.service import Catalogue
+    from unqueue.server.setup import migrate_database
 
     chosen = settings_or_exit(settings)
     migrate_database(chosen.database_url)
@@ -91,7 +91,7 @@ def show(
 
 
 def _show_code(catalogue: "Catalogue", database: Database, text: str, symbology: str | None, now: datetime) -> None:
-    from unqueue.server.catalogue import model, store  # noqa: PLC0415
+    from unqueue.server.catalogue import model, store
 
     read = catalogue.codes.read(text, now.date(), symbology)
     table = Table("", "", show_header=False, box=None)

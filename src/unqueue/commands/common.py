@@ -24,7 +24,7 @@ SettingsOption = Annotated[
 
 def settings_or_exit(path: Path | None) -> Settings:
     """The settings, or an exit that says what is wrong with them, in which line, and how to mend it."""
-    from unqueue.server.setup import settings_rules  # noqa: PLC0415  # only commands that need settings pay for it
+    from unqueue.server.setup import settings_rules
 
     try:
         return load_settings(path or find_settings(os.environ, Path.cwd()), os.environ, settings_rules())

@@ -31,8 +31,8 @@ def demo(
     """
     begun = time.monotonic()
     warm_up()  # while this process imports its own part, below
-    from unqueue.commands.demo_visit import visit  # noqa: PLC0415  # after the warming up has begun
-    from unqueue.twin.demo import DemoOptions  # noqa: PLC0415
+    from unqueue.commands.demo_visit import visit
+    from unqueue.twin.demo import DemoOptions
 
     if fresh:
         _forget(directory)
@@ -47,7 +47,7 @@ def demo(
 
 
 def _forget(directory: Path) -> None:
-    import shutil  # noqa: PLC0415
+    import shutil
 
     if directory.exists() and not (directory / "store").exists() and any(directory.iterdir()):
         complaints.print(f"{directory} holds something that is not a demo store; it stays.", style="red")

@@ -22,8 +22,8 @@ def add(
     settings: SettingsOption = None,
 ) -> None:
     """Register a lane, or give it a new token (its old one ends). The token goes into [lane] of the lane's settings."""
-    from unqueue.server.fleet.service import register_device  # noqa: PLC0415
-    from unqueue.server.setup import migrate_database  # noqa: PLC0415
+    from unqueue.server.fleet.service import register_device
+    from unqueue.server.setup import migrate_database
 
     url = settings_or_exit(settings).database_url
     migrate_database(url)

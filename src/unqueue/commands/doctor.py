@@ -54,7 +54,7 @@ def doctor(
 
 
 def _examine(path: Path | None, parts: list[Part] | None) -> Iterable[Finding]:
-    from unqueue.server.setup import settings_rules  # noqa: PLC0415  # --help need not load the server
+    from unqueue.server.setup import settings_rules
 
     file = path or find_settings(os.environ, Path.cwd())
     try:
@@ -80,11 +80,11 @@ def _parts(settings: Settings) -> list[Part]:
 def _checks(settings: Settings, parts: list[Part]) -> list[Check]:
     checks: list[Check] = []
     if Part.SERVER in parts:
-        from unqueue.server import doctor as of_server  # noqa: PLC0415  # a lane's computer need not load the server
+        from unqueue.server import doctor as of_server
 
         checks += of_server.checks(settings)
     if Part.LANE in parts:
-        from unqueue.lane import doctor as of_lane  # noqa: PLC0415  # and the other way round
+        from unqueue.lane import doctor as of_lane
 
         known = {check.about for check in checks}
         checks += [check for check in of_lane.checks(settings, lane_of(settings)) if check.about not in known]

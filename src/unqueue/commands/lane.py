@@ -17,7 +17,7 @@ def lane(settings: SettingsOption = None) -> None:
     Its devices and the server's address are in the settings' [lane] table; `unqueue device add` on the server gives
     its token. Ctrl-C ends it; the gate stays as it is.
     """
-    from unqueue.lane.app import run  # noqa: PLC0415  # --help need not load the devices
+    from unqueue.lane.app import run
 
     loaded = settings_or_exit(settings)
     try:

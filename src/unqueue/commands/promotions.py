@@ -23,8 +23,8 @@ def import_(
     settings: SettingsOption = None,
 ) -> None:
     """Import promotions from a JSON file, all or none. Importing the same file again changes nothing."""
-    from unqueue.server.promotions.service import import_rules, load_rules  # noqa: PLC0415
-    from unqueue.server.setup import migrate_database  # noqa: PLC0415
+    from unqueue.server.promotions.service import import_rules, load_rules
+    from unqueue.server.setup import migrate_database
 
     url = settings_or_exit(settings).database_url
     migrate_database(url)

@@ -24,8 +24,8 @@ def serve(
     It listens on [server] host and port of the settings, over HTTPS where a certificate is named there. Ctrl-C ends it;
     requests under way are finished.
     """
-    from unqueue.server.app import create_app  # noqa: PLC0415  # --help need not load the server
-    from unqueue.server.setup import StoreInUse, migrate_database, only_server  # noqa: PLC0415
+    from unqueue.server.app import create_app
+    from unqueue.server.setup import StoreInUse, migrate_database, only_server
 
     loaded = settings_or_exit(settings)
     listen = msgspec.structs.replace(

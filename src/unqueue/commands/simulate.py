@@ -20,7 +20,7 @@ class _Simulators(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name != WALLET:
             return _devices().get_command(ctx, cmd_name)
-        from unqueue.providers.sandbox_wallet.sandbox.command import app as wallet  # noqa: PLC0415
+        from unqueue.providers.sandbox_wallet.sandbox.command import app as wallet
 
         group: Any = get_command(wallet)
         return group.get_command(ctx, WALLET)

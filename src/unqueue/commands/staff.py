@@ -23,8 +23,8 @@ def add(
     settings: SettingsOption = None,
 ) -> None:
     """Add an attendant, or give one a new PIN (which signs them out everywhere)."""
-    from unqueue.server.setup import migrate_database  # noqa: PLC0415
-    from unqueue.server.staff.service import create_staff  # noqa: PLC0415
+    from unqueue.server.setup import migrate_database
+    from unqueue.server.staff.service import create_staff
 
     url = settings_or_exit(settings).database_url
     migrate_database(url)

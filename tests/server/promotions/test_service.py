@@ -138,5 +138,4 @@ async def test_what_is_on_offer_now(database: Database, clock: ManualClock) -> N
         ("c", True, None),
     ]
     assert [offer.promotion_id for offer in promotions.offers(end, 2)] == ["a", "c"]
-    assert [hint.promotion_id for hint in promotions.almost([MILK], at=clock.now(), member=False)] == []
     await promotions.stop()

@@ -11,18 +11,17 @@ from collections.abc import Iterable
 from datetime import datetime
 from operator import itemgetter
 
-from unqueue.server.promotions import hints
 from unqueue.server.promotions.basket import BasketPricing, Picked
 from unqueue.server.promotions.bids import Part
 from unqueue.server.promotions.index import Candidates, RuleIndex
 from unqueue.server.promotions.offers import compile_rule
-from unqueue.server.promotions.pricing import Applied, Discount, Hint, Pricing, PricingLine, Reason
+from unqueue.server.promotions.pricing import Applied, Discount, Pricing, PricingLine, Reason
 from unqueue.server.promotions.rules import Rule
 from unqueue.server.promotions.search import Solved, solve
 from unqueue.server.promotions.validity import moment_of
 from unqueue.server.promotions.walk import Gears
 
-__all__ = ["Applied", "Discount", "Hint", "Pricing", "PricingLine", "Reason", "Rule", "RuleBook"]
+__all__ = ["Applied", "Discount", "Pricing", "PricingLine", "Reason", "Rule", "RuleBook"]
 
 VIEWS_MAX = 8  # (period, member or not) kept at once; a store needs two, and two more while one period ends
 PRODUCTS_MAX = 65_536  # per view
@@ -63,11 +62,6 @@ class RuleBook:
         if not picked:
             return self._nothing
         return BasketPricing(picked, self._index, self._solve, self.currency).pricing()
-
-    def almost(self, lines: Iterable[PricingLine], *, at: datetime, member: bool, hints_max: int = 3) -> list[Hint]:
-        """What one more unit, or a little more money, would bring. Not for the hot path."""
-        picked = self._pick(lines, at, member=member)
-        return hints.almost(picked, self._index, self.currency)[:hints_max]
 
     def rules_at(self, at: datetime) -> tuple[Rule, ...]:
         """The rules that hold at ``at``, the store's local time, for members and others; by id."""

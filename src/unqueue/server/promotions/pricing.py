@@ -88,13 +88,3 @@ class Pricing(msgspec.Struct, frozen=True):
             else:
                 sentences.append(words.UNPROVEN)
         return words.join(sentences)
-
-
-class Hint(msgspec.Struct, frozen=True):
-    """What is nearly reached: ``units_missing`` more pieces, or ``amount_missing_minor`` more to spend."""
-
-    promotion_id: str
-    zh: str
-    en: str
-    units_missing: int = 0
-    amount_missing_minor: int = 0

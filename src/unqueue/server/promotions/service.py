@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from unqueue.kernel.database import Database, Transaction
 from unqueue.server.promotions import store
 from unqueue.server.promotions.loader import PromotionsInvalid, check_together, load_rules
-from unqueue.server.promotions.model import Hint, Pricing, PricingLine, RuleBook
+from unqueue.server.promotions.model import Pricing, PricingLine, RuleBook
 from unqueue.server.promotions.rules import Rule, is_for_members
 
 __all__ = ["ImportReport", "OfferView", "Promotions", "PromotionsInvalid", "import_rules", "load_rules"]
@@ -98,10 +98,6 @@ class Promotions:
     def price(self, lines: Iterable[PricingLine], *, at: datetime, member: bool) -> Pricing:
         """The discounts of a basket; ``at`` is the store's local time."""
         return self._book.price(lines, at=at, member=member)
-
-    def almost(self, lines: Iterable[PricingLine], *, at: datetime, member: bool) -> list[Hint]:
-        """What one more unit, or a little more money, would bring the shopper."""
-        return self._book.almost(lines, at=at, member=member)
 
     def offers(self, at: datetime, limit: int) -> list[OfferView]:
         """The first ``limit`` offers that hold at ``at`` (the store's local time), in order of their ids."""
