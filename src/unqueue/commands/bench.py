@@ -25,7 +25,8 @@ def bench(
     from unqueue.bench.scenarios import Bench, Figure
 
     def show(title: str, figures: list[Figure]) -> None:
-        table = Table(*figures[0].columns, title=title, title_justify="left", box=None, pad_edge=False)
+        console.print(title, style="bold")
+        table = Table(*figures[0].columns, box=None, pad_edge=False)
         for column in table.columns[1:]:
             column.justify = "right"
         for figure in figures:

@@ -360,7 +360,8 @@ class Database:
                 future.set_exception(unit.error)
             else:
                 future.set_result(unit.result)
-        self._write_next()
+        assert self._loop is not None, "the writer runs only after start()"
+        self._loop.call_soon(self._write_next)  # after those who were answered: some of them join the next group
 
 
 def open_engine(url: str) -> Engine:

@@ -19,7 +19,7 @@ from unqueue.kernel.money import Money
 from unqueue.server.access import Principal
 from unqueue.server.orders import store
 from unqueue.server.orders.model import Order, OrderClosed, OrderPaid, PaymentOpen, basket_hash, order_lines
-from unqueue.server.trips.basket import encode_basket
+from unqueue.server.trips.basket import show_basket
 from unqueue.server.trips.model import BasketEmpty
 from unqueue.server.trips.service import LiveTrip, Trips
 
@@ -115,7 +115,7 @@ class Orders:
                 currency=live.trip.currency,
                 basket_hash=basket_hash(live.row.trip_id, live.trip.currency, lines),
                 item_count=sum(line.quantity for line in lines),
-                basket=encode_basket(frozen, pricing, live.cache).decode(),
+                basket=msgspec.json.encode(show_basket(frozen, pricing, live.views)).decode(),
                 created_us=micros(self._database.clock.now()),
             )
             try:

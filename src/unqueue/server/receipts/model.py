@@ -26,7 +26,7 @@ class StoreView(msgspec.Struct, frozen=True):
     tax_id: str
 
 
-class ReceiptLine(LineView, frozen=True):
+class ReceiptLine(LineView):
     """A basket's line, and the tax rate contained in its price, in hundredths of a percent."""
 
     tax_rate_bp: int

@@ -1,10 +1,10 @@
 """The priced basket as the shopper sees it: the JSON of docs/protocols/http.md. Pure.
 
-An unchanged line is not written again: its JSON is kept until its quantity or its discounts change, so the cost of a
-scan hardly grows with the basket.
+A trip's lines are kept as they were last shown, and only what changed is set anew: the encoder is quick, making objects
+is not.
 """
 
-from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -21,8 +21,8 @@ class LineDiscount(msgspec.Struct, frozen=True):
     amount: Money
 
 
-class LineHead(msgspec.Struct, frozen=True):
-    """What does not change as long as the line stands. Weights in grams; ``unit_price`` is for a ``unit``."""
+class LineView(msgspec.Struct):
+    """One line, priced. ``total = subtotal - discount + deposit``; weights in grams; ``discount`` is positive."""
 
     line: int
     product_id: str
@@ -32,23 +32,18 @@ class LineHead(msgspec.Struct, frozen=True):
     brand: str
     category: str
     sold_by: str
+    quantity: int
     weight_g: int | None
     net_weight_g: int | None
     unit_price: Money
     unit: str
-    age_limit: int | None
-    eas: bool
-
-
-class LineView(LineHead, frozen=True):
-    """One line, priced. ``total = subtotal - discount + deposit``; ``discount`` is positive."""
-
-    quantity: int
     subtotal: Money
     discount: Money
     deposit: Money
     total: Money
     discounts: list[LineDiscount]
+    age_limit: int | None
+    eas: bool
 
 
 class PromotionView(msgspec.Struct, frozen=True):
@@ -81,90 +76,65 @@ class Basket(msgspec.Struct, frozen=True):
     order_id: str | None
 
 
-class _EncodedBasket(msgspec.Struct, frozen=True):
-    """:class:`Basket` with its lines already in JSON."""
+class ScanAnswer(msgspec.Struct, frozen=True):
+    """What a scan, or a change of a line, brought; ``line`` is None where it was taken off."""
 
-    trip_id: str
-    status: str
-    version: int
-    currency: str
-    lines: list[msgspec.Raw]
-    item_count: int
-    weight_g: int
-    subtotal: Money
-    discount: Money
-    deposit: Money
-    total: Money
-    promotions: list[PromotionView]
-    explained: Words | None
-    age_limit: int | None
-    order_id: str | None
+    line: LineView | None
+    basket: Basket
 
 
-class LineCache:
-    """The JSON of a trip's lines, by line number, with what it was made from.
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """What a batch brought; what could not be added is in ``refused``."""
 
-    Basket offers touch every line with every scan, so a line is put together from its head, which stays, and from
-    numbers. What it comes to is a :class:`LineView`; a property test holds the two together.
-    """
+    lines: list[LineView]
+    basket: Basket
+    refused: list[dict[str, Any]]
+
+
+class LineViews:
+    """A trip's lines as they were last shown, by line number."""
 
     def __init__(self) -> None:
-        self._heads: dict[int, bytes] = {}
-        self._kept: dict[int, tuple[int, bytes, msgspec.Raw]] = {}
+        self._views: dict[int, LineView] = {}
 
-    def encoded(self, line: Line, discount_minor: int, discounts: bytes, currency: str) -> msgspec.Raw:
-        """``discounts`` is the inside of the JSON array."""
-        number, quantity = line.number, line.quantity
-        kept = self._kept.get(number)
-        if kept is not None and kept[0] == quantity and kept[1] == discounts:
-            return kept[2]
-        head = self._heads.get(number)
-        if head is None:
-            head = self._heads[number] = _encoder.encode(_head(line, currency)).removesuffix(b"}")
-        money = _money(currency)
-        subtotal, deposit = line.pricing_line().subtotal_minor, line.deposit_minor
-        raw = msgspec.Raw(
-            _LINE
-            % (
-                head,
-                quantity,
-                subtotal,
-                money,
-                discount_minor,
-                money,
-                deposit,
-                money,
-                subtotal - discount_minor + deposit,
-                money,
-                discounts,
-            )
-        )
-        self._kept[number] = (quantity, discounts, raw)
-        return raw
-
-    def of(self, number: int) -> msgspec.Raw:
-        """A line of the basket that was encoded last."""
-        return self._kept[number][2]
+    def show(self, line: Line, discounts: list[LineDiscount], currency: str) -> LineView:
+        """The line as it is now. The same object each time: encode it before the next."""
+        view = self._views.get(line.number)
+        if view is None:
+            view = self._views[line.number] = _view(line, currency)
+        elif view.quantity != line.quantity:
+            view.quantity = line.quantity
+            view.subtotal = Money(line.pricing_line().subtotal_minor, currency)
+            view.deposit = Money(line.deposit_minor, currency)
+        elif not discounts and not view.discounts:
+            return view
+        discount = 0
+        for one in discounts:
+            discount += one.amount.amount_minor
+        view.discounts = discounts
+        view.discount = Money(discount, currency)
+        view.total = Money(view.subtotal.amount_minor - discount + view.deposit.amount_minor, currency)
+        return view
 
 
-def encode_basket(trip: Trip, pricing: Pricing, cache: LineCache) -> bytes:
-    """The JSON of a :class:`Basket`; each line's own is in ``cache`` afterwards."""
+def show_basket(trip: Trip, pricing: Pricing, views: LineViews) -> Basket:
+    """The basket as it is now; its lines are those of ``views``."""
     currency = trip.currency
-    taken, texts = _discounts_by_line(pricing, _money(currency))
-    subtotal = deposit = items = weight_g = 0
+    by_line = _discounts_by_line(pricing, currency)
+    subtotal = discount = deposit = items = weight_g = 0
     age_limit: int | None = None
-    lines: list[msgspec.Raw] = []
+    lines: list[LineView] = []
     for number, line in trip.lines.items():
-        product, quantity = line.product, line.quantity
-        subtotal += line.pricing_line().subtotal_minor
-        deposit += product.deposit_minor * quantity
-        items += quantity
-        weight_g += line.weight_g if line.weight_g is not None else (product.net_weight_g or 0) * quantity
-        if product.age_limit is not None and (age_limit is None or product.age_limit > age_limit):
-            age_limit = product.age_limit
-        lines.append(cache.encoded(line, taken.get(number, 0), texts.get(number, b""), currency))
-    discount = sum(taken.values())
-    basket = _EncodedBasket(
+        view = views.show(line, by_line.get(number) or [], currency)
+        subtotal += view.subtotal.amount_minor
+        discount += view.discount.amount_minor
+        deposit += view.deposit.amount_minor
+        items += view.quantity
+        weight_g += view.weight_g if view.weight_g is not None else (view.net_weight_g or 0) * view.quantity
+        if view.age_limit is not None and (age_limit is None or view.age_limit > age_limit):
+            age_limit = view.age_limit
+        lines.append(view)
+    return Basket(
         trip_id=trip.trip_id,
         status=trip.status,
         version=trip.version,
@@ -186,39 +156,29 @@ def encode_basket(trip: Trip, pricing: Pricing, cache: LineCache) -> bytes:
         age_limit=age_limit,
         order_id=trip.order_id,
     )
-    return _encoder.encode(basket)
 
 
-def _discounts_by_line(pricing: Pricing, money: bytes) -> tuple[dict[int, int], dict[int, bytes]]:
-    """What is taken off each line, and the inside of its JSON array of :class:`LineDiscount`."""
-    taken: dict[int, int] = {}
-    texts: dict[int, bytes] = {}
+def _discounts_by_line(pricing: Pricing, currency: str) -> dict[int, list[LineDiscount]]:
+    by_line: dict[int, list[LineDiscount]] = {}
     if not pricing.discounts:
-        return taken, texts
-    heads = {
-        applied.promotion_id: _encoder.encode(_DiscountHead(applied.promotion_id, applied.zh, applied.en))[:-1]
-        for applied in pricing.applied
-    }
+        return by_line
+    texts = {applied.promotion_id: (applied.zh, applied.en) for applied in pricing.applied}
     for discount in pricing.discounts:
-        number, amount = discount.line, discount.amount_minor
-        text = _DISCOUNT % (heads[discount.promotion_id], amount, money)
-        if number in taken:
-            taken[number] += amount
-            texts[number] += b"," + text
+        number, promotion_id = discount.line, discount.promotion_id
+        zh, en = texts[promotion_id]
+        shown = LineDiscount(promotion_id, zh, en, Money(discount.amount_minor, currency))
+        if number in by_line:
+            by_line[number].append(shown)
         else:
-            taken[number], texts[number] = amount, text
-    return taken, texts
+            by_line[number] = [shown]
+    return by_line
 
 
-@lru_cache(maxsize=16)
-def _money(currency: str) -> bytes:
-    """What follows the amount in the JSON of a :class:`Money`."""
-    return b',"currency":%b}' % _encoder.encode(currency)
-
-
-def _head(line: Line, currency: str) -> LineHead:
+def _view(line: Line, currency: str) -> LineView:
+    """A line without discounts."""
     product = line.product
-    return LineHead(
+    subtotal, deposit = line.pricing_line().subtotal_minor, line.deposit_minor
+    return LineView(
         line=line.number,
         product_id=product.product_id,
         gtin=product.gtin,
@@ -227,22 +187,16 @@ def _head(line: Line, currency: str) -> LineHead:
         brand=product.brand,
         category=product.category,
         sold_by=product.sold_by,
+        quantity=line.quantity,
         weight_g=line.weight_g,
         net_weight_g=product.net_weight_g,
         unit_price=Money(line.unit_price_minor, currency),
         unit="kg" if line.is_weighed else "piece",
+        subtotal=Money(subtotal, currency),
+        discount=Money(0, currency),
+        deposit=Money(deposit, currency),
+        total=Money(subtotal + deposit, currency),
+        discounts=[],
         age_limit=product.age_limit,
         eas=product.tag == "EAS",
     )
-
-
-class _DiscountHead(msgspec.Struct, frozen=True):
-    promotion_id: str
-    zh: str
-    en: str
-
-
-_encoder = msgspec.json.Encoder()
-_AMOUNT = b'{"amount_minor":%d%b'
-_DISCOUNT = b'%b,"amount":' + _AMOUNT + b"}"
-_LINE = b'%%b,"quantity":%%d,"subtotal":%b,"discount":%b,"deposit":%b,"total":%b,"discounts":[%%b]}' % ((_AMOUNT,) * 4)

@@ -12,7 +12,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from unqueue.kernel.errors import InvalidRequest
 from unqueue.server.access import bearer
 from unqueue.server.catalogue.service import ProductView
-from unqueue.server.trips.basket import Basket, LineView
+from unqueue.server.trips.basket import Basket, BatchAnswer, ScanAnswer
 from unqueue.server.trips.model import QuantityInvalid
 from unqueue.server.trips.service import Batch, OpenedTrip, Scan, Trips
 
@@ -30,22 +30,6 @@ class Opened(msgspec.Struct, frozen=True):
     id: str
     token: str
     basket: Basket
-
-
-class ScanAnswer(msgspec.Struct, frozen=True):
-    line: LineView | None
-    basket: Basket
-
-
-class RefusedCode(msgspec.Struct, frozen=True):
-    code: str
-    problem: dict[str, Any]
-
-
-class BatchAnswer(msgspec.Struct, frozen=True):
-    lines: list[LineView]
-    basket: Basket
-    refused: list[RefusedCode]
 
 
 class NewQuantity(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from unqueue.server.catalogue.model import Product, Resolved
 from unqueue.server.catalogue.service import ProductView
 from unqueue.server.promotions.pricing import Pricing, PricingLine
 from unqueue.server.trips import store
-from unqueue.server.trips.basket import LineCache, encode_basket
+from unqueue.server.trips.basket import BatchAnswer, LineViews, ScanAnswer, show_basket
 from unqueue.server.trips.model import (
     LINES_MAX,
     QUANTITY_MAX,
@@ -98,15 +98,15 @@ class OpenedTrip(msgspec.Struct, frozen=True):
 
 
 class LiveTrip:
-    """A trip in memory: its state, its actions, and the JSON of its lines. ``lock`` keeps its actions in order."""
+    """A trip in memory: its state, its actions, its lines as they were shown. ``lock`` keeps its actions in order."""
 
-    __slots__ = ("actions", "cache", "ids", "lock", "products", "row", "trip")
+    __slots__ = ("actions", "ids", "lock", "products", "row", "trip", "views")
 
     def __init__(self, row: store.TripRow, trip: Trip) -> None:
         self.row = row
         self.trip = trip
         self.lock = asyncio.Lock()
-        self.cache = LineCache()
+        self.views = LineViews()
         self.actions: list[Action] = []
         self.ids: dict[str, tuple[bytes, int]] = {}
         self.products: dict[str, Product] = {}
@@ -220,7 +220,7 @@ class Trips:
 
     def basket(self, live: LiveTrip) -> bytes:
         """The whole priced basket as JSON."""
-        return encode_basket(live.trip, self.price(live.trip), live.cache)
+        return _encode(show_basket(live.trip, self.price(live.trip), live.views))
 
     def price(self, trip: Trip) -> Pricing:
         """What the promotions make of the basket now."""
@@ -310,15 +310,16 @@ class Trips:
         return live.trip
 
     def _answer(self, live: LiveTrip, trip: Trip, line: int | None) -> bytes:
-        cache = live.cache if trip is live.trip else LineCache()
-        basket = encode_basket(trip, self.price(trip), cache)
-        return b'{"line":%b,"basket":%b}' % (b"null" if line is None else bytes(cache.of(line)), basket)
+        views = live.views if trip is live.trip else LineViews()
+        basket = show_basket(trip, self.price(trip), views)
+        shown = [view for view in basket.lines if view.line == line]
+        return _encode(ScanAnswer(shown[0] if shown else None, basket))
 
     def _answer_batch(self, live: LiveTrip, trip: Trip, lines: list[int], refused: list[dict[str, Any]]) -> bytes:
-        cache = live.cache if trip is live.trip else LineCache()
-        basket = encode_basket(trip, self.price(trip), cache)
-        shown = [cache.of(line) for line in lines if line in trip.lines]
-        return msgspec.json.encode({"lines": shown, "basket": msgspec.Raw(basket), "refused": refused})
+        views = live.views if trip is live.trip else LineViews()
+        basket = show_basket(trip, self.price(trip), views)
+        by_number = {view.line: view for view in basket.lines}
+        return _encode(BatchAnswer([by_number[line] for line in lines if line in by_number], basket, refused))
 
     def _again(self, live: LiveTrip, action_id: str, body_hash: bytes) -> int | None:
         """How many actions there were when this one had been taken, if it was."""
@@ -420,6 +421,7 @@ def _line_of(action: Action) -> int:
     return action.line
 
 
+_encode = msgspec.json.Encoder().encode
 _STATUS_AFTER: Mapping[str, Any] = {
     "order.submitted": "submitted",
     "order.paid": "paid",
