@@ -1,6 +1,7 @@
 """Units of work: durable when answered, undone when refused, in order, and nobody pays for another's refusal."""
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from unqueue.kernel import journal
 from unqueue.kernel.database import Database, Transaction
-from unqueue.kernel.errors import DomainError
+from unqueue.kernel.errors import Busy, DomainError
 from unqueue.kernel.journal import followers
 
 pytestmark = pytest.mark.anyio
@@ -176,3 +177,51 @@ async def test_a_commit_that_fails_is_told_to_all_who_wait_and_the_next_unit_suc
     assert await database.unit(follow("c")) == "c"
     assert await names(database) == ["c"]
     assert await database.read(journal.verify) is None
+
+
+async def test_a_full_disk_is_told_and_the_store_goes_on_once_there_is_room(database: Database) -> None:
+    if not database.is_embedded:
+        return  # a database server is its administrators' to fill
+    await database.unit(follow("before"))
+
+    def fill(tx: Transaction) -> None:
+        tx.execute(text("PRAGMA max_page_count=1"))
+        for number in range(1_000):
+            follow(f"{number} {'x' * 50}")(tx)
+
+    answers = await asyncio.gather(
+        database.unit(follow("a")), database.unit(fill), database.unit(follow("b")), return_exceptions=True
+    )
+    assert isinstance(answers[1], Busy)
+    async with asyncio.timeout(10):
+        assert await database.unit(follow("after")) == "after"
+    assert await database.read(journal.verify) is None
+    assert {"before", "after"} <= set(await names(database))
+    assert len(await names(database)) < 1_000
+
+
+async def test_a_lock_that_does_not_end_is_busy_not_a_fault(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not database.is_embedded:
+        return  # PostgreSQL's advisory lock is waited for without an end
+    monkeypatch.setattr("unqueue.kernel.database.BUSY_TIMEOUT_MS", 50)
+    other = sqlite3.connect(database.url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Busy):
+        await database.unit(follow("a"))
+    other.execute("ROLLBACK")
+    other.close()
+    assert await database.unit(follow("b")) == "b"
+
+
+async def test_a_listener_that_fails_stops_neither_the_caller_nor_the_next_group(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: object) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    database.listen(fail)
+    async with asyncio.timeout(10):
+        assert [await database.unit(follow(name)) for name in "ab"] == ["a", "b"]
+    assert "a fault of ours" in caplog.text

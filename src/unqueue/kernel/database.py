@@ -7,6 +7,7 @@ therefore run twice: it must do nothing but read and write through its transacti
 """
 
 import asyncio
+import logging
 import queue
 import sys
 import threading
@@ -18,13 +19,14 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from sqlalchemy import Connection, CursorResult, Dialect, Engine, Executable, create_engine, event, insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 
 from unqueue.kernel import journal
 from unqueue.kernel.clock import Clock, SystemClock, micros
 from unqueue.kernel.errors import Busy
 from unqueue.kernel.journal import Event
 
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 Listener = Callable[[list[Event]], None]
 
@@ -254,18 +256,29 @@ class Database:
         On the embedded database a statement takes microseconds; handing the interpreter to and fro between threads
         for each of them takes longer. What waits, for the disk or for another process, waits in the writer's thread.
         """
-        begun = False
         try:
             if self._writer is None:
                 self._writer = self.engine.connect()
                 _raw(self._writer).execute("PRAGMA busy_timeout=0")
             self._begin(self._writer)
-            begun = True
             return self._run_all(self._writer, units)
         except Exception:  # noqa: BLE001  # a lock, a refusal, a broken disk: the thread tries again, and tells
-            if begun and self._writer is not None:
-                _raw(self._writer).execute("ROLLBACK")
+            self._roll_back_or_drop()
             return None
+
+    def _roll_back_or_drop(self) -> None:
+        if self._writer is None:
+            return
+        try:
+            self._roll_back(self._writer)
+        except Exception:  # noqa: BLE001  # then this connection is of no more use
+            self._drop_writer()
+
+    def _roll_back(self, connection: Connection) -> None:
+        """Undo what was begun. A full disk has SQLite end the transaction by itself."""
+        raw = _raw(connection)
+        if not self.is_embedded or raw.in_transaction:
+            raw.execute("ROLLBACK")
 
     def _write(self) -> None:
         while (group := self._groups.get()) is not None:
@@ -275,7 +288,7 @@ class Database:
             except Exception as error:  # noqa: BLE001  # whatever the database says, every waiting caller must hear it
                 self._drop_writer()
                 for unit in group.units:
-                    unit.error = error if not isinstance(error, DBAPIError) else _as_busy(error)
+                    unit.error = error
             self._answer(group.units, events)
 
     def _finish(self, group: _Group) -> list[Event]:
@@ -302,7 +315,7 @@ class Database:
         try:
             events = self._run_all(connection, units)
         except Exception:  # noqa: BLE001  # which unit it was, and what it means, comes out in the second run
-            _raw(connection).execute("ROLLBACK")
+            self._roll_back(connection)
             self._begin(connection)
             events = self._run_each(connection, units)
         _raw(connection).execute("COMMIT")
@@ -349,19 +362,31 @@ class Database:
             return
 
     def _answer_on_loop(self, units: list[_Unit], events: list[Event]) -> None:
-        if events:
-            for listener in self._listeners:
+        for listener in self._listeners if events else ():
+            try:
                 listener(events)
+            except Exception:  # noqa: BLE001  # a fault of one listener must not stop the store
+                _log.exception("a listener failed")
         for unit in units:
             future = unit.future
             if future is None or future.done():
                 continue
             if unit.error is not None:
-                future.set_exception(unit.error)
+                future.set_exception(self._told(unit.error))
             else:
                 future.set_result(unit.result)
         assert self._loop is not None, "the writer runs only after start()"
         self._loop.call_soon(self._write_next)  # after those who were answered: some of them join the next group
+
+    def _told(self, error: BaseException) -> BaseException:
+        """What a caller hears: that the database is away, locked or full is Busy, and passes."""
+        driver: Any = self.engine.dialect.loaded_dbapi
+        if not isinstance(error, OperationalError | driver.OperationalError):
+            return error
+        _log.error("the database can't write: %s", error)
+        busy = Busy()
+        busy.__cause__ = error
+        return busy
 
 
 def open_engine(url: str) -> Engine:
@@ -397,12 +422,6 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 def _raw(connection: Connection) -> Any:
     """The driver's own connection: sqlite3 and psycopg both have ``execute(sql, values)`` on it."""
     return connection.connection.dbapi_connection
-
-
-def _as_busy(error: DBAPIError) -> Exception:
-    busy = Busy()
-    busy.__cause__ = error
-    return busy
 
 
 _HEAD = "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1"

@@ -53,6 +53,12 @@ def _invalid(_: AnyRequest, error: ValidationException) -> Response[bytes]:
     return problem_response(InvalidRequest(problem=told))
 
 
+def _undecodable(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """A body that is no UTF-8, or nested beyond all measure."""
+    _log.info("%s %s: %r", request.method, request.url.path, error)
+    return problem_response(InvalidRequest(problem="the body can't be read as JSON"))
+
+
 def _http(_: AnyRequest, error: HTTPException) -> Response[bytes]:
     if error.status_code == 404:
         return problem_response(NotFound())
@@ -72,5 +78,7 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     DomainError: _domain,
     ValidationException: _invalid,
     HTTPException: _http,
+    UnicodeDecodeError: _undecodable,
+    RecursionError: _undecodable,
     Exception: _unexpected,
 }

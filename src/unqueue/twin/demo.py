@@ -5,6 +5,7 @@ their own, as they would be computers of their own; this one is the front door a
 import asyncio
 import contextlib
 import datetime as dt
+import logging
 import random
 import socket
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,6 +26,7 @@ from unqueue.twin.shoppers import Attendant, Diary, LanePlace, Mood, Pace, Shopp
 from unqueue.twin.wallet import pay_in_wallet
 from unqueue.twin.world import Good, LaneWorld
 
+_log = logging.getLogger(__name__)
 SIMULATORS = ("scale", "io", "scanner", "printer")
 READY_TIMEOUT_S = 60.0
 MOODS: tuple[Mood, ...] = ("honest",) * 17 + ("forgetful",) * 2 + ("dishonest",)
@@ -79,6 +81,7 @@ class Demo:
         self._tell = tell
         self._stack = contextlib.AsyncExitStack()
         self._random = random.Random(options.seed)  # noqa: S311  # repeatable, not secret
+        self.failures: list[BaseException] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._door_closed = asyncio.Event()
         self.public_url = ""
@@ -132,7 +135,13 @@ class Demo:
     def spawn(self, coroutine: Any) -> None:
         task = asyncio.ensure_future(coroutine)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a simulated person failed", exc_info=error)
+            self.failures.append(error)
 
     async def start_process(self, name: str, *arguments: str, announces: bool = False) -> Process:
         """Start (again) one of the store's processes."""
@@ -157,10 +166,7 @@ class Demo:
             f"{self.public_url}/wallet",
             announces=True,
         )
-        devices = [
-            self.start_process(f"{lane}-{device}", "simulate", device, *_TCP.get(device, ()), announces=True)
-            for lane, device in names
-        ]
+        devices = [self.start_process(f"{lane}-{device}", "simulate", device, announces=True) for lane, device in names]
         started_wallet, *started = await asyncio.gather(wallet, *devices)
         by_lane: dict[str, dict[str, Any]] = {lane: {} for lane in lanes}
         for (lane, device), process in zip(names, started, strict=True):
@@ -319,6 +325,3 @@ def free_port() -> int:
 
 def _qr_svg(text: str) -> str:
     return segno.make(text, micro=False).svg_inline(border=4, omitsize=True, light="#fff", dark="#000")
-
-
-_TCP: Mapping[str, tuple[str, ...]] = {}

@@ -5,6 +5,7 @@ that a test can ask the store afterwards whether every promise held.
 """
 
 import asyncio
+import contextlib
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
@@ -41,6 +42,8 @@ class Diary(msgspec.Struct):
     passes: dict[str, str] = {}
     left: list[str] = []
     stopped: list[str] = []
+    wrong: list[str] = []
+    """Where the store said one thing and then another."""
 
 
 class LanePlace:
@@ -109,6 +112,7 @@ class Shopper:
         self._trolley: list[Piece] = []
         self._unpaid: list[Piece] = []
         self._pocketed: list[Piece] = []
+        self._told: Any = None
 
     async def visit(self) -> None:
         """From the door to the door. A refusal or a store that stays away ends the visit without the goods."""
@@ -119,6 +123,8 @@ class Shopper:
             await self._shop(trip["id"])
             order = await self._client.post(f"/api/trips/{trip['id']}/order")
             self._diary.orders[order["id"]] = trip["id"]
+            if order["total"] != self._told:
+                self._diary.wrong.append(f"{self.name}: the basket said {self._told}, the order {order['total']}")
             self.where = "pay"
             await self._pause(self._pace.at_payment)
             await self._pay_order(order["id"])
@@ -127,7 +133,7 @@ class Shopper:
                 self.where = self._lane.world.lane
                 await self._leave(order["id"])
             self.where = "gone"
-        except (Refused, TimeoutError) as error:
+        except (Refused, OSError) as error:  # a TimeoutError is an OSError
             self._diary.stopped.append(f"{self.name}: {error}")
             self.where = "gone"
         finally:
@@ -158,13 +164,24 @@ class Shopper:
         scan = {"id": str(uuid.UUID(int=self._random.getrandbits(128), version=4)), "code": good.code or good.gtin}
         answer = await self._client.post(f"/api/trips/{trip}/scans", scan)
         self._diary.scans.setdefault(trip, []).append(scan["id"])
+        self._hear(answer["basket"])
         line = answer["line"]
         self._trolley.append(self._lane.world.piece(good.gtin, line["weight_g"]))
         if line["sold_by"] == "piece" and self._random.random() < 0.15:
             quantity = line["quantity"] + 1
-            await self._client.send("PATCH", f"/api/trips/{trip}/lines/{line['line']}", json={"quantity": quantity})
+            changed = await self._client.send(
+                "PATCH", f"/api/trips/{trip}/lines/{line['line']}", json={"quantity": quantity}
+            )
+            self._hear(changed["basket"])
             self._trolley.append(self._lane.world.piece(good.gtin))
             self.items += 1
+
+    def _hear(self, basket: dict[str, Any]) -> None:
+        self._told = (basket["item_count"], basket["total"])
+        if basket["item_count"] != len(self._trolley) + 1:
+            self._diary.wrong.append(
+                f"{self.name}: {len(self._trolley) + 1} in the trolley, {self._told} in the basket"
+            )
 
     async def _pay_order(self, order: str) -> None:
         methods = await self._client.get("/api/payment-methods")
@@ -226,12 +243,16 @@ class Attendant:
             self._client.authorize(session["token"])
             while True:
                 await asyncio.sleep(max(POLL_S, self._pace.attendant / 10))
-                for call in await self._client.get("/api/staff/calls", status="open"):
-                    if call["lane"] in self._lanes:
-                        await asyncio.sleep(self._pace.attendant)
-                        await self._answer(call, self._lanes[call["lane"]])
+                with contextlib.suppress(OSError):  # the store is away for long: look again
+                    await self._look()
         finally:
             await self._client.close()
+
+    async def _look(self) -> None:
+        for call in await self._client.get("/api/staff/calls", status="open"):
+            if call["lane"] in self._lanes:
+                await asyncio.sleep(self._pace.attendant)
+                await self._answer(call, self._lanes[call["lane"]])
 
     async def _answer(self, call: dict[str, Any], place: LanePlace) -> None:
         action, reason = "done", "looked at it"
@@ -243,7 +264,7 @@ class Attendant:
                 await place.world.remove(place.unpaid)
                 place.unpaid = []
                 action, reason = "reweigh", "took an unscanned item off the belt"
-        body = {"id": str(uuid.uuid4()), "action": action, "reason": reason}
+        body = {"id": str(uuid.uuid4()), "action": action, "reason": reason, "evidence_id": call["evidence_id"]}
         try:
             await self._client.post(f"/api/staff/calls/{call['id']}/answer", body)
         except Refused:

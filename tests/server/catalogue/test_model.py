@@ -6,7 +6,7 @@ import pytest
 
 from unqueue.kernel.errors import DomainError
 from unqueue.server.catalogue.codes import Code
-from unqueue.server.catalogue.model import Product, resolve
+from unqueue.server.catalogue.model import LabelPriceDiffers, Product, resolve
 
 TODAY = date(2026, 3, 2)
 YESTERDAY, TOMORROW = date(2026, 3, 1), date(2026, 3, 3)
@@ -61,20 +61,32 @@ def test_refusals(fields: dict[str, object], code: Code, refusal: str | None) ->
 
 
 @pytest.mark.parametrize(
-    ("fields", "code", "weight_g"),
+    ("fields", "code", "weight_g", "price_minor"),
     [
-        ({"sold_by": "weight"}, Code(GTIN, weight_g=512), 512),
-        ({"sold_by": "weight"}, Code(GTIN, price_minor=998), 1000),
-        ({"sold_by": "weight"}, Code(GTIN, price_minor=511), 512),  # 9.98 a kilogram: 512 g cost 5.11
-        ({"sold_by": "weight"}, Code(GTIN, weight_g=512, price_minor=600), 512),
-        ({}, Code(GTIN, weight_g=512), None),  # a piece is a piece, whatever its code says of its weight
-        ({}, Code(GTIN), None),
+        ({"sold_by": "weight"}, Code(GTIN, weight_g=512), 512, None),
+        ({"sold_by": "weight"}, Code(GTIN, price_minor=998), 1000, 998),
+        ({"sold_by": "weight"}, Code(GTIN, price_minor=511), 512, 511),  # 9.98 a kilogram: 512 g cost 5.11
+        ({"sold_by": "weight"}, Code(GTIN, weight_g=512, price_minor=510), 512, 510),  # the scale rounds to the tenth
+        ({"sold_by": "weight"}, Code(GTIN, weight_g=512, price_minor=501), 512, 501),
+        ({"sold_by": "weight"}, Code(GTIN, weight_g=512, price_minor=600), 512, 511),  # cheaper since it was labelled
+        ({}, Code(GTIN, weight_g=512), None, None),  # a piece is a piece, whatever its code says of its weight
+        ({}, Code(GTIN, price_minor=1), None, None),  # … and costs what the server says
+        ({}, Code(GTIN, weight_g=500, price_minor=1), None, None),
+        ({}, Code(GTIN), None, None),
     ],
 )
-def test_weights(fields: dict[str, object], code: Code, weight_g: int | None) -> None:
+def test_weights_and_label_prices(
+    fields: dict[str, object], code: Code, weight_g: int | None, price_minor: int | None
+) -> None:
     resolved = resolve(product(**fields), code, TODAY)
     assert resolved.code.weight_g == weight_g
-    assert resolved.code.price_minor == code.price_minor
+    assert resolved.code.price_minor == price_minor
+
+
+@pytest.mark.parametrize("price_minor", [1, 400, 500])
+def test_a_label_that_asks_too_little_is_printed_again(price_minor: int) -> None:
+    with pytest.raises(LabelPriceDiffers):
+        resolve(product(sold_by="weight"), Code(GTIN, weight_g=512, price_minor=price_minor), TODAY)
 
 
 def test_an_expired_product_says_since_when() -> None:

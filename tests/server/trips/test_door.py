@@ -77,7 +77,10 @@ async def test_a_body_in_pieces_is_put_together(door: httpx.AsyncClient, front: 
     [
         ({"content": b"{"}, (400, "invalid_request")),
         ({"content": b""}, (400, "invalid_request")),
-        ({"json": scan(code="1" * 20_000)}, (422, "code_malformed")),
+        ({"content": b'{"id": "\xff", "code": "1"}'}, (400, "invalid_request")),
+        ({"content": b'{"x":' + b"[" * 4_000 + b"]" * 4_000 + b"}"}, (400, "invalid_request")),
+        ({"json": scan(code="1" * 20_000)}, (400, "invalid_request")),
+        ({"json": scan(at="1" * 100)}, (400, "invalid_request")),
         ({"json": {"code": MILK}}, (400, "invalid_request")),
         ({"json": {"id": "1", "code": MILK}}, (400, "invalid_request")),
         ({"json": {"id": str(uuid.uuid4()), "code": "6901234567891"}}, (422, "check_digit_wrong")),

@@ -46,6 +46,15 @@ async def test_the_same_goods_share_a_line_and_weighed_goods_do_not(handset: Han
     assert basket["lines"][1]["subtotal"] == yuan(511)  # 9.98 a kilogram × 0.512 kg = 5.10976
 
 
+@pytest.mark.parametrize(
+    "code", [f"(01)0{MILK}(3922)000001", f"https://id.gs1.org/01/0{MILK}?3922=000001", f"(01)0{MILK}(3103)000001"]
+)
+async def test_nobody_types_a_price_for_a_piece(handset: Handset, code: str) -> None:
+    line = (await handset.scan(code))["line"]
+    assert (line["subtotal"], line["weight_g"], line["quantity"]) == (yuan(1290), None, 1)
+    assert (await handset.scan(MILK))["line"]["quantity"] == 2
+
+
 async def test_a_deposit_is_added_per_bottle_and_an_age_limit_shown(handset: Handset) -> None:
     basket = (await handset.scan(BEER, quantity=3))["basket"]
     assert basket["deposit"] == yuan(150)

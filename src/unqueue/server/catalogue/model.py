@@ -83,11 +83,16 @@ class ProductDetails(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     nutrition: dict[str, float] = {}
 
 
+LABEL_ROUNDING_MINOR = 10
+"""A label may be so much cheaper than weight times price: scales round, some of them to the tenth."""
+
+
 class Resolved(msgspec.Struct, frozen=True):
     """A scanned code and the product it names, fit to be sold.
 
-    For goods sold by weight ``code.weight_g`` is set: from the code, or worked back from the price on its label. For
-    goods sold by the piece it is None, whatever the code says of their weight.
+    For goods sold by weight ``code.weight_g`` is set: from the code, or worked back from the price on its label, and
+    ``code.price_minor`` is what the label asks for, where that is charged. For goods sold by the piece both are None,
+    whatever the code says: the server alone prices them.
     """
 
     product: Product
@@ -140,6 +145,15 @@ class PriceMissing(DomainError):
     en = "{name_en} has no price yet. Please ask our staff."
 
 
+class LabelPriceDiffers(DomainError):
+    """Details: ``product_id``, ``name_zh``, ``name_en``."""
+
+    code = "label_price_differs"
+    status = 409
+    zh = "“{name_zh}”标签上的价格不是今天的，请到称重台重新打印标签"
+    en = "The price on the label of “{name_en}” is not today's. Please have it weighed and labelled again."
+
+
 class WeightNeeded(DomainError):
     """Details: ``product_id``, ``name_zh``, ``name_en``."""
 
@@ -153,19 +167,36 @@ def resolve(product: Product, code: Code, today: date) -> Resolved:
     """Decide whether ``product`` may be sold under ``code`` on ``today``, the store's local date.
 
     Raises, in this order: :class:`ProductRecalled`, :class:`ProductExpired`, :class:`ProductWithdrawn`,
-    :class:`PriceMissing`, :class:`WeightNeeded`.
+    :class:`PriceMissing`, :class:`WeightNeeded`, :class:`LabelPriceDiffers`.
     """
     refuse_unsellable(product, code, today)
-    weight_g = None
+    weight_g = price_minor = None
     if product.is_weighed:
-        weight_g = code.weight_g
-        if weight_g is None and code.price_minor is not None and product.unit_price_minor > 0:
-            weight_g = divide_half_up(code.price_minor * 1000, product.unit_price_minor)
-        if not weight_g:
-            raise WeightNeeded(**_names(product))
-    if weight_g != code.weight_g:
-        code = msgspec.structs.replace(code, weight_g=weight_g)
+        weight_g, price_minor = _measured(product, code)
+    if weight_g != code.weight_g or price_minor != code.price_minor:
+        code = msgspec.structs.replace(code, weight_g=weight_g, price_minor=price_minor)
     return Resolved(product, code)
+
+
+def _measured(product: Product, code: Code) -> tuple[int, int | None]:
+    """The weight of weighed goods, and what their label asks for where that is to be charged.
+
+    Anyone can type a code, so no price is believed for itself: beside a weight it may differ by the label's rounding,
+    and alone it is what the weight follows from, which the lane then holds against the goods.
+    """
+    weight_g, price_minor = code.weight_g, code.price_minor
+    if weight_g is None and price_minor is not None and product.unit_price_minor > 0:
+        weight_g = divide_half_up(price_minor * 1000, product.unit_price_minor)
+        if weight_g:
+            return weight_g, price_minor
+    if not weight_g:
+        raise WeightNeeded(**_names(product))
+    if price_minor is None:
+        return weight_g, None
+    due_minor = divide_half_up(product.unit_price_minor * weight_g, 1000)
+    if due_minor - price_minor > max(LABEL_ROUNDING_MINOR, due_minor // 100):
+        raise LabelPriceDiffers(**_names(product))
+    return weight_g, min(price_minor, due_minor)
 
 
 def refuse_unsellable(product: Product, code: Code, today: date) -> None:

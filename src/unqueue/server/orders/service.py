@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import hmac
+import logging
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -25,6 +27,7 @@ from unqueue.server.trips.service import LiveTrip, Trips
 
 NUMBER_TRIES = 5
 EXPIRY_LOOK_S = 20.0
+_log = logging.getLogger(__name__)
 PaymentsOf = Callable[[Connection, str], list[Any]]
 OpenPayment = Callable[[Connection, str], Any | None]
 
@@ -86,9 +89,9 @@ class Orders:
         digest = hmac.digest(self._token_key, b"order:" + order_id.encode(), "sha256")
         return "o_" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
-    async def submit(self, live: LiveTrip) -> tuple[OrderView, bool]:
+    async def submit(self, held: LiveTrip) -> tuple[OrderView, bool]:
         """Lock the basket's prices and make it an order. Again: the same order, and False."""
-        async with live.lock:
+        async with self._trips.turn(held) as live:
             if live.trip.status != "shopping":
                 trip_id = live.row.trip_id
                 existing = await self._database.read(lambda connection: store.live_of_trip(connection, trip_id))
@@ -130,9 +133,9 @@ class Orders:
             return order
         raise AssertionError("the last try returns or raises")
 
-    async def reopen(self, live: LiveTrip, actor: str) -> bytes:
+    async def reopen(self, held: LiveTrip, actor: str) -> bytes:
         """Give the order up and go on shopping: the basket as JSON. Refused while a payment is open, or once paid."""
-        async with live.lock:
+        async with self._trips.turn(held) as live:
             trip_id = live.row.trip_id
 
             def write(tx: Transaction) -> None:
@@ -172,7 +175,10 @@ class Orders:
         """Look for orders that expired, until cancelled."""
         while True:
             await asyncio.sleep(EXPIRY_LOOK_S)
-            await self.expire()
+            try:
+                await self.expire()
+            except Exception:  # noqa: BLE001  # a database that is away for a moment must not end the watch
+                _log.exception("looking for expired orders failed")
 
     async def of(self, principal: Principal, order_id: str) -> Order:
         """An order that the principal may see: its trip's, its own token's, or any for staff. Else NotFound."""
@@ -216,6 +222,7 @@ def may_see(principal: Principal, order: Order) -> bool:
             return False
 
 
+@lru_cache(maxsize=4_096)
 def qr_svg(text: str) -> str:
     """A QR code (ISO/IEC 18004, error correction M) as SVG that scales to its box, with the quiet zone of 4 modules."""
     return segno.make(text, error="m", micro=False).svg_inline(border=4, omitsize=True, light="#fff", dark="#000")

@@ -47,7 +47,7 @@ class ScanDoor:
         messages: list[Message] = []
         try:
             request = self._decode(await _body(receive, messages))
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return await self._app(scope, _again(messages, receive), send)
         status, content_type = 200, _JSON
         try:
@@ -88,10 +88,10 @@ async def _body(receive: Receive, messages: list[Message]) -> bytes:
         if message["type"] != "http.request":  # gone
             return b""
         body += message["body"]
-        if not message.get("more_body"):
-            return body
         if len(body) > SCAN_BYTES_MAX:
             return b""
+        if not message.get("more_body"):
+            return body
 
 
 def _again(messages: list[Message], receive: Receive) -> Receive:

@@ -11,17 +11,21 @@ import msgspec
 
 from unqueue.kernel.errors import DomainError
 from unqueue.kernel.money import divide_half_up
-from unqueue.server.catalogue.model import Product
+from unqueue.server.catalogue.model import Product, SoldBy
 from unqueue.server.promotions.pricing import PricingLine
 
 QUANTITY_MAX = 999
 LINES_MAX = 1000
+ACTIONS_MAX = 10_000
 
 Status = Literal["shopping", "submitted", "paid", "left"]
 
 
 class Added(msgspec.Struct, frozen=True, tag="added", omit_defaults=True):
-    """``quantity`` pieces of a product, or one weighed piece, were put on line ``line`` (a new or an existing one)."""
+    """``quantity`` pieces of a product, or one weighed piece, were put on line ``line`` (a new or an existing one).
+
+    What decides the amount is kept as it was then: the catalogue may change during the visit.
+    """
 
     line: int
     gtin: str
@@ -30,6 +34,9 @@ class Added(msgspec.Struct, frozen=True, tag="added", omit_defaults=True):
     code: str
     weight_g: int | None = None
     label_price_minor: int | None = None
+    sold_by: SoldBy = "piece"
+    deposit_minor: int = 0
+    tax_rate_bp: int = 0
     symbology: str | None = None
     at: str | None = None
 
@@ -126,6 +133,7 @@ class Trip(msgspec.Struct):
                     and line.unit_price_minor == unit_price_minor
                     and line.label_price_minor is None
                     and line.weight_g is None
+                    and _costs(line.product) == _costs(product)
                 ):
                     return line.number
         return self.last_line + 1
@@ -146,6 +154,10 @@ class Trip(msgspec.Struct):
         if line is not None:
             line.count(line.quantity + change.quantity)
             return
+        if _costs(product) != (change.sold_by, change.deposit_minor, change.tax_rate_bp):
+            product = msgspec.structs.replace(
+                product, sold_by=change.sold_by, deposit_minor=change.deposit_minor, tax_rate_bp=change.tax_rate_bp
+            )
         self.last_line = max(self.last_line, change.line)
         self.lines[change.line] = Line(
             number=change.line,
@@ -155,6 +167,11 @@ class Trip(msgspec.Struct):
             weight_g=change.weight_g,
             label_price_minor=change.label_price_minor,
         )
+
+
+def _costs(product: Product) -> tuple[SoldBy, int, int]:
+    """What decides the amount of a line beside the price."""
+    return product.sold_by, product.deposit_minor, product.tax_rate_bp
 
 
 def fold(
@@ -225,6 +242,13 @@ class BasketFull(DomainError):
 
     def __init__(self) -> None:
         super().__init__(lines_max=LINES_MAX)
+
+
+class TripTooLong(DomainError):
+    code = "trip_too_long"
+    status = 409
+    zh = "这次购物的操作太多了，请先结账"
+    en = "There were too many changes in this visit. Please check out."
 
 
 class MemberCardInvalid(DomainError):

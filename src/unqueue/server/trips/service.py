@@ -3,18 +3,19 @@ is answered, and a trip that is not in memory is folded from its actions.
 """
 
 import asyncio
+import contextlib
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from unqueue.kernel.clock import micros
 from unqueue.kernel.database import Database, Transaction
-from unqueue.kernel.errors import DomainError, InvalidRequest, NotAuthenticated, NotFound
+from unqueue.kernel.errors import DomainError, InvalidRequest, NotFound
 from unqueue.kernel.ids import new_id, same_secret, token_hash
 from unqueue.kernel.journal import Event
 from unqueue.server.access import issue_token
@@ -24,6 +25,7 @@ from unqueue.server.promotions.pricing import Pricing, PricingLine
 from unqueue.server.trips import store
 from unqueue.server.trips.basket import BatchAnswer, LineViews, ScanAnswer, show_basket
 from unqueue.server.trips.model import (
+    ACTIONS_MAX,
     LINES_MAX,
     QUANTITY_MAX,
     Action,
@@ -35,13 +37,16 @@ from unqueue.server.trips.model import (
     MemberCardInvalid,
     QuantityInvalid,
     ScanConflict,
+    Status,
     Trip,
     TripFrozen,
+    TripTooLong,
     fold,
     is_member_card,
 )
 
-LIVE_TRIPS_MAX = 20_000
+LIVE_TRIPS_MAX = 5_000
+BATCH_MAX = 200
 _UUID_DIGITS = frozenset("0123456789abcdef")
 
 
@@ -59,20 +64,24 @@ class Pricer(Protocol):
     def price(self, lines: list[PricingLine], *, at: datetime, member: bool) -> Pricing: ...
 
 
+CodeText = Annotated[str, msgspec.Meta(max_length=500)]
+ShortText = Annotated[str, msgspec.Meta(max_length=64)]
+
+
 class Scan(msgspec.Struct, frozen=True):
     """A scan as the handset sends it; ``id`` is its UUID, ``at`` its own clock (recorded, never believed)."""
 
-    id: str
-    code: str
+    id: ShortText
+    code: CodeText
     quantity: int = 1
-    symbology: str | None = None
-    at: str | None = None
+    symbology: ShortText | None = None
+    at: ShortText | None = None
 
 
 class BatchAdd(msgspec.Struct, frozen=True):
-    code: str
+    code: CodeText
     quantity: int = 1
-    symbology: str | None = None
+    symbology: ShortText | None = None
 
 
 class BatchSet(msgspec.Struct, frozen=True):
@@ -83,10 +92,10 @@ class BatchSet(msgspec.Struct, frozen=True):
 class Batch(msgspec.Struct, frozen=True):
     """Many changes in one: add codes, set quantities, delete lines."""
 
-    id: str
-    add: list[BatchAdd] = []
-    set: list[BatchSet] = []
-    delete: list[int] = []
+    id: ShortText
+    add: Annotated[list[BatchAdd], msgspec.Meta(max_length=BATCH_MAX)] = []
+    set: Annotated[list[BatchSet], msgspec.Meta(max_length=LINES_MAX)] = []
+    delete: Annotated[list[int], msgspec.Meta(max_length=LINES_MAX)] = []
 
 
 class OpenedTrip(msgspec.Struct, frozen=True):
@@ -132,6 +141,7 @@ class Trips:
         self._currency = currency
         self._zone = ZoneInfo(time_zone)
         self._live: OrderedDict[str, LiveTrip] = OrderedDict()
+        self._loading: dict[str, list[tuple[Status, str | None]]] = {}
         database.listen(self._follow)
 
     async def open(self, language: str, member: str | None) -> OpenedTrip:
@@ -164,27 +174,36 @@ class Trips:
         live = self._live.get(trip_id)
         if live is None:
             live = await self._load(normal_id(trip_id))
+        else:
+            self._live.move_to_end(trip_id)
         if not same_secret(live.row.token_hash, token_hash(token)):
             raise NotFound
         return live
-
-    async def by_token(self, token: str) -> LiveTrip:
-        """The trip of a token; NotAuthenticated where there is none."""
-        hashed = token_hash(token)
-        row = await self._database.read(lambda connection: store.by_token(connection, hashed))
-        if row is None:
-            raise NotAuthenticated
-        return await self.live(row.trip_id)
 
     async def live(self, trip_id: str) -> LiveTrip:
         """A trip by its id, for other capabilities: whoever calls has made sure who asks."""
         return self._live.get(trip_id) or await self._load(trip_id)
 
-    async def scan(self, live: LiveTrip, request: Scan) -> bytes:
+    @contextlib.asynccontextmanager
+    async def turn(self, held: LiveTrip) -> AsyncIterator[LiveTrip]:
+        """A trip's turn: nobody else changes it meanwhile. Use what this gives: ``held`` may be out of date.
+
+        A write that failed, or a full memory, drops a trip from memory; who waited for it goes on with the one that
+        was read anew.
+        """
+        while True:
+            async with held.lock:
+                current = self._live.get(held.row.trip_id)
+                if current is held:
+                    yield held
+                    return
+            held = current or await self._load(held.row.trip_id)
+
+    async def scan(self, held: LiveTrip, request: Scan) -> bytes:
         """Put what was scanned into the basket; the JSON of ``{line, basket}``. A resend is answered as the first."""
         action_id = normal_id(request.id)
         body_hash = _body_hash(msgspec.structs.replace(request, id=action_id))
-        async with live.lock:
+        async with self.turn(held) as live:
             done = self._again(live, action_id, body_hash)
             if done is None:
                 self._open_for_change(live)
@@ -192,19 +211,19 @@ class Trips:
                 return await self._take(live, action_id, body_hash, action, action.line)
             return self._answer(live, self._as_of(live, done), _line_of(live.actions[done - 1]))
 
-    async def change(self, live: LiveTrip, line: int, quantity: int) -> bytes:
+    async def change(self, held: LiveTrip, line: int, quantity: int) -> bytes:
         """Set a line's quantity; 0 takes it off."""
-        async with live.lock:
+        async with self.turn(held) as live:
             self._open_for_change(live)
             self._check_change(live.trip, line, quantity)
             action = Changed(line, quantity)
             return await self._take(live, new_id(), _body_hash(action), action, line if quantity else None)
 
-    async def batch(self, live: LiveTrip, request: Batch) -> bytes:
+    async def batch(self, held: LiveTrip, request: Batch) -> bytes:
         """Add, set and delete many at once. What can't be added is told in ``refused``; the rest is one action."""
         action_id = normal_id(request.id)
         body_hash = _body_hash(msgspec.structs.replace(request, id=action_id))
-        async with live.lock:
+        async with self.turn(held) as live:
             done = self._again(live, action_id, body_hash)
             refused: list[dict[str, Any]] = []
             if done is None:
@@ -268,6 +287,9 @@ class Trips:
             code=request.code,
             weight_g=found.code.weight_g,
             label_price_minor=found.code.price_minor,
+            sold_by=product.sold_by,
+            deposit_minor=product.deposit_minor,
+            tax_rate_bp=product.tax_rate_bp,
             symbology=request.symbology,
             at=request.at if isinstance(request, Scan) else None,
         )
@@ -344,6 +366,8 @@ class Trips:
     def _open_for_change(live: LiveTrip) -> None:
         if live.trip.status != "shopping":
             raise TripFrozen
+        if len(live.actions) >= ACTIONS_MAX:
+            raise TripTooLong
 
     @staticmethod
     def _check_change(trip: Trip, line: int, quantity: int) -> None:
@@ -357,9 +381,20 @@ class Trips:
         def read(connection: Any) -> tuple[store.TripRow | None, list[store.ActionRow]]:
             return store.get(connection, trip_id), store.actions(connection, trip_id)
 
-        row, rows = await self._database.read(read)
-        if row is None:
-            raise NotFound
+        heard = self._loading.setdefault(trip_id, [])
+        try:
+            row, rows = await self._database.read(read)
+            if row is None:
+                raise NotFound
+            live = await self._folded(row, rows)
+        finally:
+            self._loading.pop(trip_id, None)
+        if heard:  # it moved on after it was read
+            live.trip.status, live.trip.order_id = heard[-1]
+        # Another request may have loaded the same trip meanwhile: there must be one state, one lock.
+        return self._live.get(trip_id) or self._keep(live)
+
+    async def _folded(self, row: store.TripRow, rows: list[store.ActionRow]) -> LiveTrip:
         live = LiveTrip(row, Trip(row.trip_id, row.currency, is_member=row.is_member))
         for gtin in {change.gtin for entry in rows for change in _changes(entry.action) if isinstance(change, Added)}:
             product = await self._catalogue.find(gtin)
@@ -369,8 +404,7 @@ class Trips:
             live.trip.apply(entry.action, live.products)
             live.took(entry.action_id, entry.body_hash, entry.action)
         live.trip.status, live.trip.order_id = row.status, row.order_id
-        # Another request may have loaded the same trip meanwhile: there must be one state, one lock.
-        return self._live.get(trip_id) or self._keep(live)
+        return live
 
     def _keep(self, live: LiveTrip) -> LiveTrip:
         self._live[live.row.trip_id] = live
@@ -388,10 +422,14 @@ class Trips:
             if status is None:
                 continue
             payload = event.payload()
-            live = self._live.get(payload["trip_id"])
+            trip_id, order_id = payload["trip_id"], payload["order_id"] if status != "shopping" else None
+            if trip_id in self._loading:
+                self._loading[trip_id].append((status, order_id))
+            live = self._live.get(trip_id)
             if live is not None:
-                live.trip.status = status
-                live.trip.order_id = payload["order_id"] if status != "shopping" else None
+                live.trip.status, live.trip.order_id = status, order_id
+                if status == "left":  # the visit is over; who still looks at it has it read again
+                    self.forget(trip_id)
 
     def _local_now(self) -> datetime:
         return self._database.clock.now().astimezone(self._zone)
@@ -422,7 +460,7 @@ def _line_of(action: Action) -> int:
 
 
 _encode = msgspec.json.Encoder().encode
-_STATUS_AFTER: Mapping[str, Any] = {
+_STATUS_AFTER: Mapping[str, Status] = {
     "order.submitted": "submitted",
     "order.paid": "paid",
     "order.left": "left",
