@@ -7,6 +7,9 @@ BIN := .venv/bin
 BOOTSTRAP := $(PYTHON) scripts/bootstrap.py
 WEB := $(BIN)/python scripts/build_web.py
 
+# Containers often forbid Python to keep what it compiled; then every start compiles the whole house again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install demo test bench lint format lock clean \
 	lint-style lint-format lint-types lint-imports lint-licences lint-web-types lint-web-format
 

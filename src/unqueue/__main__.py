@@ -37,6 +37,7 @@ class _Parts(TyperGroup):
         if cmd_name not in _PARTS:
             return None
         part: Any = importlib.import_module(_PARTS[cmd_name])
+        part.app.rich_markup_mode = "markdown"  # else "[server]" in a help text is taken for a colour
         command = get_command(part.app)
         command.name = cmd_name
         return command

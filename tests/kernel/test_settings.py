@@ -61,6 +61,30 @@ def test_the_file_wins_over_the_defaults_and_the_environment_over_the_file(file:
     assert (settings.server.port, settings.server.host) == (2, "0.0.0.0")
 
 
+@pytest.mark.parametrize("key", ["store.id", "payments.providers[0].id", "payments.providers[0].kind", "lane.id"])
+def test_an_identifier_that_no_table_can_hold(file: Path, key: str) -> None:
+    """40 characters fit every column of a database behind every prefix, and one more may not."""
+    names = dict.fromkeys(["store.id", "payments.providers[0].id", "payments.providers[0].kind", "lane.id"], "x" * 40)
+    text = (
+        '[store]\nid = "{store.id}"\n[[payments.providers]]\nid = "{payments.providers[0].id}"\n'
+        'kind = "{payments.providers[0].kind}"\nzh = "钱"\nen = "W"\n' + LANE.replace("lane-1", "{lane.id}")
+    )
+
+    def written() -> str:
+        filled = text
+        for name, value in names.items():
+            filled = filled.replace("{" + name + "}", value)
+        return filled
+
+    file.write_text(written(), encoding="utf-8")
+    load_settings(file, {})
+    names[key] += "x"
+    (complaint,) = _complaints(file, written())
+    line = written().splitlines().index(next(row for row in written().splitlines() if "x" * 41 in row)) + 1
+    assert (complaint.key, complaint.where) == (key, f"{file}:{line}")
+    assert "at most 40 characters" in complaint.what
+
+
 def test_paths_are_relative_to_the_file(file: Path) -> None:
     file.write_text('[server]\ndata_dir = "data"\n')
     assert load_settings(file, {}).server.data_dir == file.parent / "data"

@@ -19,6 +19,7 @@ from unqueue.kernel.database import open_engine
 from unqueue.kernel.findings import Finding
 from unqueue.kernel.settings import Database, Payments, Provider, Server, Settings, Store
 from unqueue.server import doctor
+from unqueue.server.payments.ledger import ledger
 from unqueue.server.setup import migrate_database
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
@@ -88,6 +89,39 @@ def test_a_database_that_was_never_migrated(tmp_path: Path) -> None:
     settings = Settings(server=Server(data_dir=tmp_path))
     open_engine(settings.database_url).connect().close()
     assert _found(doctor.database(settings), "migrations").level == "warning"
+
+
+def _post(settings: Settings, order: str, *postings: tuple[str, int]) -> None:
+    """As somebody would who writes into the database from outside."""
+    engine = open_engine(settings.database_url)
+    with engine.begin() as connection:
+        for position, (account, amount_minor) in enumerate(postings):
+            values = {"entry_id": f"sale:{order}", "position": position, "account": account, "currency": "CNY"}
+            values |= {"amount_minor": amount_minor, "at_us": 1, "order_id": order}
+            connection.execute(ledger.insert().values(values))
+    engine.dispose()
+
+
+def test_sound_books(settings: Settings) -> None:
+    _post(settings, "o1", ("order:o1", 500), ("sales", -500))
+    assert _found(doctor.database(settings), "books").level == "ok"
+
+
+def test_books_that_somebody_wrote_into(settings: Settings) -> None:
+    _post(settings, "o1", ("order:o1", 500), ("sales", -500))
+    _post(settings, "o2", ("order:o2", 500), ("sales", -450))
+    finding = _found(doctor.database(settings), "books")
+    assert finding.level == "failed"
+    assert finding.found == "entry sale:o2 of order o2 is off by 50 minor units of CNY (accounts: order:o2, sales)"
+    assert "backup" in finding.mend
+
+
+def test_of_many_faults_in_the_books_some_are_named(settings: Settings) -> None:
+    for number in range(9):
+        _post(settings, f"o{number}", ("sales", 1))
+    found = [finding.found for finding in doctor.database(settings) if finding.about == "books"]
+    assert len(found) == 6
+    assert found[-1] == "9 entries in all are off"
 
 
 def test_looking_changes_nothing(settings: Settings) -> None:

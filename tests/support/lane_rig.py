@@ -5,6 +5,7 @@ of exits (:mod:`unqueue.server.exits.model`), so that the two sides are tried ag
 """
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from unqueue.devices.ports import NotReady, Overweight, StableWeight, UnderZero
 from unqueue.kernel.errors import DomainError
@@ -41,9 +42,19 @@ from unqueue.lane.sequence.words import (
     ZeroScale,
 )
 from unqueue.lane.weighing import Line, Verdict
-from unqueue.server.exits.model import Action, CallKind, Exit, OrderLeft, Suspect, Weighing
+from unqueue.server.exits.model import Action, CallKind, Exit, OrderLeft, Suspect, Weighing, actions_of
+from unqueue.server.exits.passes import PassClaims, sign
 
-PASS = "UQ1.order.signature"
+ORDER_ID, NUMBER = "0f" * 16, "104729389"
+_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
+
+
+def new_pass(order_id: str = ORDER_ID, issued_s: int = 0) -> str:
+    """A pass of the store: each time that a handset fetches one it is another text."""
+    return sign(PassClaims("store", bytes.fromhex(order_id), bytes(32), bytes(16), issued_s, issued_s + 3600), _KEY)
+
+
+PASS = new_pass()
 LINES = (Line(1, "milk", "牛奶", "Milk", 1, 1060, 6.0), Line(2, "wine", "红酒", "Wine", 1, 1240, 12.0))
 EXPECTED_G = 2300
 GATE_CLOSES_S = 10.0
@@ -73,7 +84,7 @@ class Rig:
         self.releases = 0
         self.calls: dict[str, tuple[CallKind, str | None]] = {}
         self.raised: dict[int, str] = {}
-        self.answered: set[str] = set()
+        self.answered: dict[str, Action | None] = {}
         # What must never happen is looked for after each input.
         self.openings = 0
         self.unpaid_passages = 0
@@ -241,6 +252,9 @@ class Rig:
             case Left():
                 left = known if known.status == "left" else known.left()
                 self.has_left = True
+                for call_id, (kind, exit_id) in self.calls.items():
+                    if exit_id == known.exit_id and kind != "live_tag":
+                        self.answered.setdefault(call_id, None)
                 return self._keep(left)
             case Abandon():
                 return self._keep(known.abandoned())
@@ -254,7 +268,7 @@ class Rig:
         fresh = Exit(
             exit_id=f"exit-{len(self.exits)}-{number}",
             lane="lane-1",
-            order_id="o",
+            order_id=ORDER_ID,
             trip_id="t",
             basket_hash="h",
             request_hash="r",
@@ -276,11 +290,11 @@ class Rig:
         """Staff answer every open call that this action fits; whether there was one."""
         done = False
         for call_id, (kind, exit_id) in list(self.calls.items()):
-            if call_id in self.answered or action not in _FITTING[kind]:
+            known = self._exit(exit_id) if exit_id is not None else None
+            if call_id in self.answered or action not in actions_of(kind, known.status if known is not None else None):
                 continue
             done = True
-            self.answered.add(call_id)
-            known = self._exit(exit_id) if exit_id is not None else None
+            self.answered[call_id] = action
             if known is not None:
                 self._keep(known.answered(kind, action, call_id))
             self.hear_of(call_id)
@@ -292,7 +306,7 @@ class Rig:
             return
         for key, raised in self.raised.items():
             if raised == call_id:
-                self.hear(CallSeen(key, CallInfo(call_id, "answered")))
+                self.hear(CallSeen(key, CallInfo(call_id, "answered", action=self.answered[call_id])))
         self.refresh()
 
     def refresh(self) -> None:
@@ -304,14 +318,16 @@ class Rig:
         if "server" not in self.broken and self.lane.alarm_key in self.raised:
             call_id = self.raised[self.lane.alarm_key]
             if call_id in self.answered:
-                self.hear(CallSeen(self.lane.alarm_key, CallInfo(call_id, "answered")))
+                seen = CallInfo(call_id, "answered", action=self.answered[call_id])
+                self.hear(CallSeen(self.lane.alarm_key, seen))
 
     def info(self, one: Exit) -> ExitInfo:
         told = msgspec.convert(msgspec.to_builtins(one.weighing), Verdict) if one.weighing is not None else None
         return ExitInfo(
             exit_id=one.exit_id,
             status=one.status,
-            number="104729389",
+            order_id=one.order_id,
+            number=NUMBER,
             item_count=2,
             lines=LINES,
             tags=self.tags,
@@ -341,12 +357,3 @@ class Rig:
     @property
     def opened(self) -> int:
         return sum(isinstance(command, OpenGate) for command in self.commands)
-
-
-_FITTING: dict[CallKind, set[Action]] = {
-    "weight": {"let_go", "reweigh", "refuse"},
-    "min_age": {"let_go", "refuse"},
-    "live_tag": {"let_go", "done"},
-    "device": {"done"},
-    "help": {"done"},
-}

@@ -92,8 +92,12 @@ class StaffClient(Bearer):
         *,
         status: int = 200,
         answer_id: str | None = None,
+        evidence_id: str | None = None,
     ) -> Any:
-        body = {"id": answer_id or str(uuid.uuid4()), "action": action, "reason": reason}
+        """Answer a call as it stands now, unless ``evidence_id`` names how it stood earlier."""
+        if evidence_id is None:
+            evidence_id = next((call["evidence_id"] for call in await self.open_calls() if call["id"] == call_id), None)
+        body = {"id": answer_id or str(uuid.uuid4()), "action": action, "reason": reason, "evidence_id": evidence_id}
         return await self.call("POST", f"/api/staff/calls/{call_id}/answer", body, status=status)
 
 

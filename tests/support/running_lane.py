@@ -233,6 +233,7 @@ class LaneVisit:
             for call in calls:
                 if call["kind"] == kind:
                     body = {"id": str(uuid.uuid4()), "action": action, "reason": reason}
+                    body["evidence_id"] = call["evidence_id"]
                     answer = await self.server.post(f"/api/staff/calls/{call['id']}/answer", json=body, headers=who)
                     assert answer.is_success, answer.text
                     return dict(call)

@@ -145,7 +145,8 @@ export class Visit {
   }
 
   remove(lines: readonly Line[]): void {
-    const back = lines.map((line): Addition => {
+    const standing = [...lines].sort((one, other) => one.line - other.line);
+    const back = standing.map((line): Addition => {
       const scanned = this.#scanned[line.line];
       const code = scanned?.code ?? line.gtin;
       return { code, quantity: this.quantityOf(line), symbology: scanned?.symbology ?? null };

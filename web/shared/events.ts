@@ -59,16 +59,19 @@ export interface EventsOptions {
   /** Called at each connection, the first included: an event may have been missed, so read the state again. */
   readonly onConnect?: () => void;
   readonly onDisconnect?: () => void;
+  /** Listen also while nobody can see the page, as who must be called does. */
+  readonly whileHidden?: boolean;
 }
 
 const SILENCE_MS_MAX = 40_000; // the server speaks at least every 15 s
 const WAIT_MS_MIN = 500;
 const WAIT_MS_MAX = 15_000;
+const HIDDEN_MS = 3_000; // a page that nobody sees gives its connection back: a browser has six for each store
 
 /**
  * Listens to server-sent events until the returned function is called. Over fetch and not EventSource, because that
- * cannot send the bearer token. Reconnects with growing pauses, at once when the network or the page comes back, and
- * takes a connection that is silent for 40 s as dead.
+ * cannot send the bearer token. Reconnects with growing pauses, at once when the network or the page comes back, takes
+ * a connection that is silent for 40 s as dead, and rests while the page is hidden.
  */
 export function listen(options: EventsOptions): () => void {
   const url = options.url ?? "/api/events";
@@ -111,8 +114,13 @@ export function listen(options: EventsOptions): () => void {
     wake?.();
   }
 
-  function onVisible(): void {
+  let hiding: ReturnType<typeof setTimeout> | undefined;
+  const rests = () => options.whileHidden !== true && document.visibilityState === "hidden";
+
+  function onVisibility(): void {
+    clearTimeout(hiding);
     if (document.visibilityState === "visible") nudge();
+    else if (rests()) hiding = setTimeout(() => connection?.abort(), HIDDEN_MS);
   }
 
   async function run(): Promise<void> {
@@ -120,7 +128,7 @@ export function listen(options: EventsOptions): () => void {
       await connect();
       if (stopped) return;
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, wait_ms * (0.75 + Math.random() / 2));
+        const timer = rests() ? undefined : setTimeout(resolve, wait_ms * (0.75 + Math.random() / 2));
         wake = () => (clearTimeout(timer), resolve());
       });
       wake = null;
@@ -129,12 +137,13 @@ export function listen(options: EventsOptions): () => void {
   }
 
   addEventListener("online", nudge);
-  document.addEventListener("visibilitychange", onVisible);
+  document.addEventListener("visibilitychange", onVisibility);
   void run();
   return () => {
     stopped = true;
+    clearTimeout(hiding);
     removeEventListener("online", nudge);
-    document.removeEventListener("visibilitychange", onVisible);
+    document.removeEventListener("visibilitychange", onVisibility);
     connection?.abort();
     wake?.();
   };

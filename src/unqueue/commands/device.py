@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
+import msgspec
 import typer
 
-from unqueue.commands.common import SettingsOption, console, settings_or_exit
+from unqueue.commands.common import SettingsOption, console, fail, settings_or_exit
 from unqueue.kernel.database import Database
+from unqueue.kernel.settings import IDENTIFIER_IS, Identifier
 
 app = typer.Typer(no_args_is_help=True, help="Devices that may speak to the server.")
 
@@ -25,6 +27,10 @@ def add(
     from unqueue.server.fleet.service import register_device
     from unqueue.server.setup import migrate_database
 
+    try:
+        msgspec.convert(device_id, Identifier)
+    except msgspec.ValidationError:
+        fail(f"{device_id!r} can't be a lane's id: it must be {IDENTIFIER_IS}, such as lane-1.")
     url = settings_or_exit(settings).database_url
     migrate_database(url)
     token = register_device(Database(url), device_id, "lane", name or device_id.rpartition("-")[2])

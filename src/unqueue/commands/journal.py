@@ -28,14 +28,22 @@ def verify(settings: SettingsOption = None) -> None:
 def show(
     settings: SettingsOption = None,
     stream: Annotated[str | None, typer.Option(help="Only this thing's events, such as order:4f1c….")] = None,
-    after: Annotated[int, typer.Option(help="Start after this event.")] = 0,
-    limit: Annotated[int, typer.Option(help="How many at the most.")] = 50,
+    after: Annotated[int | None, typer.Option(help="Start after this event instead of showing the latest.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at the most.")] = 50,
 ) -> None:
-    """Print events, oldest first."""
+    """Print the latest events, oldest first; with --after, those that follow an event."""
     database = Database(settings_or_exit(settings).database_url)
     table = Table("event", "time (UTC)", "what", "to", "by", "data", box=None, pad_edge=False)
-    for event in database.read_now(lambda connection: journal.read(connection, after, limit, stream)):
+    if after is None:
+        events = database.read_now(lambda connection: journal.latest(connection, limit, stream))
+    else:
+        events = database.read_now(lambda connection: journal.read(connection, after, limit, stream))
+    for event in events:
         at = f"{from_micros(event.at_us):%Y-%m-%d %H:%M:%S}"
         data = event.data if len(event.data) < 80 else event.data[:79] + "…"
         table.add_row(str(event.seq), at, event.kind, event.stream, event.actor, data)
     console.print(table)
+    if after is not None and len(events) == limit:
+        console.print(f"There may be more: --after {events[-1].seq}", style="dim")
+    elif after is None and events and len(events) == limit:
+        console.print(f"The latest {limit}; --limit shows more, --after 0 begins with the first.", style="dim")

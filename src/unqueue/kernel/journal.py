@@ -4,7 +4,20 @@ import hashlib
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, String, Table, Text, select, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    Select,
+    String,
+    Table,
+    Text,
+    select,
+    text,
+)
 
 from unqueue.kernel.schema import append_only, metadata
 
@@ -72,13 +85,21 @@ def head(connection: Connection) -> tuple[int, bytes]:
 
 def read(connection: Connection, after: int = 0, limit: int = 1000, stream: str | None = None) -> list[Event]:
     """Events with a sequence number above ``after``, oldest first, at most ``limit``; of one ``stream`` (no trip's)."""
-    query = select(
+    query = _events(stream).where(journal.c.seq > after).order_by(journal.c.seq).limit(limit)
+    return [Event(*row) for row in connection.execute(query)]
+
+
+def latest(connection: Connection, limit: int, stream: str | None = None) -> list[Event]:
+    """The last ``limit`` events, oldest first; of one ``stream`` (no trip's)."""
+    query = _events(stream).order_by(journal.c.seq.desc()).limit(limit)
+    return [Event(*row) for row in connection.execute(query)][::-1]
+
+
+def _events(stream: str | None) -> Select[Any]:
+    query: Select[Any] = select(
         journal.c.seq, journal.c.at_us, journal.c.kind, journal.c.stream, journal.c.actor, journal.c.data
-    ).where(journal.c.seq > after)
-    if stream is not None:
-        query = query.where(journal.c.stream == stream, _NOT_TRIP)
-    rows = connection.execute(query.order_by(journal.c.seq).limit(limit))
-    return [Event(*row) for row in rows]
+    )
+    return query if stream is None else query.where(journal.c.stream == stream, _NOT_TRIP)
 
 
 def verify(connection: Connection, batch: int = 5000) -> int | None:

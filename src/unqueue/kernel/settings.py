@@ -23,8 +23,16 @@ from unqueue.kernel.toml_lines import Key, key_lines
 DEFAULT_DATA_DIR = Path(".unqueue")
 
 Name = Annotated[str, Meta(min_length=1, description="text that is not empty")]
+# With a prefix such as "provider:" it fits the narrowest column that holds one, 64 characters.
+IDENTIFIER_IS = "a name of a-z, 0-9, - and _, at most 40 characters"
 Identifier = Annotated[
-    str, Meta(pattern="^[a-z0-9][a-z0-9_-]*$", description="a short name of a-z, 0-9, - and _", examples=["name-1"])
+    str,
+    Meta(
+        pattern="^[a-z0-9][a-z0-9_-]*$",
+        max_length=40,
+        description=IDENTIFIER_IS,
+        examples=["name-1"],
+    ),
 ]
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port number from 0 to 65535", examples=[8000])]
 Channel = Annotated[int, Meta(ge=0, le=63, description="a channel of the module from 0 to 63", examples=[6])]

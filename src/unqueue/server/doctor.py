@@ -1,4 +1,4 @@
-"""`unqueue doctor` on the merchant server: database, migrations, keys, certificate, port, clock, screens, providers.
+"""`unqueue doctor` on the merchant server: database, books, keys, certificate, port, clock, screens, providers.
 
 The checks change nothing, so they may run beside a working store.
 """
@@ -23,11 +23,13 @@ from unqueue.kernel import machine
 from unqueue.kernel.findings import Check, Finding, failed, ok, warning
 from unqueue.kernel.settings import Settings
 from unqueue.server.catalogue.store import products
+from unqueue.server.payments import ledger
 from unqueue.server.setup import alembic_config
 
 WEB = Path(__file__).parent.parent / "web_dist"
 SCREENS = ["handset", "console", "shop"]
 CERTIFICATE_DAYS_WARNING = 21
+_IMBALANCES_SHOWN = 5
 _TIMEOUT_SECONDS = 3.0
 _LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
@@ -61,6 +63,7 @@ def database(settings: Settings) -> Iterator[Finding]:
             yield from (_sqlite(connection, file) if is_sqlite else _postgresql(connection))
             yield from migrations(connection, settings.database_url)
             yield from _catalogue(connection)
+            yield from _books(connection)
     except DBAPIError as error:
         where = str(file) if is_sqlite else url.render_as_string(hide_password=True)
         cause = " ".join(str(error.orig).split())
@@ -148,6 +151,24 @@ def _catalogue(connection: Connection) -> Iterator[Finding]:
         yield warning("catalogue", "holds no product", "unqueue catalogue import <file>")
     else:
         yield ok("catalogue", "holds products")
+
+
+def _books(connection: Connection) -> Iterator[Finding]:
+    """Whether each entry of the ledger sums to zero: our code posts no other, and the tables refuse changes."""
+    if not inspect(connection).has_table(ledger.ledger.name):
+        return
+    wrong = ledger.out_of_balance(connection)
+    for one in wrong[:_IMBALANCES_SHOWN]:
+        off = f"entry {one.entry_id} of order {one.order_id} is off by {one.amount_minor} minor units of {one.currency}"
+        mend = (
+            "Somebody changed the ledger from outside. Keep a copy of the database, compare this order with a backup "
+            "and with the provider's statement, and restore the backup."
+        )
+        yield failed("books", f"{off} (accounts: {', '.join(one.accounts)})", mend)
+    if len(wrong) > _IMBALANCES_SHOWN:
+        yield failed("books", f"{len(wrong)} entries in all are off", "Restore a backup rather than mend each.")
+    if not wrong:
+        yield ok("books", "every entry of the ledger sums to zero")
 
 
 def keys(settings: Settings) -> Iterator[Finding]:

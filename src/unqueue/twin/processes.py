@@ -7,10 +7,10 @@ store of seven processes opens as quickly as one of them. Where there is no fork
 import asyncio
 import contextlib
 import ctypes
+import importlib
 import multiprocessing
 import multiprocessing.forkserver
 import os
-import runpy
 import signal
 import sys
 import threading
@@ -153,7 +153,7 @@ def _live(name: str, arguments: Sequence[str], log_file: str, says: Connection |
     if says is not None:
         says.close()
     sys.argv = ["unqueue", *arguments]
-    runpy.run_module("unqueue", run_name="__main__")
+    importlib.import_module("unqueue.__main__").main()
 
 
 async def _readable(file: int) -> None:

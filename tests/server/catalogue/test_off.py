@@ -119,6 +119,11 @@ def test_refused(line: bytes, cause: str) -> None:
         off.given_of_json(line)
 
 
+def test_a_figure_beyond_all_bounds_is_left_out() -> None:
+    endless = '{"code": "3017620422003", "product_name": "Nutella", "fat_100g": 1' + "0" * 400 + "}"
+    assert off.given_of_json(endless.encode()).details == {}
+
+
 def test_odd_types_do_no_harm() -> None:
     given = of_json(
         brands=["A", 3], quantity=5, categories_tags=None, allergens_tags=None, nutriments=[], origins={"a": 1}

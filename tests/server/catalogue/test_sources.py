@@ -4,6 +4,8 @@ import gzip
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from unqueue.server.catalogue.sources import Rejected, Row, SourceUnreadable, recognise
 
@@ -37,6 +39,11 @@ MILK, SUGAR, SPREAD = "06901234567892", "00000096385074", "03017620422003"
         (gzip.compress(CSV.encode()), "csv", [MILK, SUGAR]),
         (OFF, "off-jsonl", [SPREAD]),
         ("\n" + OFF + "\n\n", "off-jsonl", [SPREAD]),
+        ("\ufeff" + OFF, "off-jsonl", [SPREAD]),
+        (OFF.encode("utf-16"), "off-jsonl", [SPREAD]),
+        (("\n" + OFF).encode("utf-16"), "off-jsonl", [SPREAD]),
+        (gzip.compress(OFF.encode("utf-16")), "off-jsonl", [SPREAD]),
+        (OFF.replace("Nutella", "榛子可可酱").encode("gb18030"), "off-jsonl", [SPREAD]),
         (gzip.compress(OFF.encode()), "off-jsonl", [SPREAD]),
         (TSV, "off-csv", [SPREAD, SUGAR]),  # there a quote is just a character
         ('code,product_name\n3017620422003,"Nutella, 400"\n', "off-csv", [SPREAD]),
@@ -94,10 +101,54 @@ def test_one_row_in_another_encoding_is_refused_alone(tmp_path: Path) -> None:
     rows[2].raw.encode()  # the list of rejects can be written
 
 
-def test_an_open_quote_does_not_hide_more_than_it_swallows(tmp_path: Path) -> None:
-    path = write(tmp_path / "p.csv", 'gtin,name_zh\n6901234567892,ok\n96385074,"open\n4006381333931,lost\n')
+OPEN = "a quote is opened in this row and not closed"
+PEN = "04006381333931"
+
+
+@pytest.mark.parametrize(
+    ("swallowed", "told"),
+    [
+        ('96385074,"open,x\n4006381333931,pen,1\n', [(3, OPEN), (4, PEN)]),  # nothing closes it
+        ('96385074,"open,x\n4006381333931,"pen",1\n', [(3, OPEN), (4, PEN)]),  # the next row's quote is no end
+        ('96385074,"open,x\n4006381333931,pen",1\n', [(3, OPEN), (4, PEN)]),  # it is, but between them is a row
+        ('96385074,"a",x\n96385074,"open\n4006381333931,"", foo",1\n', [(3, SUGAR), (4, OPEN), (5, "4 cells")]),
+        ('96385074,"open",x"\n4006381333931,pen,1\n', [(3, SUGAR), (4, PEN)]),  # a quote inside a plain cell is plain
+        ('96385074,"5" pipe",x\n4006381333931,pen,1\n', [(3, "not readable as CSV"), (4, PEN)]),
+        ('96385074,"open,x\n' + "\n" * 300 + "4006381333931,pen,1\n", [(3, OPEN), (304, PEN)]),
+        ('96385074,"open,x\n' + "\n" * 300 + '4006381333931,pen,"1"\n', [(3, OPEN), (304, PEN)]),
+        ('96385074,"a\n\nb",x\n4006381333931,pen,1\n', [(3, SUGAR), (6, PEN)]),
+    ],
+)
+def test_an_open_quote_swallows_no_row(tmp_path: Path, swallowed: str, told: list[tuple[int, str]]) -> None:
+    path = write(tmp_path / "p.csv", "gtin,name_zh,brand\n6901234567892,ok,1\n" + swallowed)
     rows = list(recognise(path).rows("CNY"))
-    assert [row.line for row in rows] == [2, 3]
+    assert [row.line for row in rows] == [2, *(line for line, _ in told)]
+    for row, (_, expected) in zip(rows[1:], told, strict=True):
+        assert (row.given.gtin if isinstance(row, Row) else row.cause).startswith(expected)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.text(st.sampled_from('",x\n'), max_size=8), max_size=6), st.sampled_from(["\n", "\r\n"]))
+def test_whatever_the_quotes_each_line_is_told_of(
+    tmp_path_factory: pytest.TempPathFactory, bad: list[str], end: str
+) -> None:
+    """A row without quotes that stands among rows with any is taken, or told with its own line."""
+    path = tmp_path_factory.mktemp("quotes") / "p.csv"
+    lines = ["gtin,name_zh,brand"]
+    good = {}
+    for number, cell in enumerate(bad):
+        lines += f"96385074,{cell}".split("\n")
+        code = f"21{number:02}000000000"
+        good[len(lines) + 1] = code
+        lines.append(f"{code},pen,1")
+    write(path, end.join([*lines, ""]))
+    assert good.keys() <= {row.line for row in recognise(path).rows("CNY")}
+
+
+def test_a_quote_that_the_header_leaves_open(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.csv", 'gtin,"name_zh\n96385074,x"\n4006381333931,pen\n')
+    with pytest.raises(SourceUnreadable, match="quote"):
+        list(recognise(path).rows("CNY"))
 
 
 def test_a_packed_file_cut_short_is_no_file(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from tests.support.tills import METHOD, MILK, Shopper, Till
 
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.money import Money
-from unqueue.providers.port import ProviderState, RefundState
+from unqueue.providers.port import ProviderState, ProviderUnavailable, RefundState
 from unqueue.providers.sandbox_wallet import signing
 from unqueue.providers.sandbox_wallet.client import SandboxWallet
 from unqueue.providers.sandbox_wallet.messages import NotificationBody, PaymentRequest, RefundRequest
@@ -340,6 +340,72 @@ async def test_two_workers_give_a_surplus_back_once(till: Till) -> None:
     assert len(await till.events("payment.refunded")) == 1
     assert till.bank.app.store.refunded_minor(first["id"]) == shopper.order.total_minor
     assert (await till.balances())[f"provider:{METHOD}:clearing"] == shopper.order.total_minor
+
+
+class SlowWallet(SandboxWallet):
+    """A provider whose first answer to a refund is late, and lost; ``may_answer`` lets it come."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.may_answer = asyncio.Event()
+        self.asked = 0
+
+    async def refund(self, refund_id: str, attempt_id: str, amount: Money) -> RefundState:
+        self.asked += 1
+        if self.asked == 1:
+            await self.may_answer.wait()
+            raise ProviderUnavailable("timeout", "the answer is lost")
+        return await super().refund(refund_id, attempt_id, amount)
+
+
+async def test_a_refund_that_arrived_stays_so_though_an_earlier_try_ends_later(
+    till: Till, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, first, _ = await surplus(till)
+    await till.bank.send()
+    wallet = till.bank.account(SlowWallet)
+    slow = Till(till.database, till.bank, {METHOD: wallet})
+    earlier = asyncio.create_task(slow.worker.work_off())
+    while not wallet.asked:
+        await asyncio.sleep(0)
+    await slow.worker.work_off()
+    assert (await till.payment(first["id"])).status == "refunded"
+    wallet.may_answer.set()
+    await earlier
+    await slow.stop()
+    later_us = till.payments.now_us + 10**12
+    assert await till.database.read(lambda connection: store.refunds_due(connection, later_us, 9)) == []
+    assert (await till.payment(first["id"])).status == "refunded"
+    assert "Traceback" not in caplog.text
+
+
+class BrokenWallet(SlowWallet):
+    """A driver with a fault: it fails where no driver may, while a refund is under way."""
+
+    async def query(self, attempt_id: str) -> ProviderState:
+        raise ZeroDivisionError(attempt_id)
+
+
+async def test_a_fault_with_one_payment_does_not_leave_the_others_running(
+    till: Till, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    await surplus(till)
+    await till.bank.send()
+    other = await till.order(MILK)
+    await other.start_payment()
+    clock.advance(5)
+    wallet = till.bank.account(BrokenWallet)
+    broken = Till(till.database, till.bank, {METHOD: wallet})
+    working = asyncio.create_task(broken.worker.work_off())
+    while not wallet.asked:
+        await asyncio.sleep(0)
+    for _ in range(100):
+        await asyncio.sleep(0.001)
+    assert not working.done(), "the refund is still under way"
+    wallet.may_answer.set()
+    assert await working == 1
+    await broken.stop()
+    assert "ZeroDivisionError" in caplog.text
 
 
 async def test_a_refund_that_the_provider_refuses_is_told_to_staff_once_and_tried_on(

@@ -140,5 +140,51 @@ def test_the_lightest_weights_that_are_enough(weights: list[int], least: int) ->
     for weight in weights:
         sums |= {total + weight for total in sums}
     enough = [total for total in sums if total >= least]
-    chosen = lightest(weights, least)
+    chosen = lightest(weights, least, 1 << 20)
     assert sum(weights[number] for number in chosen) == min(enough, default=0)
+
+
+@given(st.lists(st.integers(0, 10**7), max_size=30), st.integers(1, 10**8), st.integers(1, 100_000))
+def test_weights_in_many_minor_units_are_enough_with_few_bits(weights: list[int], least: int, bits_max: int) -> None:
+    bits = 0
+
+    def counted(steps: list[int], limit: int) -> list[int]:
+        nonlocal bits
+        reached = sums(steps, limit)
+        bits += sum([number.bit_length() for number in reached])
+        return reached
+
+    sums = joint._reached
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(joint, "_reached", counted)
+        chosen = lightest(weights, least, bits_max)
+    weight = sum(weights[number] for number in chosen)
+    assert bits <= bits_max + 2 * len(weights) + 2
+    assert weight >= least or sum(weights) < least
+    assert all(weight - weights[number] < least for number in chosen), "none of them could be spared"
+
+
+def test_a_large_basket_in_a_currency_of_many_minor_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In dong an ordinary price has seven digits; all the sums of 150 of its discounts would fill a gigabyte."""
+    bits = 0
+
+    def counted(steps: list[int], limit: int) -> list[int]:
+        nonlocal bits
+        reached = sums(steps, limit)
+        bits += sum([number.bit_length() for number in reached])
+        return reached
+
+    sums = joint._reached
+    monkeypatch.setattr(joint, "_reached", counted)
+    prices = [5_000_000 + 7919 * number for number in range(150)]
+    lines = [PricingLine(n, f"p{n}", "0", "", "dairy", 1, price, None, price) for n, price in enumerate(prices, 1)]
+    left = sum(prices) - sum([(price * 2000 + 5000) // 10_000 for price in prices])
+    book = [
+        named(rules.PercentOff, "fifth", on=TARGETS["dairy"], off_bp=2000),
+        named(rules.Spend, "spend", spend_minor=left + 3_000_017, off_minor=90_000_000),
+    ]
+    pricing = RuleBook(book).price(lines, at=NOON, member=False)
+    assert 0 < bits <= joint._BITS_MAX
+    assert {one.promotion_id for one in pricing.applied} == {"fifth", "spend"}
+    assert pricing.saved_minor == sum(discount.amount_minor for discount in pricing.discounts)
+    assert not pricing.optimal

@@ -13,7 +13,8 @@ from unqueue.kernel.clock import ManualClock, micros
 from unqueue.kernel.ids import token_hash
 from unqueue.server.access import Principal
 from unqueue.server.app import MerchantServer
-from unqueue.server.staff.model import FREE_ATTEMPTS, SESSION_S
+from unqueue.server.staff import service
+from unqueue.server.staff.model import FREE_ATTEMPTS, SESSION_S, SignInFailed
 from unqueue.server.staff.service import create_staff
 from unqueue.server.staff.today import Today, first_seq_since
 
@@ -54,6 +55,27 @@ async def test_guessing_pauses(clients: Clients, attendant: StaffClient, clock: 
     assert (status, problem["retry_after_s"]) == (429, 60)
     clock.advance(60)
     assert (await sign_in(clients))[0] == 201
+
+
+async def test_names_that_nobody_has_pause_like_those_of_staff(
+    clients: Clients, attendant: StaffClient, clock: ManualClock
+) -> None:
+    """Whatever is tried, and when: an answer never tells whether there is such a name."""
+    assert attendant
+    for pause_s in (0, 0, 0, 0, 0, 0, 30, 31, 0, 60, 61, 0, 3600, 0):
+        clock.advance(pause_s)
+        known, unknown = [await sign_in(clients, name=name, pin="000000") for name in (ATTENDANT, "nobody")]
+        assert known == unknown
+
+
+async def test_many_names_at_once_take_little_memory(store: MerchantServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "_STRANGERS_MAX", 3)
+    for name in ("a", "b", "c", "a", "d", "x" * 10_000):
+        with pytest.raises(SignInFailed):
+            await store.staff.sign_in(name, PIN)
+    kept = store.staff._strangers
+    assert len(kept) == 3
+    assert {len(key) for key in kept} == {32}
 
 
 async def test_a_new_pin_signs_out_everywhere(store: MerchantServer, clients: Clients, attendant: StaffClient) -> None:

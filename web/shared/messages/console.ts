@@ -7,7 +7,7 @@ export const console_ = {
   "console.sign_in_hint": { zh: "输入姓名和密码，开始上班", en: "Your name and PIN, and the shift begins" },
   "console.name": { zh: "姓名", en: "Name" },
   "console.pin": { zh: "密码", en: "PIN" },
-  "console.pin_hint": { zh: "4 到 12 位数字", en: "4 to 12 digits" },
+  "console.pin_hint": { zh: "6 到 12 位数字", en: "6 to 12 digits" },
   "console.sign_out": { zh: "退出登录", en: "Sign out" },
   "console.signed_out": {
     zh: "登录已过期，请再登录一次",
@@ -53,7 +53,15 @@ export const console_ = {
     zh: "请看一下这台设备，修好后点“已修好”。",
     en: "Please look at the device and press “Mended” when it works.",
   },
+  "console.advice.device_at_order": {
+    zh: "有顾客等在这里。修好后点“已修好”；修不好，就看过商品后放行，或请顾客走别的通道。",
+    en: "A shopper waits there. Press “Mended” when it works; if it won’t, look through the goods and let go, or send the shopper to another lane.",
+  },
   "console.advice.help": { zh: "请过去看一下。", en: "Please go and see." },
+  "console.advice.gate": {
+    zh: "这张订单已经放行。请看一下：顾客还在里面，就再开一次门；已经走了，请点“顾客已离开”。",
+    en: "This order was let out. Please have a look: if the shopper is still inside, open the gate again; if not, press “Shopper has left”.",
+  },
 
   "console.cause": { zh: "最可能的原因", en: "Likeliest cause" },
   "console.cause_others": { zh: "也可能是", en: "Or else" },
@@ -79,6 +87,9 @@ export const console_ = {
   "console.tag_settled": { zh: "已处理", en: "Settled" },
   "console.mended": { zh: "已修好", en: "Mended" },
   "console.helped": { zh: "已帮好", en: "Helped" },
+  "console.other_lane": { zh: "请走别的通道", en: "To another lane" },
+  "console.open_again": { zh: "再开一次门", en: "Open gate again" },
+  "console.left": { zh: "顾客已离开", en: "Shopper has left" },
   "console.answers": { zh: "怎么处理", en: "Your answer" },
   "console.why": { zh: "“{answer}”的原因，点一下就处理好", en: "Why “{answer}”? One tap settles it" },
   "console.reason_own": { zh: "别的原因", en: "Another reason" },
@@ -89,6 +100,8 @@ export const console_ = {
   "console.reason.own_bag": { zh: "自己的袋子或物品也在秤上", en: "Their own bag or things were on the scale" },
   "console.reason.record_wrong": { zh: "商品重量与登记不符", en: "The product weighs other than our records say" },
   "console.reason.scale_unsettled": { zh: "秤没有稳住", en: "The scale had not settled" },
+  "console.reason.device_away": { zh: "设备坏了，人工核对过", en: "The device is broken; checked by hand" },
+  "console.reason.next_lane": { zh: "请顾客去旁边的通道", en: "The shopper goes to the next lane" },
   "console.reason.scan_rest": { zh: "请顾客补扫没扫到的商品", en: "The shopper scans the rest" },
   "console.reason.put_back": { zh: "顾客把商品放回去", en: "The shopper puts goods back" },
   "console.reason.other_order": { zh: "不是这张订单的商品", en: "These are not this order’s goods" },

@@ -46,8 +46,6 @@ from unqueue.devices.wire.toledo8217 import (
 )
 from unqueue.kernel.weight import Reading
 
-_LOAD_TROUBLE = Status.MOTION | Status.OVER_CAPACITY | Status.UNDER_ZERO
-
 
 class Toledo8217Settings(msgspec.Struct, frozen=True):
     """The scale's line and how the scale is set up."""

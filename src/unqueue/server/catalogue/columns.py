@@ -15,6 +15,8 @@ from unqueue.server.catalogue.model import PACKAGINGS, SOLD_BY, TAGS
 Parser = Callable[[str], Any]
 EMPTY = "-"  # a cell that says so empties the field; an empty cell leaves it as it is
 _AMOUNT_MAX = 100_000_000  # minor units; more is a slip of the keyboard
+_NUMBER_LENGTH_MAX = 40
+_MAGNITUDE_MAX = 20  # powers of ten up or down; arithmetic with 1e99999 takes seconds
 _VALUES_KEPT = 5000  # of a column, so that names, of which each comes once, do not pile up
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LIST = re.compile(r"\s*[|;,]\s*|\s+")
@@ -67,12 +69,16 @@ def _list(cell: str) -> tuple[str, ...]:
 
 
 def _decimal(cell: str) -> Decimal:
+    if len(cell) > _NUMBER_LENGTH_MAX:
+        raise RowRefused(f"{cell[:40]}… is not a number")
     try:
         number = Decimal(cell.replace(",", ".") if "." not in cell else cell)
     except InvalidOperation:
-        raise RowRefused(f"{cell[:40]} is not a number") from None
+        raise RowRefused(f"{cell} is not a number") from None
     if not number.is_finite():
-        raise RowRefused(f"{cell[:40]} is not a number")
+        raise RowRefused(f"{cell} is not a number")
+    if abs(number.adjusted()) > _MAGNITUDE_MAX:
+        raise RowRefused(f"{cell} is far too large or too small")
     return number
 
 

@@ -1,7 +1,5 @@
 """Global Trade Item Numbers: check digits and the one form in which we store them, 14 digits."""
 
-GTIN_LENGTHS = frozenset({8, 12, 13, 14})
-
 
 def check_digit(body: str) -> str:
     """The check digit for ``body``, decimal digits without it (GS1 General Specifications 7.9.1).

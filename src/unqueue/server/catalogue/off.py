@@ -136,7 +136,7 @@ def _nutrition(row: _Row) -> dict[str, float]:
             continue
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             continue
         if 0 <= number <= _HIGHEST[name]:
             found[name] = round(number, 3)

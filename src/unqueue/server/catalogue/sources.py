@@ -1,7 +1,6 @@
 """Files of products: opened, recognised and split into rows. A bad row is yielded as such and stops nothing."""
 
 import codecs
-import csv
 import gzip
 import io
 import zlib
@@ -14,13 +13,14 @@ from typing import Any, BinaryIO, Literal
 import msgspec
 
 from unqueue.server.catalogue import columns, off
+from unqueue.server.catalogue.csv_rows import CsvRows, HeaderUnreadable
 from unqueue.server.catalogue.given import Given, RowRefused
 
 Format = Literal["csv", "off-csv", "off-jsonl"]
 ReadProgress = Callable[[int, int], None]
 _SNIFFED_BYTES = 1 << 18
-_CELL_MAX = 1 << 24  # Open Food Facts has cells beyond the csv module's 128 KiB
 _RAW_MAX = 2000
+_CODE_COLUMNS = ("gtin", "store_item", "code")
 _UNREADABLE = (OSError, EOFError, zlib.error, UnicodeError)
 
 
@@ -67,7 +67,7 @@ class Source(msgspec.Struct, frozen=True):
 
             try:
                 if self.format == "off-jsonl":
-                    yield from told(_json_rows(stream))
+                    yield from told(_json_rows(stream, self.encoding))
                 else:
                     yield from told(self._csv_rows(stream, currency))
             except _UNREADABLE as error:
@@ -78,24 +78,17 @@ class Source(msgspec.Struct, frozen=True):
             yield from self._csv_lines(text, currency)
 
     def _csv_lines(self, text: io.TextIOWrapper, currency: str) -> Iterator[Row | Rejected]:
-        lines = _Lines(text)
         is_bare = self.format == "off-csv" and self.delimiter == "\t"  # that dump has quotes as plain characters
-        csv.field_size_limit(_CELL_MAX)
-        reader = csv.reader(lines, delimiter=self.delimiter, quoting=csv.QUOTE_NONE if is_bare else csv.QUOTE_MINIMAL)
-        header = [name.strip() for name in next(reader)]
-        reading = columns.ColumnReader(header, currency) if self.format == "csv" else off.ColumnReader(header)
-        lines.take()
-        while True:
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                line, raw = lines.take()
-                yield Rejected(line, f"not readable as CSV: {error}", raw)
-                continue
-            line, raw = lines.take()
-            if any(cells):
+        try:
+            rows = CsvRows(text, self.delimiter, _CODE_COLUMNS, is_bare=is_bare)
+        except HeaderUnreadable as error:
+            raise SourceUnreadable(f"{self.path.name}: {error}") from None
+        is_ours = self.format == "csv"
+        reading = columns.ColumnReader(rows.header, currency) if is_ours else off.ColumnReader(rows.header)
+        for line, raw, cells, fault in rows:
+            if fault:
+                yield _rejected(line, fault, raw)
+            elif any(cells):
                 yield _row(line, raw, partial(reading.read, cells))
 
 
@@ -123,42 +116,33 @@ def recognise(path: Path) -> Source:
     return Source(path, "csv", encoding, delimiter)
 
 
-class _Lines:
-    """Hands lines to the csv reader and remembers those of the current row."""
-
-    def __init__(self, stream: Iterable[str]) -> None:
-        self._lines = iter(stream)
-        self._number = 0
-        self._taken: list[str] = []
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self._number += 1
-        self._taken.append(line)
-        return line
-
-    def take(self) -> tuple[int, str]:
-        """The number of the row's first line, and its text."""
-        first, raw = self._number - len(self._taken) + 1, "".join(self._taken)
-        self._taken.clear()
-        return first, raw[:_RAW_MAX].rstrip("\r\n")
-
-
-def _json_rows(stream: BinaryIO) -> Iterator[Row | Rejected]:
-    for number, line in enumerate(stream, start=1):
+def _json_rows(stream: BinaryIO, encoding: str) -> Iterator[Row | Rejected]:
+    for number, line in enumerate(_utf_8_lines(stream, encoding), start=1):
         if line.strip():
             raw = line[:_RAW_MAX].decode(errors="replace").rstrip("\r\n")
             yield _row(number, raw, partial(off.given_of_json, line))
+
+
+def _utf_8_lines(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
+    """The lines in UTF-8, without its mark; what the encoding can't read becomes what UTF-8 can't either."""
+    if encoding == "utf-8-sig":  # the common case, and millions of lines
+        yield next(stream, b"").removeprefix(codecs.BOM_UTF8)
+        yield from stream
+        return
+    with io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="\n") as text:
+        for line in text:
+            yield line.encode(errors="surrogateescape")
 
 
 def _row(line: int, raw: str, read: Callable[[], Given]) -> Row | Rejected:
     try:
         return Row(line, raw, read())
     except RowRefused as refused:
-        return Rejected(line, str(refused), raw.encode(errors="replace").decode())
+        return _rejected(line, str(refused), raw)
+
+
+def _rejected(line: int, cause: str, raw: str) -> Rejected:
+    return Rejected(line, cause, raw.encode(errors="replace").decode())
 
 
 @contextmanager

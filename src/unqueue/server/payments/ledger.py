@@ -1,7 +1,7 @@
 """The ledger's table: postings are added, never changed; the database itself refuses to."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -89,12 +89,27 @@ def held(connection: Connection, payment_id: str, account: str, currency: str) -
     return int(total)
 
 
-def out_of_balance(connection: Connection) -> list[str]:
+class Imbalance(NamedTuple):
+    """An entry whose postings sum to ``amount_minor`` instead of zero, and the accounts that they are on."""
+
+    entry_id: str
+    order_id: str
+    currency: str
+    amount_minor: int
+    accounts: tuple[str, ...]
+
+
+def out_of_balance(connection: Connection) -> list[Imbalance]:
     """Entries whose postings do not sum to zero: none, unless the file was tampered with. For `unqueue doctor`."""
-    rows = connection.execute(
-        select(ledger.c.entry_id)
-        .group_by(ledger.c.entry_id, ledger.c.currency)
-        .having(func.sum(ledger.c.amount_minor) != 0)
-        .distinct()
+    total = func.sum(ledger.c.amount_minor)
+    query = select(ledger.c.entry_id, ledger.c.currency, func.min(ledger.c.order_id), total)
+    rows = connection.execute(query.group_by(ledger.c.entry_id, ledger.c.currency).having(total != 0)).all()
+    return sorted(
+        Imbalance(entry_id, order_id, currency, int(amount_minor), _accounts(connection, entry_id))
+        for entry_id, currency, order_id, amount_minor in rows
     )
-    return sorted(row.entry_id for row in rows)
+
+
+def _accounts(connection: Connection, entry_id: str) -> tuple[str, ...]:
+    query = select(ledger.c.account).where(ledger.c.entry_id == entry_id).order_by(ledger.c.position)
+    return tuple(connection.execute(query).scalars())

@@ -92,8 +92,15 @@ def settle_refund(tx: Transaction, refund_id: str, state: RefundState) -> None:
     record(tx, "payment.refunded", payment, f"provider:{payment.method}", refund_id=refund_id)
 
 
-def delay_refund(tx: Transaction, refund: Refund, problem: str | None, *, permanent: bool) -> None:
-    """It did not go through. It is tried again, and staff hear of it once when the provider refuses."""
+def delay_refund(tx: Transaction, refund_id: str, problem: str | None, *, permanent: bool) -> None:
+    """It did not go through. It is tried again, and staff hear of it once when the provider refuses.
+
+    Nothing happens to a refund that has arrived meanwhile: another try of it was quicker.
+    """
+    refund = store.get_refund(tx.connection, refund_id)
+    assert refund is not None, "refunds are never deleted"
+    if refund.status == "succeeded":
+        return
     tries = refund.tries + 1
     due_us = model.refund_again_us(tries, tx.at_us)
     store.update_refund(tx, msgspec.structs.replace(refund, tries=tries, due_us=due_us, problem=problem))

@@ -39,12 +39,19 @@ class PaymentWorker:
             self._task = None
 
     async def work_off(self) -> int:
-        """Do once what is due now: ask providers, close what expired, send refunds. How many things it looked at."""
+        """Do once what is due now: ask providers, close what expired, send refunds.
+
+        Answers when all of it has ended, so that nothing is begun a second time beside itself. How many things it
+        looked at, without those that failed in a way that nobody foresaw: these are logged, and wait for the next look.
+        """
         now_us = self._payments.now_us
         payments = await self._database.read(lambda connection: store.due(connection, now_us, AT_ONCE))
         refunds = await self._database.read(lambda connection: store.refunds_due(connection, now_us, AT_ONCE))
-        await asyncio.gather(*map(self._look_after, payments), *map(self._pay_back, refunds))
-        return len(payments) + len(refunds)
+        work = [*map(self._look_after, payments), *map(self._pay_back, refunds)]
+        failures = [one for one in await asyncio.gather(*work, return_exceptions=True) if one is not None]
+        for failure in failures:
+            log.error("looking after a payment failed; trying again", exc_info=failure)
+        return len(work) - len(failures)
 
     def _hear(self, events: list[Event]) -> None:
         if any(event.kind == "payment.overpaid" for event in events):
@@ -99,4 +106,4 @@ class PaymentWorker:
             if state.status != "pending":
                 outcome = "amount_mismatch" if state.status == "succeeded" else state.status
                 problem, permanent = f"refund_{outcome}", True
-        await self._database.unit(lambda tx: settling.delay_refund(tx, refund, problem, permanent=permanent))
+        await self._database.unit(lambda tx: settling.delay_refund(tx, refund.refund_id, problem, permanent=permanent))

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from unqueue.server.catalogue.gtin import gtin_14
 from unqueue.server.promotions.offers import Offer, Threshold
 from unqueue.server.promotions.pricing import PricingLine
-from unqueue.server.promotions.rules import Rule, Selection, Target, gtin_14, is_for_members
+from unqueue.server.promotions.rules import Rule, Selection, Target, is_for_members
 from unqueue.server.promotions.validity import Calendar, Moment, Validity
 
 Found = tuple["Offer | Threshold", int]

@@ -16,6 +16,7 @@ from unqueue.server.promotions.thresholds import Steps, best_amount, is_exact, i
 STATES_MAX = 500
 _MOVES_MAX = 400
 _PIECES_MAX = 200
+_BITS_MAX = 20_000_000  # of sums that are looked at in one pricing: some 5 ms and 2.5 MB
 _UNITS_MAX = 8  # in larger baskets a complete search seldom ends within its limit
 
 
@@ -69,6 +70,7 @@ def _leave_out(pieces: Sequence[Piece], seats: Sequence[Seat], steps: Steps) -> 
     if len(pieces) > _PIECES_MAX:
         return best
     remaining = _remaining(pieces, seats)
+    bits_max = _BITS_MAX // sum([len(step) for step in steps])
     for reach in itertools.chain(*steps):
         rule = reach.threshold.rule
         spent = sum([remaining[position] for position in reach.positions])
@@ -78,7 +80,7 @@ def _leave_out(pieces: Sequence[Piece], seats: Sequence[Seat], steps: Steps) -> 
             continue
         inside = set(reach.positions)
         weights = [sum([amount for at, _, amount in piece.lines if at in inside]) for piece in pieces]
-        dropped = lightest(weights, gap)
+        dropped = lightest(weights, gap, bits_max)
         kept = [piece for number, piece in enumerate(pieces) if number not in dropped]
         choice = _choice(kept, seats, steps)
         if choice.total > best.total:
@@ -86,27 +88,57 @@ def _leave_out(pieces: Sequence[Piece], seats: Sequence[Seat], steps: Steps) -> 
     return best
 
 
-def lightest(weights: Sequence[int], least: int) -> set[int]:
+def lightest(weights: Sequence[int], least: int, bits_max: int) -> set[int]:
     """The numbers of those ``weights`` that together weigh at least ``least``, and as little more as can be.
 
-    All sums at once: bit ``w`` of ``reached[n]`` says that some of the first ``n`` weigh ``w`` together.
+    All sums at once: bit ``w`` of ``reached[n]`` says that some of the first ``n`` weigh ``w`` together. Where that
+    would take more than ``bits_max`` bits, weights are rounded down to a multiple of some unit first: what comes out
+    still is enough, and none of it superfluous, but something lighter may exist.
 
-    >>> sorted(lightest([5, 4, 3], 6))
+    >>> sorted(lightest([5, 4, 3], 6, 1000))
     [1, 2]
     """
-    reached = [1]
-    for weight in weights:
-        reached.append(reached[-1] | reached[-1] << weight)
-    above = reached[-1] >> least
-    if not above:
+    if sum(weights) < least:
         return set()
-    target = least + (above & -above).bit_length() - 1
+    unit = math.gcd(*weights)  # prices are round where minor units are many
+    bits = len(weights) * ((least + max(weights)) // unit + 2)
+    factor = -(-bits // bits_max)
+    unit *= factor
+    steps, goal = [weight // unit for weight in weights], -(-least // unit)
+    chosen = _lightest_steps(steps, goal) if sum(steps) >= goal else set(range(len(weights)))
+    return chosen if factor == 1 else _without_superfluous(chosen, weights, least)
+
+
+def _lightest_steps(steps: Sequence[int], goal: int) -> set[int]:
+    reached = _reached(steps, goal + max(steps))  # the best weighs less: it can't spare its lightest
+    above = reached[-1] >> goal
+    target = goal + (above & -above).bit_length() - 1
     chosen = set()
-    for number in range(len(weights), 0, -1):
+    for number in range(len(steps), 0, -1):
         if not reached[number - 1] >> target & 1:
             chosen.add(number - 1)
-            target -= weights[number - 1]
+            target -= steps[number - 1]
     return chosen
+
+
+def _reached(steps: Sequence[int], limit: int) -> list[int]:
+    """The sums below ``limit`` of the first none, one, two … of the steps, a bit each."""
+    below = (1 << limit) - 1
+    reached = [1]
+    for step in steps:
+        reached.append((reached[-1] | reached[-1] << step) & below)
+    return reached
+
+
+def _without_superfluous(chosen: set[int], weights: Sequence[int], least: int) -> set[int]:
+    """Leave out the heaviest that can be spared, and again."""
+    spare = sum([weights[number] for number in chosen]) - least
+    kept = set(chosen)
+    for number in sorted(chosen, key=lambda number: (-weights[number], number)):
+        if weights[number] <= spare:
+            spare -= weights[number]
+            kept.remove(number)
+    return kept
 
 
 class _State(NamedTuple):

@@ -239,12 +239,3 @@ Rule = PercentOff | AmountOff | NForM | NForPrice | NthReduced | MixAndMatch | M
 def is_for_members(rule: Rule) -> bool:
     """Whether only members get it."""
     return rule.members_only or isinstance(rule, MemberPrice)
-
-
-def gtin_14(gtin: str) -> str:
-    """A GTIN as it is compared: 14 digits.
-
-    >>> gtin_14("96385074")
-    '00000096385074'
-    """
-    return gtin.zfill(14)

@@ -1,7 +1,9 @@
 """The use cases of staff: sign in and out, take a member in."""
 
 import asyncio
+import hashlib
 import secrets
+from collections import OrderedDict
 
 import msgspec
 from sqlalchemy import Connection
@@ -22,6 +24,8 @@ from unqueue.server.staff.model import (
 )
 
 _HASHES_AT_ONCE = 2
+_STRANGERS_MAX = 40_000
+_STRANGER = Member("", "", "attendant", b"", b"")
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -37,6 +41,9 @@ class Staff:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # Names that were tried and that nobody has. They pause like those of staff: a pause must not tell who works
+        # here. The one tried longest ago is forgotten first: after a quarter of an hour of guessing as fast as we hash.
+        self._strangers: OrderedDict[bytes, Member] = OrderedDict()
         self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)  # a guesser must not take all cores
 
     def principal(self, connection: Connection, token_hash: str) -> Principal | None:
@@ -51,6 +58,8 @@ class Staff:
         """
         plain = " ".join(name.split())
         member = await self._database.unit(lambda tx: _attempt(tx, plain))
+        if member is None:
+            self._attempt_of_stranger(plain)
         async with self._hashing:
             is_right = await asyncio.to_thread(_has_pin, member, pin)
         if member is None or not is_right:
@@ -68,6 +77,15 @@ class Staff:
 
         await self._database.unit(begin)
         return Session(token, member.name, member.role)
+
+    def _attempt_of_stranger(self, name: str) -> None:
+        """Count an attempt under a name that nobody has; TooManyAttempts while it is paused."""
+        key = hashlib.sha256(name.encode(errors="replace")).digest()  # however long the name is
+        stranger = self._strangers.get(key, _STRANGER).attempted(micros(self._database.clock.now()))
+        self._strangers[key] = stranger
+        self._strangers.move_to_end(key)
+        while len(self._strangers) > _STRANGERS_MAX:
+            self._strangers.popitem(last=False)
 
     async def sign_out(self, staff: Principal, token_hash: str) -> None:
         """End the session of a token."""
