@@ -149,7 +149,7 @@ export const demo = {
   },
   "demo.lane.walked": { zh: "您走出了门", en: "You have walked through the gate" },
   "demo.lane.walked_shut": {
-    zh: "门关着，走不出去：请先出示通行码，放上商品",
+    zh: "门关着，走不出去：请先出示出场码，放上商品",
     en: "The gate is closed: show your pass and lay your goods first",
   },
   "demo.lane.walked_live": {
@@ -157,7 +157,7 @@ export const demo = {
     en: "The gate rang: {count:live tag|live tags} went through",
   },
   "demo.lane.gate_shut_hint": {
-    zh: "门还关着：请先出示通行码，放上商品",
+    zh: "门还关着：请先出示出场码，放上商品",
     en: "The gate is closed: show your pass and lay your goods first",
   },
 } as const satisfies Record<string, Message>;

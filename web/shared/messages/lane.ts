@@ -31,8 +31,8 @@ export const lane = {
   },
   "lane.number": { zh: "输入订单号", en: "Type order number" },
   "lane.number.where": {
-    zh: "订单号在手机的出场码下面，也印在小票上",
-    en: "It stands under the exit pass on your phone, and on the receipt",
+    zh: "订单号在手机的出场码旁边，也印在小票上",
+    en: "It stands beside the exit pass on your phone, and on the receipt",
   },
   "lane.number.go": { zh: "确定", en: "Go" },
   "lane.help": { zh: "请店员帮忙", en: "Call staff" },

@@ -51,7 +51,7 @@ def cashier(payment: Payment, merchant: Merchant, language: Language) -> str:
     amount = format_minor(payment.amount.amount_minor, payment.amount.currency)
     facts = f"""<dl>
   <div><dt>{_t("merchant", language)}</dt><dd>{escape(name)}</dd></div>
-  <div><dt>{_t("order", language)}</dt><dd>{escape(payment.order_number)}</dd></div>
+  <div><dt>{_t("order", language)}</dt><dd>{escape(_grouped(payment.order_number))}</dd></div>
 </dl>"""
     sum_ = f"""<p class="label">{_t("amount" if payment.status == "pending" else "amount_decided", language)}</p>
 <p class="amount">{escape(amount)}</p>
@@ -63,6 +63,11 @@ def cashier(payment: Payment, merchant: Merchant, language: Language) -> str:
 def unknown(language: Language) -> str:
     """The page where there is no such payment."""
     return _page(language, f'<section class="card"><h1 class="closed">{_t("unknown", language)}</h1></section>')
+
+
+def _grouped(number: str) -> str:
+    """An order number as people read it: "386 669 816"."""
+    return " ".join(number[start : start + 3] for start in range(0, len(number), 3))
 
 
 def _actions(payment: Payment, language: Language) -> str:
