@@ -1,6 +1,9 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EventParser } from "./events.ts";
+import { EventParser, listen } from "./events.ts";
 
 const STREAM =
   ': keep-alive\n\nevent: basket\ndata: {"id":"1","status":"shopping"}\n\n' +
@@ -27,4 +30,44 @@ test("an unfinished event waits", () => {
   const parser = new EventParser();
   assert.deepEqual(parser.push('event: exit\ndata: {"id":"1"}\n'), []);
   assert.deepEqual(parser.push("\n"), [{ event: "exit", data: { id: "1" } }]);
+});
+
+test("a page that nobody sees gives its connection back, and listens again when it is seen", async () => {
+  let connections = 0;
+  const server = createServer((_request, response) => {
+    connections += 1;
+    response.writeHead(200, { "Content-Type": "text/event-stream" });
+    response.write(": here\n\n");
+    response.on("close", () => (connections -= 1));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const page = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  const become = (state: "visible" | "hidden") => {
+    page.visibilityState = state;
+    page.dispatchEvent(new Event("visibilitychange"));
+  };
+  const until = async (count: number) => {
+    for (let tries = 0; connections !== count && tries < 400; tries++) await sleep(25);
+    assert.equal(connections, count);
+  };
+  const surroundings = { document: page, addEventListener: () => {}, removeEventListener: () => {} };
+  Object.assign(globalThis, surroundings);
+  const { port } = server.address() as AddressInfo;
+  const options = { url: `http://127.0.0.1:${port}/`, token: null, onEvent: () => {} };
+  const stop = listen(options);
+  const stopAlways = listen({ ...options, whileHidden: true });
+  try {
+    await until(2);
+    become("hidden");
+    await until(1);
+    await sleep(1_000); // long enough for the first attempts to connect again
+    assert.equal(connections, 1);
+    become("visible");
+    await until(2);
+  } finally {
+    stop();
+    stopAlways();
+    server.close();
+    for (const name of Object.keys(surroundings)) Reflect.deleteProperty(globalThis, name);
+  }
 });
