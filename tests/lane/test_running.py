@@ -197,6 +197,48 @@ async def test_a_scale_that_is_unplugged_under_goods(at_lane: LaneVisit) -> None
     await at_lane.walk()
 
 
+async def test_staff_send_a_shopper_on_whose_lane_broke(at_lane: LaneVisit) -> None:
+    """The lane hears of the answer while it waits for goods, and the order is free."""
+    order = await at_lane.buy(MILK)
+    await show(at_lane, order["pass"])
+    await at_lane.until("loading")
+    await at_lane.scale.ask(fault="unplugged")
+    await at_lane.until("staff", prompt="device_wait")
+    call = await at_lane.answer("device", "refuse", "to the next lane")
+    assert call["order"]["number"] == order["number"]
+    await at_lane.until("out_of_service", prompt="out_of_service")
+    await at_lane.answer("device", "done")  # called again: it is still broken
+    await at_lane.scale.ask(fault=None)
+    await at_lane.until("idle", prompt="welcome")
+    await show(at_lane, order["pass"])
+    await at_lane.lay(MILK_G)
+    await at_lane.until("open")
+    await at_lane.walk()
+
+
+async def test_staff_open_the_gate_again_and_a_newer_pass_does_too(at_lane: LaneVisit, processes: Processes) -> None:
+    order = await at_lane.buy(MILK)
+    await show(at_lane, order["pass"])
+    await at_lane.lay(MILK_G)
+    await at_lane.until("open")
+    await kill(processes, "lane")
+    processes.start("lane")
+    await at_lane.until("open")
+    fresh = (await at_lane.server.get(f"/api/orders/{order['id']}/pass", headers=order["who"])).json()["pass"]
+    assert fresh != order["pass"]
+    answer = await at_lane.screen.post("/code", json={"code": fresh})
+    assert answer.status_code == 200, answer.text
+    await at_lane.screen.post("/help")
+    openings = await at_lane.gate_openings()
+    await at_lane.answer("help", "open_again", "")
+    while await at_lane.gate_openings() == openings:
+        await asyncio.sleep(0.05)
+    await at_lane.until("open")
+    await at_lane.walk()
+    await at_lane.until("idle")
+    assert await at_lane.status_of(order) == "left"
+
+
 async def test_an_io_module_that_was_away_loses_no_passage(at_lane: LaneVisit) -> None:
     """The network to the module breaks while somebody walks through: its counter tells afterwards."""
     order = await at_lane.buy(MILK)

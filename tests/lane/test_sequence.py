@@ -1,11 +1,23 @@
 """The lane's sequence, step by step: what a shopper sees, what the devices do, what the server is told."""
 
 import pytest
-from tests.support.lane_rig import EXPECTED_G, PASS, Rig
+from tests.support.lane_rig import EXPECTED_G, NUMBER, PASS, Rig, new_pass
 
 from unqueue.lane.sequence import outputs
-from unqueue.lane.sequence.arrival import REFUSALS, identify
-from unqueue.lane.sequence.words import Claim, IoRead, Left, OpenGate, RaiseAlarm, Refused, Sound, Timing, ZeroScale
+from unqueue.lane.sequence.arrival import REFUSALS
+from unqueue.lane.sequence.codes import identify
+from unqueue.lane.sequence.words import (
+    Claim,
+    IoRead,
+    Left,
+    OpenGate,
+    RaiseAlarm,
+    Refused,
+    Sound,
+    Tick,
+    Timing,
+    ZeroScale,
+)
 
 T = Timing()
 
@@ -154,6 +166,42 @@ class TestChecks:
         assert (rig.screen.state, rig.openings) == ("check", 0)
         assert len(rig.calls) == 2
 
+    def test_what_staff_let_go_is_what_lies_there_when_the_lane_hears_of_it(self) -> None:
+        """They saw half a kilogram too much; meanwhile there are five."""
+        rig = loaded(tags=1)
+        rig.lay(EXPECTED_G + 528)
+        rig.wait(T.too_heavy_s + 1)
+        rig.lay(EXPECTED_G + 5000)
+        rig.look()
+        rig.staff("let_go")
+        assert (rig.lane.phase, rig.live_tags, rig.releases) == ("judging", 1, 0)
+        rig.wait(1)
+        assert (rig.screen.state, rig.live_tags, rig.releases, len(rig.calls)) == ("check", 1, 0, 2)
+        rig.staff("let_go")
+        rig.wait(1)
+        assert (rig.screen.state, rig.releases) == ("open", 1)
+
+    def test_goods_that_were_taken_off_during_an_age_check_are_missed(self) -> None:
+        rig = loaded(checks=("min_age",))
+        rig.wait(2.0)
+        rig.lay(0)
+        rig.look()
+        rig.staff("let_go")
+        rig.wait(1.0)
+        assert (rig.screen.state, rig.releases) == ("check", 0)
+
+    def test_a_decision_is_not_compared_with_a_scale_that_nobody_has_read_yet(self) -> None:
+        rig = loaded()
+        rig.lay(EXPECTED_G + 528)
+        rig.wait(T.too_heavy_s + 1)
+        rig.restart()
+        rig.staff("let_go")
+        rig.hear(IoRead(rig.passages, 0, 0, gate_closed=True))
+        rig.hear(Tick())
+        assert rig.lane.request is None
+        rig.wait(1)
+        assert (rig.screen.state, len(rig.calls)) == ("open", 1)
+
     def test_reweigh(self) -> None:
         rig = loaded()
         rig.lay(EXPECTED_G + 528)
@@ -295,6 +343,106 @@ class TestWayOut:
         assert (alarm.kind, alarm.exit_id) == ("help", rig.exits[0].exit_id)
         assert not rig.gate_is_open
         rig.show_pass()  # the shopper is still there
+        assert rig.gate_is_open
+        rig.walk()
+        rig.wait(1)
+        assert rig.exits[0].status == "left"
+
+    @pytest.mark.parametrize("shown", [PASS, new_pass(issued_s=1800), NUMBER, "104 729 389"])
+    @pytest.mark.parametrize("restarted", [False, True])
+    def test_the_order_again_opens_the_gate_that_closed(self, shown: str, restarted: bool) -> None:
+        """The handset has fetched another pass meanwhile, or the shopper types the number."""
+        rig = opened()
+        if restarted:
+            rig.restart()
+        rig.wait(T.walk_s_max + 20)
+        assert not rig.gate_is_open
+        rig.show_pass(shown)
+        rig.look()
+        assert (rig.gate_is_open, rig.screen.prompt.id) == (True, "thanks")
+        rig.walk()
+        rig.wait(1)
+        assert (rig.exits[0].status, rig.passages, rig.releases) == ("left", 1, 1)
+
+    @pytest.mark.parametrize("shown", [new_pass("a" * 32), "104729405", "UQ1.x.y", "UQ1.kaM.x", "UQ1.é.x", "", "milk"])
+    @pytest.mark.parametrize("restarted", [False, True])
+    def test_nothing_else_opens_it(self, shown: str, restarted: bool) -> None:
+        rig = opened()
+        if restarted:
+            rig.restart()
+        rig.wait(T.walk_s_max + 20)
+        rig.show_pass(shown)
+        assert (rig.gate_is_open, rig.screen.prompt.id) == (False, "wait_turn")
+
+    def test_who_passed_can_not_let_a_second_person_out(self) -> None:
+        """Nor can whoever made a pass up: a passage that was counted is the last for this release."""
+        rig = opened()
+        rig.wait(T.walk_s_max + 20)
+        rig.show_pass()
+        rig.walk()
+        told = rig.opened
+        rig.hear(IoRead(rig.passages, 0, 0, gate_closed=True))
+        rig.show_pass()
+        rig.wait(30)
+        rig.show_pass(new_pass(issued_s=1800))
+        rig.wait(30)
+        assert (rig.opened, rig.passages) == (told, 1)
+
+    def test_staff_open_again_for_a_shopper_who_stands_inside(self) -> None:
+        rig = opened()
+        rig.wait(T.walk_s_max + 20)
+        assert rig.staff("open_again")
+        rig.look()
+        assert (rig.gate_is_open, rig.screen.state, rig.exits[0].status) == (True, "open", "released")
+        rig.walk()
+        rig.wait(1)
+        assert (rig.screen.state, rig.exits[0].status, rig.releases, rig.passages) == ("idle", "left", 1, 1)
+
+    def test_staff_open_again_and_nobody_walks_through_again(self) -> None:
+        rig = opened()
+        rig.wait(T.walk_s_max + 20)
+        rig.staff("open_again")
+        rig.wait(T.walk_s_max + 20)
+        assert (rig.gate_is_open, len(alarms(rig)), rig.exits[0].status) == (False, 2, "released")
+        rig.staff("done")
+        rig.wait(1)
+        assert rig.exits[0].status == "left"
+
+    def test_staff_open_again_after_the_shopper_has_passed_opens_nothing(self) -> None:
+        rig = opened()
+        rig.wait(T.walk_s_max + 1)
+        rig.show_pass()
+        told = rig.opened
+        rig.walk()
+        rig.hear(IoRead(rig.passages, 0, 0, gate_closed=True))
+        rig.staff("open_again")
+        rig.wait(1)
+        assert (rig.opened, rig.exits[0].status) == (told, "left")
+
+    def test_help_at_the_gate_is_answered_at_the_gate(self) -> None:
+        rig = opened()
+        rig.press_help()
+        rig.now_s += 15
+        rig.staff("open_again")
+        assert rig.gate_is_open
+        rig.press_help()
+        rig.staff("done")
+        rig.wait(1)
+        assert rig.exits[0].status == "left"
+
+    def test_a_counter_that_began_anew_at_the_open_gate_is_a_matter_for_a_person(self) -> None:
+        rig = Rig()
+        rig.passages = 50
+        rig.wait(1)
+        rig.show_pass()
+        rig.lay(EXPECTED_G)
+        rig.wait(1)
+        assert rig.screen.state == "open"
+        rig.passages, told = 0, rig.opened
+        rig.wait(T.walk_s_max + 1)
+        rig.show_pass()
+        assert (rig.opened, len(alarms(rig))) == (told, 1)
+        rig.staff("open_again")
         assert rig.gate_is_open
         rig.walk()
         rig.wait(1)
@@ -474,6 +622,22 @@ class TestRestart:
         rig.wait(1)
         assert (rig.screen.state, rig.exits[0].status) == ("idle", "left")
 
+    def test_after_the_gates_counter_began_anew_staff_may_open_once_more(self) -> None:
+        rig = Rig()
+        rig.passages = 50
+        rig.wait(1)
+        rig.show_pass()
+        rig.lay(EXPECTED_G)
+        rig.wait(1)
+        rig.restart()
+        rig.passages = 3
+        rig.wait(11)
+        rig.staff("open_again")
+        assert (rig.gate_is_open, rig.exits[0].status) == (True, "released")
+        rig.walk()
+        rig.wait(1)
+        assert (rig.exits[0].status, rig.releases) == ("left", 1)
+
     def test_after_staff_let_go_the_decision_stands(self) -> None:
         rig = loaded(tags=1)
         rig.lay(EXPECTED_G + 528)
@@ -525,6 +689,75 @@ class TestTrouble:
         rig.broken.clear()
         rig.wait(1)
         assert rig.screen.state == "open"
+
+    @pytest.mark.parametrize("device", ["scale", "io"])
+    @pytest.mark.parametrize("load_g", [0, 500, EXPECTED_G + 528])
+    def test_staff_send_a_shopper_whose_lane_broke_to_another_one(self, device: str, load_g: int) -> None:
+        rig = ready()
+        rig.show_pass()
+        rig.serve()
+        rig.lay(load_g)
+        rig.wait(T.too_heavy_s + 1)
+        rig.broken.add(device)
+        rig.wait(T.lay_s_max + T.emptied_s + 10)
+        assert (rig.screen.state, rig.screen.prompt.id, rig.exits[0].status) == ("staff", "device_wait", "claimed")
+        assert rig.staff("refuse")
+        rig.look()
+        assert rig.exits[0].status == "abandoned"
+        assert (rig.lane.phase, rig.screen.state, rig.screen.prompt.id) == ("idle", "out_of_service", "out_of_service")
+
+    @pytest.mark.parametrize("tags", [0, 1])
+    def test_staff_let_goods_go_that_can_not_be_weighed(self, tags: int) -> None:
+        rig = ready(tags=tags)
+        rig.show_pass()
+        rig.serve()
+        rig.broken.add("scale")
+        rig.lay(EXPECTED_G)
+        rig.wait(30)
+        assert rig.releases == 0
+        rig.staff("let_go")
+        rig.wait(T.deactivate_s_max + 1)
+        assert (rig.lane.phase, rig.releases, rig.gate_is_open, rig.live_tags) == ("open", 1, True, 0)
+        rig.walk()
+        rig.wait(1)
+        assert rig.exits[0].status == "left"
+
+    def test_goods_that_are_laid_among_those_that_a_person_let_go_are_weighed(self) -> None:
+        rig = ready(tags=1)
+        rig.show_pass()
+        rig.serve()
+        rig.press_help()
+        rig.live_tags = 0
+        rig.staff("let_go")
+        assert rig.lane.phase == "deactivating"
+        rig.lay(EXPECTED_G + 528)
+        rig.wait(1)
+        assert (rig.screen.state, rig.releases, outputs(rig.lane).deactivator) == ("check", 0, False)
+
+    def test_the_answer_done_changes_nothing_for_the_order(self) -> None:
+        """And reading the exit again and again does not make the lane's patience endless."""
+        rig = ready()
+        rig.show_pass()
+        rig.serve()
+        rig.press_help()
+        rig.staff("done")
+        for _ in range(int(T.lay_s_max / 2)):
+            rig.wait(2)
+            rig.refresh()
+        rig.wait(1)
+        assert (rig.screen.state, rig.exits[0].status) == ("idle", "abandoned")
+
+    def test_a_device_that_is_still_broken_when_the_shopper_has_gone_is_called_for_again(self) -> None:
+        """The call about the exit was settled with it."""
+        rig = opened()
+        rig.broken.add("scale")
+        rig.wait(T.trouble_s + 1)
+        rig.walk()
+        rig.wait(60)
+        assert [(alarm.kind, alarm.exit_id) for alarm in alarms(rig)] == [
+            ("device", rig.exits[0].exit_id),
+            ("device", None),
+        ]
 
     def test_a_server_that_dies_under_goods_waits_and_goes_on(self) -> None:
         rig = loaded()

@@ -9,13 +9,13 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.lane_rig import EXPECTED_G, PASS, Rig
+from tests.support.lane_rig import EXPECTED_G, NUMBER, PASS, Rig, new_pass
 
 MOVES = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([0.1, 0.5, 3.0, 9.0, 15.0, 70.0, 130.0])),
     st.tuples(st.just("lay"), st.sampled_from([0, 500, EXPECTED_G, EXPECTED_G, EXPECTED_G + 528])),
-    st.tuples(st.just("pass"), st.sampled_from([PASS, PASS, "UQ1.other.pass", "104729389", "rubbish"])),
-    st.tuples(st.just("staff"), st.sampled_from(["let_go", "reweigh", "refuse", "done"])),
+    st.tuples(st.just("pass"), st.sampled_from([PASS, new_pass(issued_s=9), new_pass("a" * 32), NUMBER, "rubbish"])),
+    st.tuples(st.just("staff"), st.sampled_from(["let_go", "reweigh", "refuse", "done", "open_again"])),
     st.tuples(st.just("break"), st.sampled_from(["scale", "io", "server"])),
     st.tuples(st.sampled_from(["mend", "walk", "walk", "tag", "help", "restart", "fire", "look", "heavy"]), st.none()),
 )

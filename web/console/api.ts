@@ -62,12 +62,14 @@ export interface Floor {
   };
 }
 
-export type Action = "let_go" | "reweigh" | "refuse" | "done";
+export type Action = Call["actions"][number];
 
 export interface Answer {
   readonly id: string;
   readonly action: Action;
   readonly reason: string;
+  /** The call's, as it was looked at: 409 `call_changed` when there is something else to see by now. */
+  readonly evidence_id: string;
 }
 
 export function signIn(name: string, pin: string): Promise<Session> {

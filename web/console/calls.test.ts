@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Call } from "../shared/types.ts";
-import { CHOICES, inOrder, patience, stopwatch } from "./calls.ts";
+import { adviceOf, choicesOf, inOrder, patience, stopwatch } from "./calls.ts";
 
 function call(id: string, kind: Call["kind"], minute: number, status: Call["status"] = "open"): Call {
   return {
@@ -17,6 +17,8 @@ function call(id: string, kind: Call["kind"], minute: number, status: Call["stat
     action: null,
     reason: null,
     evidence: null,
+    evidence_id: "1",
+    actions: [],
   };
 }
 
@@ -54,13 +56,42 @@ test("patience ends after two minutes", () => {
   assert.deepEqual([0, 59_999, 60_000, 119_999, 120_000].map(patience), ["fine", "fine", "long", "long", "too_long"]);
 });
 
-test("answers: what needs a reason offers some, and each kind has one primary answer, shown first", () => {
-  for (const [kind, choices] of Object.entries(CHOICES)) {
+const ANSWERS: readonly (readonly [Call["kind"], Call["actions"]])[] = [
+  ["weight", ["let_go", "reweigh", "refuse"]],
+  ["min_age", ["let_go", "refuse"]],
+  ["live_tag", ["let_go", "done"]],
+  ["device", ["done"]],
+  ["device", ["done", "let_go", "refuse"]],
+  ["help", ["done"]],
+  ["help", ["done", "let_go", "refuse"]],
+  ["help", ["open_again", "done"]],
+];
+for (const [kind, actions] of ANSWERS)
+  test(`answers: ${kind} (${actions.join(", ")}): all of them, one primary and first, reasons where needed`, () => {
+    const choices = choicesOf({ ...call("a", kind, 1), actions: actions.toReversed() });
+    assert.deepEqual(
+      choices.map(({ action }) => action),
+      actions,
+    );
     assert.deepEqual(
       choices.map(({ look }) => look === "primary"),
       choices.map((_, index) => index === 0),
-      kind,
     );
-    for (const choice of choices) assert.equal(choice.needed, choice.reasons.length > 0, `${kind} ${choice.action}`);
-  }
+    for (const choice of choices) assert.equal(choice.needed, choice.reasons.length > 0, choice.action);
+  });
+
+test("answers: at the gate “done” says that the shopper has left, and nowhere else", () => {
+  const label = (actions: Call["actions"]) =>
+    choicesOf({ ...call("a", "help", 1), actions }).find(({ action }) => action === "done")?.label;
+  assert.equal(label(["done", "open_again"]), "console.left");
+  assert.equal(label(["done", "let_go", "refuse"]), "console.helped");
+  assert.deepEqual(choicesOf({ ...call("a", "help", 1), actions: [] }), []);
+});
+
+test("advice: of the kind, and of what can be done", () => {
+  const advice = (kind: Call["kind"], actions: Call["actions"]) => adviceOf({ ...call("a", kind, 1), actions });
+  assert.equal(advice("help", ["done", "open_again"]), "console.advice.gate");
+  assert.equal(advice("help", ["done"]), "console.advice.help");
+  assert.equal(advice("device", ["done"]), "console.advice.device");
+  assert.equal(advice("device", ["done", "let_go", "refuse"]), "console.advice.device_at_order");
 });

@@ -43,8 +43,26 @@ export interface Choice {
   readonly reasons: readonly PlainMessageKey[];
 }
 
-/** What can be answered to each kind of call, as the server allows it; the likeliest first. */
-export const CHOICES: Readonly<Record<Kind, readonly Choice[]>> = {
+/** A lane that can't go on must not keep the shopper. */
+const WITHOUT_WEIGHING: readonly Choice[] = [
+  {
+    action: "let_go",
+    label: "console.let_go",
+    look: "secondary",
+    needed: true,
+    reasons: ["console.reason.checked", "console.reason.device_away"],
+  },
+  {
+    action: "refuse",
+    label: "console.other_lane",
+    look: "stop",
+    needed: true,
+    reasons: ["console.reason.next_lane", "console.reason.put_back"],
+  },
+];
+
+/** Every answer to each kind of call, the likeliest first; the call says which of them are possible now. */
+const CHOICES: Readonly<Record<Kind, readonly Choice[]>> = {
   weight: [
     {
       action: "let_go",
@@ -99,6 +117,30 @@ export const CHOICES: Readonly<Record<Kind, readonly Choice[]>> = {
       reasons: ["console.reason.handed_back", "console.reason.paid_now", "console.reason.walked_on"],
     },
   ],
-  device: [{ action: "done", label: "console.mended", look: "primary", needed: false, reasons: [] }],
-  help: [{ action: "done", label: "console.helped", look: "primary", needed: false, reasons: [] }],
+  device: [
+    { action: "done", label: "console.mended", look: "primary", needed: false, reasons: [] },
+    ...WITHOUT_WEIGHING,
+  ],
+  help: [
+    { action: "open_again", label: "console.open_again", look: "primary", needed: false, reasons: [] },
+    { action: "done", label: "console.helped", look: "primary", needed: false, reasons: [] },
+    ...WITHOUT_WEIGHING,
+  ],
 };
+
+const LEFT: Choice = { action: "done", label: "console.left", look: "secondary", needed: false, reasons: [] };
+
+/** What can be answered to a call now. Once the gate was allowed to open, whoever was helped has left. */
+export function choicesOf(call: Call): readonly Choice[] {
+  const at_the_gate = call.actions.includes("open_again");
+  return CHOICES[call.kind]
+    .filter(({ action }) => call.actions.includes(action))
+    .map((choice) => (at_the_gate && choice.action === "done" ? LEFT : choice));
+}
+
+/** What to do about a call, in a sentence. */
+export function adviceOf(call: Call): PlainMessageKey {
+  if (call.actions.includes("open_again")) return "console.advice.gate";
+  if (call.kind === "device" && call.actions.includes("let_go")) return "console.advice.device_at_order";
+  return `console.advice.${call.kind}`;
+}

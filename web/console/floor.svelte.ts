@@ -40,6 +40,7 @@ export class FloorWatch {
       poll = setTimeout(() => void this.read().then(repeat), this.live ? POLL_MS_LIVE : POLL_MS_LOST);
     };
     const stop = listen({
+      whileHidden: true,
       token: this.#token,
       onEvent: () => {
         clearTimeout(soon);

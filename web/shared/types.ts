@@ -227,7 +227,7 @@ export interface Call {
   readonly opened_at: string;
   readonly answered_at: string | null;
   readonly answered_by: string | null;
-  readonly action: "let_go" | "reweigh" | "refuse" | "done" | null;
+  readonly action: "let_go" | "reweigh" | "refuse" | "done" | "open_again" | null;
   readonly reason: string | null;
   readonly evidence: {
     readonly expected_g?: number | null;
@@ -239,6 +239,10 @@ export interface Call {
     readonly times?: number;
     readonly age_limit?: number | null;
   } | null;
+  /** Names what there is to see of the call now; an answer says with it what it was given to. */
+  readonly evidence_id: string;
+  /** What can be answered now. */
+  readonly actions: readonly ("let_go" | "reweigh" | "refuse" | "done" | "open_again")[];
 }
 
 export interface LaneState {

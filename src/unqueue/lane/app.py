@@ -23,6 +23,7 @@ from unqueue.lane.hardware import open_hardware
 from unqueue.lane.prompts import PROMPTS, RECORDINGS
 from unqueue.lane.runner import LaneRunner
 from unqueue.lane.screen import LaneState
+from unqueue.lane.sequence.codes import is_of_shopper
 from unqueue.lane.sequence.words import Code, Config, HelpAsked, Phase
 from unqueue.lane.server import ServerAway, ServerRefused, StoreServer
 from unqueue.lane.weighing import Rule
@@ -73,7 +74,7 @@ async def take_code(runner: LaneRunner, text: str) -> None:
     was_idle = _is(runner, "idle")
     runner.hear(Code(text))
     if not was_idle:
-        if text.strip() != runner.lane.code:
+        if not is_of_shopper(runner.lane, text):
             raise CodeRefused("wait_turn")
         return
     with contextlib.suppress(TimeoutError):

@@ -16,7 +16,7 @@ from unqueue.devices.ports import Device, DeviceFailed, NotReady
 from unqueue.kernel.ids import new_id
 from unqueue.lane.hardware import Hardware
 from unqueue.lane.screen import LaneState, show
-from unqueue.lane.sequence import outputs, step
+from unqueue.lane.sequence import DECIDED_BY_STAFF, outputs, step
 from unqueue.lane.sequence.words import (
     Answered,
     CallSeen,
@@ -341,7 +341,7 @@ class LaneRunner:
         return event.name == "call" or (event.name == "exit" and event.id == self.lane.exit_id)
 
     async def _refresh(self) -> None:
-        """Read how exit and call stand: when an event says so, and now and then while a person decides."""
+        """Read how exit and call stand: when an event says so, and now and then while a person may decide."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._pace.refresh_s):
@@ -349,7 +349,7 @@ class LaneRunner:
             self._refresh_due.clear()
             if self.lane.alarm_key in self._alarms:
                 await self._raise_alarm(self.lane.alarm_key)
-            if self.lane.phase not in {"check", "staff"} or self.lane.exit_id is None:
+            if self.lane.phase not in DECIDED_BY_STAFF or self.lane.exit_id is None:
                 continue
             serial = self.lane.serial
             with contextlib.suppress(ServerAway, ServerRefused):

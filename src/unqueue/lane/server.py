@@ -49,6 +49,7 @@ class _Wire(msgspec.Struct):
 
 
 class _Order(_Wire):
+    id: str
     number: str
     item_count: int
 
@@ -87,6 +88,7 @@ class _Call(_Wire):
     id: str
     kind: str
     status: Any
+    action: str | None
 
 
 class StoreServer:
@@ -134,7 +136,7 @@ class StoreServer:
         """Call staff; again with the same id: how that call stands."""
         body = {"id": alarm_id, "kind": alarm.kind, "exit_id": alarm.exit_id, "detail": alarm.detail}
         call = msgspec.json.decode(await self._send("POST", f"/api/lanes/{self._lane}/alarms", body), type=_Call)
-        return CallInfo(call.id, call.status, call.kind)
+        return CallInfo(call.id, call.status, call.kind, call.action)
 
     async def heartbeat(self, state: str, devices: Mapping[str, Mapping[str, str]]) -> None:
         """Say how the lane and its devices are."""
@@ -184,6 +186,7 @@ def exit_info(wire: _Exit) -> ExitInfo:
     return ExitInfo(
         exit_id=wire.id,
         status=wire.status,
+        order_id=wire.order.id,
         number=wire.order.number,
         item_count=wire.order.item_count,
         lines=tuple(

@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from tests.support.lanes import Buy
@@ -48,7 +48,8 @@ class Floor:
         elif name in {"let_go", "reweigh", "refuse"}:
             for call in await self.store.calls.list(status="open"):
                 if call.lane in {lane.id for lane in self.lanes}:
-                    await self.store.calls.answer(STAFF, call.id, Answer(uuid.uuid4().hex, name, "seen"))  # type: ignore[arg-type]
+                    answer = Answer(uuid.uuid4().hex, name, "seen", call.evidence_id)  # type: ignore[arg-type]
+                    await self.store.calls.answer(STAFF, call.id, answer)
         elif exit_id is not None:
             await self._step(name, device, exit_id)
 
@@ -65,13 +66,14 @@ class Floor:
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(moves=st.lists(MOVES, min_size=8, max_size=30))
+@example(moves=[("claim", 1), ("let_go", 0), ("fits", 1), ("release", 1), ("left", 1)])
 async def test_any_interleaving(
     store: MerchantServer, clock: ManualClock, buy: Buy, moves: list[tuple[str, int]]
 ) -> None:
     paid = await buy(BEER)
     floor = Floor(store, clock, paid.order["number"])
     for name, at in moves:
-        before = {one.lane: one for one in await _exits(store, paid.order["id"])}
+        before = {one.exit_id: one for one in await _exits(store, paid.order["id"])}
         try:
             await floor.move(name, at)
         except DomainError:

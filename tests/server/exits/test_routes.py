@@ -328,6 +328,126 @@ async def test_an_abandoned_exit_takes_its_calls_along(lane: LaneClient, attenda
     assert await attendant.open_calls() == []
 
 
+async def test_an_answer_holds_for_the_weighing_that_was_seen(
+    lane: LaneClient, attendant: StaffClient, buy: Buy
+) -> None:
+    """Staff look at 50 g too much; a moment before they let it go, 5 kg are put on the belt."""
+    paid = await buy(MILK)
+    claimed = await lane.claim(**{"pass": await paid.show_pass()})
+    seen = (await lane.weigh(claimed["id"], fits=False, measured_g=1110))["call"]
+    now = (await lane.weigh(claimed["id"], fits=False, measured_g=6060))["call"]
+    assert now["id"] == seen["id"]
+    problem = await attendant.answer(seen["id"], "let_go", evidence_id=seen["evidence_id"], status=409)
+    assert (problem["code"], problem["permanent"]) == ("call_changed", True)
+    assert "再看一下" in problem["zh"]
+    assert (await lane.exits())[0]["status"] == "claimed"
+    body = {"id": str(uuid.uuid4()), "action": "let_go", "reason": "an old console"}
+    problem = await attendant.call("POST", f"/api/staff/calls/{seen['id']}/answer", body, status=409)
+    assert problem["code"] == "call_changed"
+    await attendant.answer(seen["id"], "let_go", evidence_id=now["evidence_id"])
+    assert (await lane.exits())[0]["status"] == "accepted"
+
+
+@pytest.mark.parametrize("kind", ["device", "help"])
+async def test_a_lane_that_can_not_weigh_shuts_nobody_in(
+    lane: LaneClient, open_lane: OpenLane, attendant: StaffClient, buy: Buy, kind: str
+) -> None:
+    """The scale died after the claim, and the lane's heartbeats keep the claim alive."""
+    paid = await buy(MILK)
+    other = await open_lane("lane-2")
+    text = await paid.show_pass()
+    claimed = await lane.claim(**{"pass": text})
+    await lane.heartbeat("staff", scale="failed")
+    call = await lane.alarm(kind, exit_id=claimed["id"], detail="scale: unplugged")
+    assert sorted(call["actions"]) == ["done", "let_go", "refuse"]
+    assert (await other.claim(status=409, **{"pass": text}))["code"] == "order_at_other_lane"
+    assert (await attendant.answer(call["id"], "refuse", "  ", status=422))["code"] == "reason_needed"
+    answered = await attendant.answer(call["id"], "refuse", "to the next lane")
+    assert (answered["actions"], answered["action"]) == ([], "refuse")
+    assert await lane.exits() == []
+    assert (await other.claim(**{"pass": text}))["status"] == "claimed"
+
+
+@pytest.mark.parametrize("kind", ["device", "help"])
+async def test_a_person_may_answer_for_goods_that_can_not_be_weighed(
+    store: MerchantServer, lane: LaneClient, attendant: StaffClient, buy: Buy, kind: str
+) -> None:
+    paid = await buy(MILK)
+    claimed = await lane.claim(**{"pass": await paid.show_pass()})
+    await lane.weigh(claimed["id"], fits=False)
+    call = await lane.alarm(kind, exit_id=claimed["id"])
+    assert (await attendant.answer(call["id"], "let_go", "", status=422))["code"] == "reason_needed"
+    await attendant.answer(call["id"], "let_go", "went through the goods")
+    assert await attendant.open_calls() == []  # what was weighed before asks nobody any more
+    assert (await lane.exits())[0]["status"] == "accepted"
+    assert (await lane.release(claimed["id"]))["status"] == "released"
+    (told,) = [payload for kind, payload in await events(store, "call") if kind == "call.answered"]
+    assert (told["answered_by"], told["action"], told["reason"]) == (ATTENDANT, "let_go", "went through the goods")
+
+
+async def test_a_lane_that_forgot_its_order_calls_about_it_all_the_same(
+    lane: LaneClient, attendant: StaffClient, buy: Buy
+) -> None:
+    """It was restarted and its I/O module is away: it can't read what was going on."""
+    paid = await buy(MILK)
+    claimed = await lane.claim(**{"pass": await paid.show_pass()})
+    call = await lane.alarm("device", detail="io: no answer")
+    assert (call["exit_id"], call["order"]["number"]) == (claimed["id"], paid.order["number"])
+    await attendant.answer(call["id"], "refuse", "to the next lane")
+    assert await lane.exits() == []
+
+
+async def test_a_released_shopper_may_be_let_through_the_gate_again(
+    store: MerchantServer, lane: LaneClient, attendant: StaffClient, buy: Buy
+) -> None:
+    """The gate closed before anybody walked through: it is still the same release."""
+    paid = await buy(MILK)
+    claimed = await lane.claim(**{"pass": await paid.show_pass()})
+    await lane.weigh(claimed["id"])
+    await lane.release(claimed["id"])
+    call = await lane.alarm("help", exit_id=claimed["id"])
+    assert sorted(call["actions"]) == ["done", "open_again"]
+    assert (await attendant.answer(call["id"], "refuse", status=409))["code"] == "action_not_possible"
+    await attendant.answer(call["id"], "open_again", "")
+    (one,) = await lane.exits()
+    assert (one["status"], one["call"]["action"]) == ("released", "open_again")
+    assert [kind for kind, _ in await events(store, "exit")].count("exit.released") == 1
+
+
+async def test_who_left_needs_nobody_any_more(
+    store: MerchantServer, lane: LaneClient, attendant: StaffClient, buy: Buy
+) -> None:
+    """A live tag is another matter: a person must say what it was."""
+    paid = await buy(MILK)
+    claimed = await lane.claim(**{"pass": await paid.show_pass()})
+    await lane.weigh(claimed["id"])
+    await lane.release(claimed["id"])
+    for kind in ("help", "device", "live_tag"):
+        await lane.alarm(kind, exit_id=claimed["id"])
+    await lane.left(claimed["id"])
+    await lane.left(claimed["id"])
+    (call,) = await attendant.open_calls()
+    assert (call["kind"], call["actions"]) == ("live_tag", ["done", "let_go"])
+    settled = [payload for kind, payload in await events(store, "call") if kind == "call.settled"]
+    assert sorted((one["call"], one["reason"], one["answered_by"]) for one in settled) == [
+        ("device", "left", None),
+        ("help", "left", None),
+    ]
+    found = await store.database.read(journal.read)
+    assert {event.actor for event in found if event.kind == "call.settled"} == {"device:lane-1"}
+
+
+async def test_an_abandoned_exit_leaves_a_live_tag_to_a_person(
+    lane: LaneClient, attendant: StaffClient, buy: Buy
+) -> None:
+    paid = await buy(MILK)
+    claimed = await lane.claim(**{"pass": await paid.show_pass()})
+    await lane.alarm("live_tag", exit_id=claimed["id"])
+    await lane.alarm("help", exit_id=claimed["id"])
+    await lane.abandon(claimed["id"])
+    assert [call["kind"] for call in await attendant.open_calls()] == ["live_tag"]
+
+
 async def test_guessing_numbers_pauses_a_lane_and_no_other(
     lane: LaneClient, open_lane: OpenLane, buy: Buy, clock: ManualClock
 ) -> None:

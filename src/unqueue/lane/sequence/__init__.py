@@ -38,6 +38,10 @@ from unqueue.lane.sequence.words import (
 )
 
 ALARM_CYCLES = 5
+DECIDED_BY_STAFF: frozenset[Phase] = frozenset({"loading", "check", "staff"})
+"""Here the lane waits for the shopper or for staff, and hears by :class:`ExitSeen` what staff decided. In all others it
+is about to ask the server, whose answer tells.
+"""
 # In these phases no goods of an order are being weighed: a bell at the gate is all that matters.
 _AT_THE_GATE: frozenset[Phase] = frozenset({"starting", "idle", "claiming", "open", "leaving"})
 
@@ -72,8 +76,11 @@ def _time_went_on(turn: Turn, _: Tick) -> bool:
     if lane.fire_s is not None and turn.now_s - lane.gate_told_s >= turn.timing.gate_s:
         turn.open_gate()
     for name, since_s in lane.failed_s.items():
-        if name != "server" and name not in lane.called_for and turn.now_s - since_s >= turn.timing.trouble_s:
-            turn.set(called_for=turn.lane.called_for | {name})
+        # A call about an exit ends with it. A device that is broken still is a matter of its own.
+        ended = lane.phase == "idle" and lane.called_for.get(name) is not None
+        called = name in lane.called_for and not ended
+        if name != "server" and not called and turn.now_s - since_s >= turn.timing.trouble_s:
+            turn.set(called_for={**turn.lane.called_for, name: lane.exit_id})
             turn.alarm("device", lane.exit_id, f"{name}: {lane.devices[name].detail}")
     if turn.now_s - lane.reminded_s >= turn.timing.remind_s and lane.phase in {"loading", "check", "staff", "open"}:
         turn.set(reminded_s=turn.now_s)
@@ -83,12 +90,12 @@ def _time_went_on(turn: Turn, _: Tick) -> bool:
 def _device_seen(turn: Turn, seen: DeviceSeen) -> bool:
     lane = turn.lane
     failed_s = dict(lane.failed_s)
-    called_for = lane.called_for
+    called_for = dict(lane.called_for)
     if seen.status == "failed":
         failed_s.setdefault(seen.name, turn.now_s)
     else:
         failed_s.pop(seen.name, None)
-        called_for -= {seen.name}
+        called_for.pop(seen.name, None)
     turn.set(devices={**lane.devices, seen.name: seen}, failed_s=failed_s, called_for=called_for)
     return True
 
@@ -124,7 +131,9 @@ def _live_tag(turn: Turn) -> None:
 
 
 def _help_asked(turn: Turn, _: HelpAsked) -> bool:
-    turn.alarm("help", turn.lane.exit_id, None)
+    key = turn.alarm("help", turn.lane.exit_id, None)
+    if turn.lane.phase == "open" and turn.lane.alarm_key is None:
+        turn.set(alarm_key=key)  # staff may open the gate again
     turn.notice("staff_coming")
     return True
 
@@ -166,6 +175,7 @@ _IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {
     ("claiming", Code): arrival.busy_code,
     ("loading", Weighed): belt.loading_weighed,
     ("loading", Tick): belt.loading_tick,
+    ("loading", ExitSeen): belt.loading_exit_seen,
     ("loading", Code): arrival.busy_code,
     ("deactivating", IoRead): belt.deactivating_io,
     ("deactivating", Tick): belt.deactivating_tick,

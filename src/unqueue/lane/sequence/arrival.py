@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from unqueue.devices.ports import UnderZero
-from unqueue.kernel.ids import is_order_number
 from unqueue.lane.sequence import belt
+from unqueue.lane.sequence.codes import identify, is_of_shopper
 from unqueue.lane.sequence.turn import NEAR_EMPTY_G, Turn, trouble
-from unqueue.lane.sequence.words import Answered, Claim, Code, ExitInfo, ReadExits, Refused, Tick, Weighed, ZeroScale
+from unqueue.lane.sequence.words import Answered, Code, ExitInfo, ReadExits, Refused, Tick, Weighed, ZeroScale
 
 ZERO_AGAIN_S = 10.0
 REFUSALS: Mapping[str, str] = {
@@ -23,7 +23,9 @@ REFUSALS: Mapping[str, str] = {
 
 def starting_tick(turn: Turn, _: Tick) -> None:
     lane = turn.lane
-    if lane.request is None and lane.io is not None and "io" not in lane.failed_s and lane.fire_s is None:
+    # What was accepted before the restart is compared with the belt: the scale must have told of it, or of its failure.
+    devices_told = lane.io is not None and "io" not in lane.failed_s and "scale" in lane.devices
+    if lane.request is None and devices_told and lane.fire_s is None:
         turn.ask(ReadExits())
 
 
@@ -66,26 +68,6 @@ def idle_code(turn: Turn, code: Code) -> None:
         turn.ask(request)
 
 
-def identify(text: str) -> Claim | str:
-    """What a code asks for, or the prompt that says why it asks for nothing.
-
-    >>> identify("104 729 388")
-    'number_wrong'
-    >>> identify("https://store.example/o/o_abc")
-    'pass_unpaid'
-    >>> identify("6901234567892")
-    'pass_invalid'
-    """
-    digits = text.replace(" ", "").replace("-", "")
-    if text.startswith("UQ1."):
-        return Claim(pass_=text)
-    if is_order_number(digits):
-        return Claim(order_number=digits)
-    if len(digits) == 9 and digits.isdigit():
-        return "number_wrong"
-    return "pass_unpaid" if "/o/o_" in text else "pass_invalid"
-
-
 def idle_weighed(turn: Turn, seen: Weighed) -> None:
     lane = turn.lane
     if isinstance(seen.weighing, UnderZero) and turn.now_s - lane.zeroed_s >= ZERO_AGAIN_S:
@@ -120,8 +102,8 @@ def claiming_tick(turn: Turn, _: Tick) -> None:
 
 
 def busy_code(turn: Turn, code: Code) -> None:
-    """Another pass while an order is at the lane."""
-    if code.text.strip() != turn.lane.code:
+    """Another pass while an order is at the lane, or on its way to it."""
+    if not is_of_shopper(turn.lane, code.text):
         turn.notice("wait_turn")
 
 

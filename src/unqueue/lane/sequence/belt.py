@@ -18,6 +18,12 @@ def loading_tick(turn: Turn, _: Tick) -> None:
         give_up(turn, "no_goods")
 
 
+def loading_exit_seen(turn: Turn, seen: ExitSeen) -> None:
+    """Staff decided about goods that were not weighed: a device is broken, or the shopper asked for help."""
+    if seen.exit.exit_id == turn.exit.exit_id and seen.exit.status != "claimed":
+        stand(turn, seen.exit)
+
+
 def fits(turn: Turn) -> None:
     """The weight fits: kill the tags, unless a check may still hold the goods back, and tell the server."""
     if turn.exit.tags and not turn.lane.tags_done and not turn.exit.checks:
@@ -44,7 +50,7 @@ def stand(turn: Turn, one: ExitInfo) -> None:
     told = one.weighing
     if one.status in {"abandoned", "left"}:
         turn.to("idle", exit=None, told=None, verdict=None, left_behind=turn.lane.belt_g > NEAR_EMPTY_G)
-        turn.notice("service_desk")
+        turn.notice("service_desk" if trouble(turn.lane) is None else "out_of_service")
     elif one.status == "accepted":
         _accepted(turn)
     elif one.status == "released":
@@ -56,8 +62,13 @@ def stand(turn: Turn, one: ExitInfo) -> None:
 
 
 def _accepted(turn: Turn) -> None:
-    if turn.exit.tags and not turn.lane.tags_done:
-        turn.to("deactivating", told=turn.exit.weighing)
+    """What was accepted is one weighing. If the belt holds something else by now, that is weighed and told."""
+    weighing = turn.exit.weighing
+    if weighing is not None and turn.differs(weighing):
+        tell(turn)
+    elif turn.exit.tags and not turn.lane.tags_done:
+        # Without a weighing a person answered for the goods that lie there now.
+        turn.to("deactivating", told=weighing or turn.verdict)
     else:
         way_out.release(turn)
 
@@ -113,7 +124,11 @@ def deactivating_tick(turn: Turn, _: Tick) -> None:
 def deactivating_weighed(turn: Turn, _: Weighed) -> None:
     """Something was put among goods that had been weighed: it must not lose its tag unpaid."""
     told = turn.lane.told
-    if turn.differs(told) if told is not None else turn.verdict.verdict == "check":
+    if not (turn.differs(told) if told is not None else turn.verdict.verdict == "check"):
+        return
+    if turn.exit.status == "accepted":
+        tell(turn)  # at once: until the server hears of it, the goods that were accepted still are
+    else:
         turn.to("loading", told=None)
 
 

@@ -118,6 +118,10 @@ class Turn:
         released = self.lane.exit is not None and self.lane.exit.status == "released"
         return released and seen.passages > self.lane.passages_base
 
+    def may_open_again(self, seen: IoRead) -> bool:
+        """Whether the gate is closed and surely nobody walked through. A counter that began anew is not sure."""
+        return seen.gate_closed and seen.passages == self.lane.passages_base
+
 
 def trouble(lane: Lane) -> str | None:
     """The first of scale, I/O module and server that has failed; without them the lane can't work."""

@@ -1,5 +1,6 @@
 """From the release to the empty lane. Pure."""
 
+from unqueue.lane.sequence.codes import is_of_shopper
 from unqueue.lane.sequence.turn import NEAR_EMPTY_G, Turn
 from unqueue.lane.sequence.words import Answered, CallSeen, Code, ExitInfo, IoRead, Left, Refused, Release, Tick
 
@@ -33,6 +34,7 @@ def resume(turn: Turn, one: ExitInfo) -> None:
         leave(turn)
     else:
         detail = f"the gate's counter began anew: did the shopper of order {one.number} leave?"
+        turn.set(passages_base=turn.io.passages)  # of a passage from now on the lane knows
         turn.to("staff", alarm_key=turn.alarm("help", one.exit_id, detail))
 
 
@@ -42,7 +44,7 @@ def open_io(turn: Turn, seen: IoRead) -> None:
         leave(turn)
         return
     closed_s = turn.now_s - lane.gate_told_s
-    if seen.gate_closed and closed_s >= turn.timing.gate_s and turn.waited_s < turn.timing.walk_s_max:
+    if turn.may_open_again(seen) and closed_s >= turn.timing.gate_s and turn.waited_s < turn.timing.walk_s_max:
         turn.open_gate()
 
 
@@ -53,18 +55,26 @@ def open_tick(turn: Turn, _: Tick) -> None:
 
 
 def open_code(turn: Turn, code: Code) -> None:
-    """The same pass again: the gate closed too soon."""
-    if code.text.strip() != turn.lane.code:
+    """The same order again: the gate closed too soon."""
+    if not is_of_shopper(turn.lane, code.text):
         turn.notice("wait_turn")
-    elif turn.io.gate_closed and not turn.has_passed(turn.io):
+    elif turn.may_open_again(turn.io):
         turn.set(since_s=turn.now_s)
         turn.open_gate()
 
 
 def call_seen(turn: Turn, seen: CallSeen) -> None:
-    """Staff looked whether the shopper of a released exit has left, and say so."""
-    if seen.key == turn.lane.alarm_key and seen.call.status == "answered":
+    """Staff looked whether the shopper of a released exit has left, and say so; or that the gate is to open once more,
+    for the same release.
+    """
+    if seen.key != turn.lane.alarm_key or seen.call.status != "answered":
+        return
+    if seen.call.action != "open_again" or turn.has_passed(turn.io):
         leave(turn)
+        return
+    # A person says that nobody passed, even where the counter began anew.
+    turn.to("open", alarm_key=None, passages_base=turn.io.passages)
+    turn.open_gate()
 
 
 def leave(turn: Turn) -> None:

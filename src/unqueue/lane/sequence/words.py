@@ -27,9 +27,12 @@ AlarmKind = Literal["live_tag", "device", "help"]
 
 
 class CallInfo(msgspec.Struct, frozen=True):
+    """``action`` is what staff answered; None while nobody did, and where the call settled itself."""
+
     call_id: str
     status: Literal["open", "answered"]
     kind: str = ""
+    action: str | None = None
 
 
 class ExitInfo(msgspec.Struct, frozen=True):
@@ -40,6 +43,7 @@ class ExitInfo(msgspec.Struct, frozen=True):
     number: str
     item_count: int
     lines: tuple[Line, ...]
+    order_id: str = ""
     tags: int = 0
     checks: tuple[str, ...] = ()
     weighing: Verdict | None = None
@@ -254,7 +258,8 @@ class Lane(msgspec.Struct, frozen=True):
     devices: Mapping[str, DeviceSeen] = {}
     failed_s: Mapping[str, float] = {}
     """Since when a device has failed; only those that have."""
-    called_for: frozenset[str] = frozenset()
+    called_for: Mapping[str, str | None] = {}
+    """The failed devices that staff were called to, each with the exit that the call was about."""
     notice: str | None = None
     notice_until_s: float = 0.0
     reminded_s: float = 0.0

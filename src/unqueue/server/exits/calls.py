@@ -30,11 +30,14 @@ class Alarm(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a member of staff decides. ``id`` is made by the console."""
+    """What a member of staff decides. ``id`` is made by the console; ``evidence_id`` is that of the call as it was
+    looked at, and who lets go must name it.
+    """
 
     id: str
     action: Action
     reason: str = ""
+    evidence_id: str | None = None
 
 
 class Calls:
@@ -58,6 +61,9 @@ class Calls:
             one = store.get(tx.connection, exit_id) if exit_id is not None else None
             if exit_id is not None and (one is None or one.lane != device.id):
                 raise NotFound
+            if one is None and alarm.kind != "live_tag":
+                # A lane that restarted may not know yet which order is at it; staff must be able to move that one.
+                one = store.live_of_lane(tx.connection, device.id)
             call = _open(
                 tx, device.id, one, alarm.kind, actor=device.actor, evidence={"detail": detail}, call_id=alarm_id
             )
@@ -79,11 +85,17 @@ class Calls:
             call = store.get_call(tx.connection, plain)
             if call is None:
                 raise NotFound
+            one = store.get(tx.connection, call.exit_id) if call.exit_id is not None else None
             answered = call.answered(
-                answer_id=answer_id, by=staff.name, action=request.action, reason=request.reason, at_us=tx.at_us
+                answer_id=answer_id,
+                by=staff.name,
+                action=request.action,
+                reason=request.reason,
+                at_us=tx.at_us,
+                one=one,
+                evidence_id=request.evidence_id,
             )
             store.update_call(tx, answered)
-            one = store.get(tx.connection, call.exit_id) if call.exit_id is not None else None
             _record(tx, "call.answered", answered, one, staff.actor)
             if one is not None:
                 _follow(tx, one, answered, request.action, staff.actor)
@@ -108,9 +120,11 @@ def open_for_exit(tx: Transaction, one: Exit, kind: CallKind, actor: str, eviden
 
 
 def settle(tx: Transaction, one: Exit, kind: CallKind | None, actor: str, reason: str) -> None:
-    """Close open calls about an exit that nobody needs to answer any more; all kinds, or one."""
+    """Close open calls about an exit that nobody needs to answer any more: of one kind, or all but a live tag, of which
+    a person must say what it was.
+    """
     for call in store.open_calls(tx.connection, exit_id=one.exit_id):
-        if kind is None or call.kind == kind:
+        if call.kind == kind or (kind is None and call.kind != "live_tag"):
             settled = call.settled(reason=reason, at_us=tx.at_us)
             store.update_call(tx, settled)
             _record(tx, "call.settled", settled, one, actor)
@@ -165,6 +179,8 @@ def _follow(tx: Transaction, one: Exit, call: Call, action: Action, actor: str) 
     tx.record(f"exit.{verb}", f"exit:{now.exit_id}", actor, {**names, "call_id": call.call_id, "reason": call.reason})
     if now.status == "abandoned":
         settle(tx, now, None, actor, "refused")
+    elif now.override_call_id == call.call_id:
+        settle(tx, now, "weight", actor, "let_go")
 
 
 def _record(tx: Transaction, kind: str, call: Call, one: Exit | None, actor: str) -> None:

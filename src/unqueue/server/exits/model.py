@@ -3,8 +3,8 @@
     claimed ─→ accepted ─→ released ─→ left
        └──────────┴──→ abandoned
 
-Accepted means that the last weighing fits, or that a named person let the shopper go on it, and that every check is
-cleared. A released exit is never taken back: the gate may have opened.
+Accepted means that the last weighing fits, or that a named person let it go (or the goods, where the lane could not
+weigh them), and that every check is cleared. A released exit is never taken back: the gate may have opened.
 """
 
 import math
@@ -19,19 +19,28 @@ Status = Literal["claimed", "accepted", "released", "left", "abandoned"]
 Check = Literal["min_age"]
 CallKind = Literal["weight", "min_age", "live_tag", "device", "help"]
 AlarmKind = Literal["live_tag", "device", "help"]
-Action = Literal["let_go", "reweigh", "refuse", "done"]
+Action = Literal["let_go", "reweigh", "refuse", "done", "open_again"]
 
 STALE_AFTER_S = 60
 """A lane that was silent for so long has lost its claim: the shopper may go to another lane."""
 REASON_LENGTH_MAX = 200
 
-ACTIONS: Mapping[CallKind, frozenset[Action]] = {
+ALWAYS: Mapping[CallKind, frozenset[Action]] = {
     "weight": frozenset({"let_go", "reweigh", "refuse"}),
     "min_age": frozenset({"let_go", "refuse"}),
     "live_tag": frozenset({"let_go", "done"}),
     "device": frozenset({"done"}),
     "help": frozenset({"done"}),
 }
+"""What can be answered however the exit stands; :func:`actions_of` tells what else."""
+_BEFORE_RELEASE: Mapping[CallKind, frozenset[Action]] = {
+    # A lane that can't go on must not keep the shopper: the goods are looked at by a person, or go to another lane.
+    "device": frozenset({"let_go", "refuse"}),
+    "help": frozenset({"let_go", "refuse"}),
+}
+_AFTER_RELEASE: Mapping[CallKind, frozenset[Action]] = {"help": frozenset({"open_again"})}
+_ABOUT_WEIGHT: frozenset[CallKind] = frozenset({"weight", "device", "help"})
+"""Whoever lets go on such a call answers for the goods on the belt."""
 REASON_NEEDED: frozenset[tuple[CallKind, Action]] = frozenset(
     {
         ("weight", "let_go"),
@@ -39,6 +48,10 @@ REASON_NEEDED: frozenset[tuple[CallKind, Action]] = frozenset(
         ("min_age", "refuse"),
         ("live_tag", "let_go"),
         ("live_tag", "done"),
+        ("device", "let_go"),
+        ("device", "refuse"),
+        ("help", "let_go"),
+        ("help", "refuse"),
     }
 )
 _CHECK_OF: Mapping[CallKind, Check] = {"min_age": "min_age"}
@@ -124,6 +137,13 @@ class CallAnswered(DomainError):
     en = "{answered_by} has answered this already."
 
 
+class CallChanged(DomainError):
+    code = "call_changed"
+    status = 409
+    zh = "传送带上的商品变了，请再看一下"
+    en = "The goods have changed meanwhile. Please have another look."
+
+
 class ActionNotPossible(DomainError):
     code = "action_not_possible"
     status = 409
@@ -164,7 +184,8 @@ class Weighing(msgspec.Struct, frozen=True):
 
 class Exit(msgspec.Struct, frozen=True):
     """One order at one lane. ``checks`` are those that staff have still to clear; ``override_call_id`` is the call
-    whose answer let the last weighing go; ``passages`` is the gate's counter before it opened.
+    whose answer let the last weighing go, or goods that could not be weighed; ``passages`` is the gate's counter before
+    it opened.
     """
 
     exit_id: str
@@ -198,7 +219,7 @@ class Exit(msgspec.Struct, frozen=True):
             return _judged(msgspec.structs.replace(self, weighing=None, override_call_id=None))
         if action != "let_go":
             return self
-        if kind == "weight":
+        if kind in _ABOUT_WEIGHT and (kind != "weight" or self.weighing is not None):
             return _judged(msgspec.structs.replace(self, override_call_id=call_id))
         cleared = _CHECK_OF.get(kind)
         return _judged(msgspec.structs.replace(self, checks=tuple(c for c in self.checks if c != cleared)))
@@ -232,9 +253,21 @@ class Exit(msgspec.Struct, frozen=True):
 
 
 def _judged(one: Exit) -> Exit:
-    weight_accepted = one.weighing is not None and (one.weighing.verdict == "pass" or one.override_call_id is not None)
+    fits = one.weighing is not None and one.weighing.verdict == "pass"
+    weight_accepted = fits or one.override_call_id is not None
     status: Status = "accepted" if weight_accepted and not one.checks else "claimed"
     return msgspec.structs.replace(one, status=status)
+
+
+def actions_of(kind: CallKind, status: Status | None) -> frozenset[Action]:
+    """What can be answered to a call of a kind, with its exit as it stands; None for a call that is about no exit.
+
+    >>> sorted(actions_of("help", "claimed")), sorted(actions_of("help", "released")), sorted(actions_of("help", None))
+    (['done', 'let_go', 'refuse'], ['done', 'open_again'], ['done'])
+    """
+    if status in {"claimed", "accepted"}:
+        return ALWAYS[kind] | _BEFORE_RELEASE.get(kind, frozenset())
+    return ALWAYS[kind] | (_AFTER_RELEASE.get(kind, frozenset()) if status == "released" else frozenset())
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -254,15 +287,42 @@ class Call(msgspec.Struct, frozen=True):
     answer_id: str | None
     evidence: dict[str, Any]
 
-    def answered(self, *, answer_id: str, by: str, action: Action, reason: str, at_us: int) -> "Call":
-        """After a person's answer; ActionNotPossible, ReasonNeeded, or CallAnswered when someone was quicker."""
+    def actions(self, one: Exit | None) -> frozenset[Action]:
+        """What can be answered to this call about ``one``; nothing any more once it is answered."""
+        if self.status == "answered":
+            return frozenset()
+        return actions_of(self.kind, one.status if one is not None else None)
+
+    def evidence_id(self, one: Exit | None) -> str:
+        """Names what there is to see of this call about ``one``: how often it was raised, and what was weighed last."""
+        times = str(self.evidence.get("times", 1))
+        if one is None or one.weighing is None or self.kind not in _ABOUT_WEIGHT:
+            return times
+        return f"{times}.{one.weighing.id}"
+
+    def answered(
+        self,
+        *,
+        answer_id: str,
+        by: str,
+        action: Action,
+        reason: str,
+        at_us: int,
+        one: Exit | None = None,
+        evidence_id: str | None = None,
+    ) -> "Call":
+        """After a person's answer, who saw what ``evidence_id`` names. ActionNotPossible, ReasonNeeded, CallAnswered
+        when someone was quicker, or CallChanged when there is something else to see by now.
+        """
         if self.status == "answered":
             raise CallAnswered(answered_by=self.answered_by or "系统 / The system")
         reason = reason.strip()[:REASON_LENGTH_MAX]
-        if action not in ACTIONS[self.kind]:
+        if action not in self.actions(one):
             raise ActionNotPossible
         if not reason and (self.kind, action) in REASON_NEEDED:
             raise ReasonNeeded
+        if (action == "let_go" or evidence_id is not None) and evidence_id != self.evidence_id(one):
+            raise CallChanged
         return msgspec.structs.replace(
             self,
             status="answered",

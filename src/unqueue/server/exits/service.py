@@ -2,6 +2,7 @@
 sent again and has one effect.
 """
 
+import asyncio
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable
@@ -89,7 +90,8 @@ class Exits:
         text = passes.sign(claims, self._key)
         note = {"order_id": order.order_id, "trip_id": order.trip_id, "pass_id": claims.pass_id.hex()}
         self._database.later(lambda tx: tx.record("pass.issued", f"order:{order.order_id}", principal.actor, note))
-        return PassView(text, from_micros(claims.expires_s * 1_000_000).isoformat(), qr_svg(text))
+        svg = await asyncio.to_thread(qr_svg, text)  # tens of milliseconds, and nobody else should wait for them
+        return PassView(text, from_micros(claims.expires_s * 1_000_000).isoformat(), svg)
 
     async def claim(self, device: Principal, request: Claim) -> ExitView:
         """Bind an order to the device's lane. The lane's own live exit of that order is answered as it is."""
@@ -256,6 +258,7 @@ class Exits:
                 store.update_exit(tx, one)
                 orders_store.mark_left(tx, order, device.actor)
                 record(tx, "exit.left", one, device.actor, passages=passages)
+                calls.settle(tx, one, None, device.actor, "left")
             return exit_view(tx.connection, one)
 
         return await self._database.unit(write)

@@ -36,7 +36,9 @@ class ExitLine(msgspec.Struct, frozen=True):
 
 
 class CallView(msgspec.Struct, frozen=True):
-    """``action`` is None while the call is open, and where it settled itself."""
+    """``action`` is None while the call is open, and where it settled itself. ``actions`` can be answered to it now;
+    ``evidence_id`` names what there is to see of it now.
+    """
 
     id: str
     kind: CallKind
@@ -50,6 +52,8 @@ class CallView(msgspec.Struct, frozen=True):
     action: Action | None
     reason: str | None
     evidence: dict[str, Any]
+    evidence_id: str
+    actions: list[Action]
 
 
 class ExitView(msgspec.Struct, frozen=True):
@@ -112,6 +116,7 @@ def exit_line(line: OrderLine) -> ExitLine:
 
 
 def call_view(connection: Connection, call: Call) -> CallView:
+    one = store.get(connection, call.exit_id) if call.exit_id is not None else None
     return CallView(
         id=call.call_id,
         kind=call.kind,
@@ -125,6 +130,8 @@ def call_view(connection: Connection, call: Call) -> CallView:
         action=call.action,
         reason=call.reason,
         evidence=call.evidence,
+        evidence_id=call.evidence_id(one),
+        actions=sorted(call.actions(one)),
     )
 
 

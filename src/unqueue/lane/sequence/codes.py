@@ -1,0 +1,61 @@
+"""The codes that are read, shown to a camera, or typed: what they ask for, and which order they name. Pure."""
+
+import base64
+
+import msgspec
+
+from unqueue.kernel.ids import is_order_number
+from unqueue.lane.sequence.words import Claim, ExitInfo, Lane
+
+
+def identify(text: str) -> Claim | str:
+    """What a code asks for, or the prompt that says why it asks for nothing.
+
+    >>> identify("104 729 388")
+    'number_wrong'
+    >>> identify("https://store.example/o/o_abc")
+    'pass_unpaid'
+    >>> identify("6901234567892")
+    'pass_invalid'
+    """
+    digits = text.replace(" ", "").replace("-", "")
+    if text.startswith("UQ1."):
+        return Claim(pass_=text)
+    if is_order_number(digits):
+        return Claim(order_number=digits)
+    if len(digits) == 9 and digits.isdigit():
+        return "number_wrong"
+    return "pass_unpaid" if "/o/o_" in text else "pass_invalid"
+
+
+class _PassNames(msgspec.Struct, frozen=True, array_like=True):
+    """The first members of a pass; what follows is for the server."""
+
+    store_id: str
+    order_id: bytes
+
+
+def is_of_shopper(lane: Lane, code: str) -> bool:
+    """Whether a code is that of the shopper at the lane, whose handset may have fetched another pass meanwhile."""
+    text = code.strip()
+    return names(text, lane.exit) if lane.exit is not None else text == lane.code != ""
+
+
+def names(code: str, one: ExitInfo) -> bool:
+    """Whether a code is a pass for the order of an exit, or its number.
+
+    The signature is not looked at, so this may allow nothing but what the server has allowed before: that exit is the
+    server's answer, and the gate's counter tells whether its one passage is still to come. Whoever makes up a pass for
+    it gains what typing the number gives: the gate opens again in front of the one who was let out.
+    """
+    request = identify(code)
+    if isinstance(request, str):
+        return False
+    if request.pass_ is None:
+        return request.order_number == one.number
+    payload = request.pass_.split(".")[1]
+    try:
+        raw = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        return msgspec.msgpack.decode(raw, type=_PassNames).order_id.hex() == one.order_id
+    except (ValueError, msgspec.MsgspecError):
+        return False
