@@ -177,11 +177,10 @@ class Shopper:
             self.items += 1
 
     def _hear(self, basket: dict[str, Any]) -> None:
-        self._told = (basket["item_count"], basket["total"])
+        self._told = basket["total"]
         if basket["item_count"] != len(self._trolley) + 1:
-            self._diary.wrong.append(
-                f"{self.name}: {len(self._trolley) + 1} in the trolley, {self._told} in the basket"
-            )
+            told = f"{basket['item_count']} in the basket, {len(self._trolley) + 1} in the trolley"
+            self._diary.wrong.append(f"{self.name}: {told}")
 
     async def _pay_order(self, order: str) -> None:
         methods = await self._client.get("/api/payment-methods")

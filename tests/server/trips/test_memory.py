@@ -44,7 +44,8 @@ async def test_what_was_scanned_costs_what_it_did_whatever_becomes_of_the_produc
     await handset.scan(APPLES_512_G)
     before = (await handset.scan(BEER))["basket"]
     changed = tmp_path / "changed.csv"
-    changed.write_text("gtin,unit_price,sold_by,deposit\n2200001000001,1.00,piece,0.50\n" + f"{BEER},9.00,piece,2.00\n")
+    header = "gtin,store_item,unit_price,sold_by,deposit,tax_rate"
+    changed.write_text(f"{header}\n,2100001,1.00,weight,,13\n{BEER},,9.00,piece,2.00,9\n")
     assert import_products(store.database, changed, currency="CNY", actor="test").changed == 2
     async with reopen(store) as (http, _):
         after = await http.get(f"/api/trips/{handset.trip}", headers=handset.http.headers)
