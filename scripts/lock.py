@@ -4,6 +4,7 @@ What is locked and still fits stays; delete a file of requirements/ to resolve i
 and for every Python from 3.11 on (environment markers tell them apart). web/package-lock.json is made anew each time.
 """
 
+import json
 import shutil
 import subprocess
 import sys
@@ -49,12 +50,20 @@ def resolve_web() -> None:
             shutil.copy(web / name, empty / name)
         build_web.npm(empty.parent, "install", "--package-lock-only", "--no-audit", "--no-fund")
         build_web.npm(empty.parent, "ci", "--dry-run", "--no-audit", "--no-fund")  # fails where the lock has gaps
-        lock = (empty / "package-lock.json").read_text(encoding="utf-8")
-    if '"resolved"' in lock:
-        raise SystemExit("package-lock.json holds download addresses; see omit-lockfile-registry-resolved in .npmrc")
+        lock = without_funding((empty / "package-lock.json").read_text(encoding="utf-8"))
+    if "://" in lock:
+        raise SystemExit("package-lock.json holds an address; see omit-lockfile-registry-resolved in .npmrc")
     (web / "package-lock.json").write_text(lock, encoding="utf-8")
     packages = lock.count('"integrity"')
     print(f"web/package-lock.json: {packages} packages")
+
+
+def without_funding(lock: str) -> str:
+    """A package-lock.json without the pages where its packages ask for money: npm does not need them."""
+    document = json.loads(lock)
+    for package in document["packages"].values():
+        package.pop("funding", None)
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> None:

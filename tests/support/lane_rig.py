@@ -357,3 +357,31 @@ class Rig:
     @property
     def opened(self) -> int:
         return sum(isinstance(command, OpenGate) for command in self.commands)
+
+
+def ready(**options: object) -> Rig:
+    rig = Rig(**options)  # type: ignore[arg-type]
+    rig.wait(1.0)
+    assert rig.screen.state == "idle"
+    return rig
+
+
+def loaded(**options: object) -> Rig:
+    """A pass was shown and the right goods lie on the belt."""
+    rig = ready(**options)
+    rig.show_pass()
+    rig.serve()
+    assert (rig.screen.state, rig.screen.prompt.id) == ("loading", "lay_goods")
+    rig.lay(EXPECTED_G)
+    return rig
+
+
+def opened(**options: object) -> Rig:
+    rig = loaded(**options)
+    rig.wait(1.0)
+    assert rig.screen.state == "open"
+    return rig
+
+
+def alarms(rig: Rig) -> list[RaiseAlarm]:
+    return [command for command in rig.commands if isinstance(command, RaiseAlarm)]

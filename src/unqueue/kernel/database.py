@@ -299,9 +299,12 @@ class Database:
             return group.events
         if not self.is_embedded:
             return self._run_group(self._writer, group.units)
-        _raw(self._writer).execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        events = self._run_group(self._writer, group.units)
-        _raw(self._writer).execute("PRAGMA busy_timeout=0")
+        raw = _raw(self._writer)
+        raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        self._begin(self._writer)
+        events = self._run_each(self._writer, group.units)  # whatever failed on the loop comes out here
+        raw.execute("COMMIT")
+        raw.execute("PRAGMA busy_timeout=0")
         return events
 
     def _drop_writer(self) -> None:

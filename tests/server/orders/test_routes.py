@@ -8,6 +8,7 @@ import pytest
 from tests.support.stores import APPLES_512_G, BEER, MILK, TEA, WINE, Handset, reopen
 
 from unqueue.kernel.clock import ManualClock
+from unqueue.kernel.errors import Busy
 from unqueue.kernel.ids import is_order_number
 from unqueue.server.app import MerchantServer
 from unqueue.server.orders import store as orders_store
@@ -134,3 +135,24 @@ async def test_the_lines_keep_what_the_way_out_needs(handset: Handset, store: Me
     assert kept["apples"].weight_g_expected == 512 + 5
     assert (kept["wine"].tag, kept["wine"].age_limit) == ("EAS", 18)
     assert sum(line.total_minor for line in lines) == order["total"]["amount_minor"]
+
+
+async def test_looking_for_expired_orders_outlives_a_database_that_is_away(
+    store: MerchantServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looked = asyncio.Event()
+    troubles = [Busy()]
+
+    async def look() -> int:
+        if troubles:
+            raise troubles.pop()
+        looked.set()
+        return 0
+
+    monkeypatch.setattr("unqueue.server.orders.service.EXPIRY_LOOK_S", 0.01)
+    monkeypatch.setattr(store.orders, "expire", look)
+    watching = asyncio.create_task(store.orders.watch())
+    async with asyncio.timeout(10):
+        await looked.wait()
+    watching.cancel()
+    assert "looking for expired orders failed" in caplog.text

@@ -222,7 +222,7 @@ def may_see(principal: Principal, order: Order) -> bool:
             return False
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=512)  # an order's is asked for with every look at it
 def qr_svg(text: str) -> str:
     """A QR code (ISO/IEC 18004, error correction M) as SVG that scales to its box, with the quiet zone of 4 modules."""
     return segno.make(text, error="m", micro=False).svg_inline(border=4, omitsize=True, light="#fff", dark="#000")
