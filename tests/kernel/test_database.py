@@ -193,6 +193,9 @@ async def test_a_full_disk_is_told_and_the_store_goes_on_once_there_is_room(data
         database.unit(follow("a")), database.unit(fill), database.unit(follow("b")), return_exceptions=True
     )
     assert isinstance(answers[1], Busy)
+    assert "full" in str(answers[1].__cause__), "whoever reads the log must see what it was"
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        database.write_now(fill)
     async with asyncio.timeout(10):
         assert await database.unit(follow("after")) == "after"
     assert await database.read(journal.verify) is None

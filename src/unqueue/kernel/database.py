@@ -338,7 +338,9 @@ class Database:
             raw.execute("SAVEPOINT unit")
             try:
                 unit.result = unit.function(transaction)
-            except Exception as error:  # noqa: BLE001  # handed to the caller of this unit
+            except Exception as error:  # handed to the caller of this unit
+                if self.is_embedded and not raw.in_transaction:  # a full disk: SQLite has undone the whole group
+                    raise
                 raw.execute("ROLLBACK TO SAVEPOINT unit")
                 transaction._back_to(mark)  # noqa: SLF001
                 unit.error = error

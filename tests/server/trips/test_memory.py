@@ -29,13 +29,17 @@ async def test_those_who_waited_for_a_write_that_failed_go_on_with_one_state(
 
     monkeypatch.setattr(trips_store, "insert_action", fail_first)
     path = f"/api/trips/{handset.trip}/scans"
-    bodies = [{"id": f"{number:032x}", "code": code} for number, code in enumerate((MILK, TEA, BEER, TEA))]
-    answers = await asyncio.gather(*(handset.http.post(path, json=body) for body in bodies))
-    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 500]
+    codes = (MILK, TEA, BEER, TEA, BEER)
+    fails, *wait, comes_later = [{"id": f"{number:032x}", "code": code} for number, code in enumerate(codes)]
+    failing = asyncio.create_task(handset.http.post(path, json=fails))
+    waiting = [asyncio.create_task(handset.http.post(path, json=body)) for body in wait]
+    assert (await failing).status_code == 500
+    later = await handset.http.post(path, json=comes_later)  # finds no trip in memory, while three still wait
+    assert [answer.status_code for answer in (*await asyncio.gather(*waiting), later)] == [200] * 4
     in_memory = await handset.basket()
     store.trips.forget(handset.trip)
     assert await handset.basket() == in_memory
-    assert sum(line["quantity"] for line in in_memory["lines"]) == 3
+    assert sum(line["quantity"] for line in in_memory["lines"]) == 4
 
 
 async def test_what_was_scanned_costs_what_it_did_whatever_becomes_of_the_product(
