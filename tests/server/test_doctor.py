@@ -19,7 +19,7 @@ from unqueue.kernel.database import open_engine
 from unqueue.kernel.findings import Finding
 from unqueue.kernel.settings import Database, Payments, Provider, Server, Settings, Store
 from unqueue.server import doctor
-from unqueue.server.payments.ledger import ledger
+from unqueue.server.ledger.store import ledger
 from unqueue.server.setup import migrate_database
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)

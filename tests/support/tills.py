@@ -32,16 +32,17 @@ from unqueue.providers.sandbox_wallet.signing import Signer
 from unqueue.server.access import Access, Principal
 from unqueue.server.catalogue.codes import CodeReader
 from unqueue.server.catalogue.model import Product, ProductUnknown, Resolved
+from unqueue.server.ledger import store as ledger
 from unqueue.server.orders import routes as orders_routes
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order
 from unqueue.server.orders.service import Orders
-from unqueue.server.payments import ledger, store
 from unqueue.server.payments import routes as payments_routes
+from unqueue.server.payments import store
 from unqueue.server.payments.model import Payment
 from unqueue.server.payments.notifications import Notifications
 from unqueue.server.payments.service import Payments
-from unqueue.server.payments.views import open_attempt, payments_of
+from unqueue.server.payments.views import closing, standing
 from unqueue.server.payments.worker import PaymentWorker
 from unqueue.server.problems import EXCEPTION_HANDLERS
 from unqueue.server.promotions.model import RuleBook
@@ -190,8 +191,8 @@ class Till:
             self.trips,
             public_url=PUBLIC_URL,
             token_key=b"k" * 32,
-            payments_of=payments_of,
-            open_payment=open_attempt,
+            standing=standing,
+            closing=closing,
         )
         self.payments = Payments(
             database,

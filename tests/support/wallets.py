@@ -1,15 +1,14 @@
 """The sandbox wallet in a process of its own, and a listener for what it tells its merchants."""
 
-import json
 import queue
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.support.sandboxes import SandboxProcess
 
 from unqueue.kernel.clock import SystemClock
 from unqueue.providers.sandbox_wallet import signing
@@ -19,49 +18,13 @@ from unqueue.providers.sandbox_wallet.signing import Signer
 MERCHANT = "store-7"
 
 
-class WalletProcess:
-    """A wallet that listens on a port of its own; it keeps the port when it is started again."""
+class WalletProcess(SandboxProcess):
+    """The sandbox wallet, with one merchant."""
 
     def __init__(self, directory: Path, *options: str) -> None:
-        self.directory = directory
         self.merchant_key, merchant_public = signing.ensure_key_pair(directory, "merchant")
-        self._options = ["--data-dir", str(directory), "--merchant", f"{MERCHANT},{merchant_public}", *options]
-        self._port = "0"
-        self._process: subprocess.Popen[str] | None = None
-        self.announced: dict[str, Any] = {}
-
-    def start(self) -> None:
         module = "unqueue.providers.sandbox_wallet.sandbox.command"
-        command = [sys.executable, "-m", module, "wallet", "--port", self._port, *self._options]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self.announced = json.loads(self._process.stdout.readline())
-        self._port = self.url.rpartition(":")[2]
-
-    @property
-    def url(self) -> str:
-        return str(self.announced["url"])
-
-    def kill(self) -> None:
-        """Kill -9, as a power cut would."""
-        assert self._process is not None
-        self._process.kill()
-        self._forget()
-
-    def stop(self) -> int:
-        """Ask it to end; its exit status."""
-        if self._process is None:
-            return 0
-        self._process.terminate()
-        return self._forget()
-
-    def _forget(self) -> int:
-        assert self._process is not None
-        status = self._process.wait(10)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        self._process = None
-        return status
+        super().__init__(directory, module, "wallet", "--merchant", f"{MERCHANT},{merchant_public}", *options)
 
     def account(self, *, key: Path | None = None, wallet_key: Path | None = None) -> SandboxWallet:
         """The merchant's client; another key of either side if asked."""

@@ -1,5 +1,6 @@
-"""What a lane asks of its hardware, in the words of UnifiedPOS 1.16 (OMG retail/2024: Scale, Scanner, Belt, Gate,
-Lights, ToneIndicator, POSPrinter). UnifiedPOS has no tag deactivator, EAS detector or fire alarm: those names are ours.
+"""What a lane and a kiosk ask of their hardware, in the words of UnifiedPOS 1.16 (OMG retail/2024: Scale, Scanner,
+Belt, Gate, Lights, ToneIndicator, POSPrinter, CoinAcceptor, BillAcceptor, CoinDispenser, BillDispenser). UnifiedPOS
+has no tag deactivator, EAS detector or fire alarm: those names are ours.
 
 Every device is *claimed* before use and *released* after it, which `async with` does. A claimed device looks after its
 connection by itself: unplugging it makes `status` say so, plugging it in again makes it ready. Counters only grow
@@ -13,6 +14,7 @@ from typing import Any, Literal, Protocol, Self
 
 import msgspec
 
+from unqueue.kernel.cash import Denomination
 from unqueue.kernel.errors import DomainError
 from unqueue.kernel.weight import Reading
 
@@ -205,4 +207,123 @@ class POSPrinter(Device, Protocol):
 
     async def print_bytes(self, data: bytes) -> None:
         """Print bytes in the printer's own language."""
+        ...
+
+
+class InEscrow(msgspec.Struct, frozen=True, tag=True):
+    """A note lies where it can still be given back: `stack` or `give_back` decides. Until then the device waits."""
+
+    denomination: Denomination
+    mark: str
+
+
+class Credited(msgspec.Struct, frozen=True, tag=True):
+    """Money that its owner can't take back any more. `where` is where it went."""
+
+    denomination: Denomination
+    where: Literal["cashbox", "dispenser"]
+    mark: str
+
+
+class GivenBack(msgspec.Struct, frozen=True, tag=True):
+    """It went back to its owner: `reason` says why (`counterfeit`, `unfit`, `inhibited`, `jam`, `asked`, …)."""
+
+    reason: str
+    mark: str
+
+
+class CreditUnknown(msgspec.Struct, frozen=True, tag=True):
+    """Money may have come that nobody can name: events were lost, or a value is unknown. It belongs to suspense, the
+    device is to be locked, and staff called. `count` is how many coins or notes at most; None: not known.
+    """
+
+    detail: str
+    count: int | None
+    mark: str
+
+
+class Trouble(msgspec.Struct, frozen=True, tag=True):
+    """Something that staff should know: `kind` is stable, `detail` English. `blocks`: no money is taken meanwhile."""
+
+    kind: Literal[
+        "jam", "fraud", "full", "empty", "cashbox_removed", "cashbox_replaced", "reset", "unplugged", "back", "fault"
+    ]
+    detail: str
+    blocks: bool
+    mark: str
+
+
+CashEvent = InEscrow | Credited | GivenBack | CreditUnknown | Trouble
+
+
+class CashAcceptor(Device, Protocol):
+    """Takes coins (UnifiedPOS CoinAcceptor), notes (BillAcceptor), or both.
+
+    Nothing that it takes is lost, and nothing is counted twice, whenever either side loses power: each event has a
+    `mark`, which its hearer makes durable together with what the event caused, and hands back after a restart.
+    """
+
+    async def denominations(self) -> frozenset[Denomination]:
+        """What the device recognises. DeviceFailed while it is not connected."""
+        ...
+
+    async def enable(self, wanted: frozenset[Denomination]) -> None:
+        """Take these from now on, and give everything else back; nothing wanted: take nothing. DeviceFailed."""
+        ...
+
+    def events(self, after: str | None) -> AsyncIterator[CashEvent]:
+        """What happens, in order, from the one after the mark `after` on; None: from now on. Each event comes until
+        it is acknowledged, and the next only then.
+        """
+        ...
+
+    async def acknowledge(self, mark: str) -> None:
+        """What the event with this mark caused is durable."""
+        ...
+
+    async def stack(self) -> None:
+        """Take the note that is in escrow: `Credited` follows, or `GivenBack` if it went wrong."""
+        ...
+
+    async def give_back(self) -> None:
+        """Give the note that is in escrow back: `GivenBack` follows."""
+        ...
+
+
+class Payout(msgspec.Struct, frozen=True):
+    """How far a payout is: what has left the device since its mark. `done`: it moves no more. `problem` says why it
+    stopped early (`empty`, `jam`, `reset`, …); `exact` is false when the device can't tell for sure what it gave.
+    """
+
+    paid: dict[Denomination, int]
+    done: bool
+    problem: str = ""
+    exact: bool = True
+
+
+class CashDispenser(Device, Protocol):
+    """Gives coins (UnifiedPOS CoinDispenser), notes (BillDispenser), or both.
+
+    A payout is written down with the mark of `begin` before `dispense` is called; after a power cut `payout` tells what
+    became of it. The same payout is never begun twice: `dispense` with a mark that was used does nothing.
+    """
+
+    async def denominations(self) -> frozenset[Denomination]:
+        """What the device can give. DeviceFailed while it is not connected."""
+        ...
+
+    async def levels(self) -> dict[Denomination, int]:
+        """What the device itself counts; denominations that it can't count are absent. DeviceFailed."""
+        ...
+
+    async def begin(self) -> str:
+        """The mark of the payout that comes next. DeviceFailed."""
+        ...
+
+    async def dispense(self, counts: Mapping[Denomination, int], mark: str) -> None:
+        """Start to pay out. DeviceFailed, with `uncertain` when it may have begun: ask `payout`."""
+        ...
+
+    async def payout(self, mark: str) -> Payout:
+        """What became of the payout with this mark; nothing paid and done if it was never begun. DeviceFailed."""
         ...

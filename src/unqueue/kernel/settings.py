@@ -125,7 +125,11 @@ class Catalogue(_Section, frozen=True, kw_only=True):
 
 
 class Provider(_Section, frozen=True, kw_only=True):
-    """An account at a payment provider. `kind` names the driver, `id` the payment method in the API."""
+    """An account at a payment provider. `kind` names the driver, `id` the payment method in the API.
+
+    `options` and `files` hold what only this kind knows, such as `app_id`; each kind refuses keys that it doesn't know.
+    A card terminal stands `at` one kiosk, and can be paid with only there.
+    """
 
     id: Identifier
     kind: Identifier
@@ -135,6 +139,9 @@ class Provider(_Section, frozen=True, kw_only=True):
     merchant_id: str = ""
     private_key_file: Path | None = None
     provider_public_key_file: Path | None = None
+    options: dict[str, str] = {}
+    files: dict[str, Path] = {}
+    at: str = ""
 
 
 class Payments(_Section, frozen=True, kw_only=True):

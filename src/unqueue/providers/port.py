@@ -7,7 +7,7 @@ to ask, never a proof.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -17,11 +17,21 @@ FRESH_S_MAX = 300
 """A notification that is older or from further in the future than this many seconds is refused (WeChat Pay's rule)."""
 
 
+Channel = Literal["page", "qr", "in_wallet"]
+"""Where the shopper is when paying: in a browser that can leave for the provider's page (``page``); at another screen,
+which shows a code for the phone's wallet (``qr``); or in the wallet's own browser, which opens the wallet by itself
+(``in_wallet``).
+"""
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One try to pay one order.
 
     ``return_url`` is where the shopper's browser goes afterwards; ``notify_url`` is where the provider tells the store;
-    ``expires_us`` (microseconds since 1970 UTC) is when the provider stops taking money for it.
+    ``created_us`` and ``expires_us`` (microseconds since 1970 UTC) are when it was begun and when the provider stops
+    taking money for it. ``payer`` is who pays, as the provider knows them (:class:`IdentifiesPayer`); ``client_ip`` is
+    the address of the shopper's browser, for providers that want to know it. ``instrument`` names the card or the like
+    that is paid with, for tenders that have one.
     """
 
     attempt_id: str
@@ -32,14 +42,46 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     subject_en: str
     return_url: str
     notify_url: str
+    created_us: int
     expires_us: int
+    channel: Channel = "page"
+    payer: str = ""
+    client_ip: str = ""
+    instrument: str = ""
+
+
+ActionKind = Literal["redirect", "form", "bridge", "qr", "none"]
 
 
 class Action(msgspec.Struct, frozen=True):
-    """What the shopper does next: open a page (``redirect``), show a code (``qr``: ``url`` is its content), or wait."""
+    """What the shopper does next: open a page (``redirect``); send ``fields`` to it (``form``: an HTML form in UTF-8,
+    POST); hand ``fields`` to the wallet around the browser (``bridge``); show a code (``qr``: ``url`` is its content);
+    or wait (``none``).
+    """
 
-    kind: Literal["redirect", "qr", "none"]
+    kind: ActionKind
     url: str = ""
+    fields: dict[str, str] = {}
+
+
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt as the store names it to its provider later: some want more than its id.
+
+    ``amount`` and ``created_us`` are the attempt's; ``reference`` is the provider's own number, once it is known.
+    """
+
+    attempt_id: str
+    amount: Money
+    created_us: int
+    reference: str = ""
+
+
+class RefundRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A part or all of what a charge took, to be given back; ``created_us`` is when the store decided so."""
+
+    refund_id: str
+    amount: Money
+    created_us: int
 
 
 AttemptStatus = Literal["unknown", "pending", "succeeded", "failed", "closed"]
@@ -49,13 +91,15 @@ class ProviderState(msgspec.Struct, frozen=True):
     """What the provider says of an attempt.
 
     ``unknown``: it never heard of it. ``succeeded``: it took ``amount`` from the shopper, whatever was asked for.
-    ``reference`` is the provider's own number for it.
+    ``reference`` is the provider's own number for it. ``slip`` is what a card terminal wants printed on the shopper's
+    receipt, a line each.
     """
 
     status: AttemptStatus
     amount: Money | None = None
     order_id: str = ""
     reference: str = ""
+    slip: tuple[str, ...] = ()
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +112,14 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     status: AttemptStatus
     amount: Money
     reference: str
+
+
+class RefundNotification(msgspec.Struct, frozen=True, kw_only=True):
+    """An authentic, fresh message of the provider: something became of a refund. The store asks what."""
+
+    refund_id: str
+    attempt_id: str
+    merchant_id: str
 
 
 class Acknowledgement(msgspec.Struct, frozen=True):
@@ -121,20 +173,47 @@ class NotificationRefused(Exception):
 
 
 class Provider(Protocol):
-    """An account at a provider. Every call may raise ProviderUnavailable (try again) or ProviderRefused (don't)."""
+    """An account at a provider. Every call may raise ProviderUnavailable (try again) or ProviderRefused (don't).
+
+    ``channels`` are those it can serve, the natural one first. ``wallet`` is the wallet whose own browser it serves
+    (``wechat``, ``alipay``, ``unionpay``), else empty.
+    """
 
     provider_id: str
     merchant_id: str
+    channels: tuple[Channel, ...]
+    wallet: str
 
     async def create(self, attempt: Attempt) -> Action:
         """Make the attempt known; again with the same id gives the same action."""
         ...
 
-    async def query(self, attempt_id: str) -> ProviderState:
+    async def query(self, charge: Charge) -> ProviderState:
         """What became of an attempt."""
         ...
 
-    def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
+    async def close(self, charge: Charge) -> ProviderState:
+        """Have the provider take no money for the attempt any more. ``succeeded`` says that it came too late."""
+        ...
+
+    async def refund(self, request: RefundRequest, charge: Charge) -> RefundState:
+        """Give back a part or all of what an attempt took; again with the same ``refund_id`` is the same refund."""
+        ...
+
+    async def query_refund(self, request: RefundRequest, charge: Charge) -> RefundState:
+        """What became of a refund."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class Notifies(Protocol):
+    """A provider that also tells without being asked."""
+
+    def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification | RefundNotification:
         """The message, once its signature and its age (at most ``FRESH_S_MAX``) are checked; NotificationRefused else.
 
         ``headers`` is looked up with names in lower case.
@@ -145,18 +224,15 @@ class Provider(Protocol):
         """The answer to a notification. What is not acknowledged comes again."""
         ...
 
-    async def close(self, attempt_id: str) -> ProviderState:
-        """Have the provider take no money for the attempt any more. ``succeeded`` says that it came too late."""
+
+@runtime_checkable
+class IdentifiesPayer(Protocol):
+    """A provider that must know who pays before it can serve its wallet's own browser (``in_wallet``)."""
+
+    def identity_url(self, return_url: str, state: str) -> str:
+        """Where the browser goes to be identified; it comes back to ``return_url`` with ``code`` and ``state``."""
         ...
 
-    async def refund(self, refund_id: str, attempt_id: str, amount: Money) -> RefundState:
-        """Give back a part or all of what an attempt took; again with the same ``refund_id`` is the same refund."""
-        ...
-
-    async def query_refund(self, refund_id: str, attempt_id: str) -> RefundState:
-        """What became of a refund."""
-        ...
-
-    async def stop(self) -> None:
-        """Let go of connections."""
+    async def identify(self, code: str) -> str:
+        """The payer whose browser came back with ``code``. A code serves once."""
         ...

@@ -42,7 +42,7 @@ from unqueue.server.orders.service import Orders
 from unqueue.server.payments import routes as payments_routes
 from unqueue.server.payments.notifications import Notifications
 from unqueue.server.payments.service import Payments
-from unqueue.server.payments.views import open_attempt, payments_of
+from unqueue.server.payments.views import closing, standing
 from unqueue.server.payments.worker import PaymentWorker
 from unqueue.server.problems import EXCEPTION_HANDLERS
 from unqueue.server.promotions import routes as promotions_routes
@@ -88,8 +88,8 @@ class MerchantServer:
             self.trips,
             public_url=settings.store.public_url,
             token_key=secret_file(settings.server.data_dir / "keys" / "order-token.key"),
-            payments_of=payments_of,
-            open_payment=open_attempt,
+            standing=standing,
+            closing=closing,
             expiry_minutes=settings.server.order_expiry_minutes,
         )
         accounts = settings.payments.providers

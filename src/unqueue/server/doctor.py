@@ -23,7 +23,7 @@ from unqueue.kernel import machine
 from unqueue.kernel.findings import Check, Finding, failed, ok, warning
 from unqueue.kernel.settings import Settings
 from unqueue.server.catalogue.store import products
-from unqueue.server.payments import ledger
+from unqueue.server.ledger import store as ledger
 from unqueue.server.setup import alembic_config
 
 WEB = Path(__file__).parent.parent / "web_dist"

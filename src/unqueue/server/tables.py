@@ -5,8 +5,8 @@ from unqueue.kernel.schema import metadata
 from unqueue.server.catalogue import store as catalogue
 from unqueue.server.exits import store as exits
 from unqueue.server.fleet import store as fleet
+from unqueue.server.ledger import store as ledger
 from unqueue.server.orders import store as orders
-from unqueue.server.payments import ledger
 from unqueue.server.payments import store as payments
 from unqueue.server.promotions import store as promotions
 from unqueue.server.receipts import store as receipts

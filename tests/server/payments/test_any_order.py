@@ -18,9 +18,10 @@ from tests.support.tills import BEER, BOOK, METHOD, MILK, Bank, Shopper, Till
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.database import Database
 from unqueue.kernel.money import Money
-from unqueue.providers.sandbox_wallet.sandbox.model import status_at
+from unqueue.providers.sandbox_kit.model import status_at
+from unqueue.server.ledger import store as ledger
 from unqueue.server.orders import store as orders_store
-from unqueue.server.payments import ledger, store
+from unqueue.server.payments import store
 
 BASKETS = {"milk": (MILK,), "beer": (BEER, BEER, MILK), "book": (BOOK,)}
 PICK = st.integers(min_value=0, max_value=7)
@@ -213,7 +214,7 @@ class Market(RuleBasedStateMachine):
             for attempt in mine:
                 at_wallet = self._at_wallet(attempt)
                 taken = at_wallet is not None and at_wallet.status == "succeeded"
-                refunded = self.stage.bank.app.store.refunded_minor(attempt.payment_id)
+                refunded = self.stage.bank.app.store.refunded_minor("store-7", attempt.payment_id)
                 if attempt.counts:
                     assert (statuses[attempt.payment_id], refunded) == ("succeeded", 0)
                 elif taken:
@@ -243,7 +244,7 @@ class Market(RuleBasedStateMachine):
         return self.attempts[which % len(self.attempts)] if self.attempts else None
 
     def _at_wallet(self, attempt: Attempt | None) -> Any:
-        return self.stage.bank.app.store.payment(attempt.payment_id) if attempt is not None else None
+        return self.stage.bank.app.store.payment("store-7", attempt.payment_id) if attempt is not None else None
 
     def _fail(self, faults: list[str]) -> None:
         self.stage.bank.wire.fails = list(faults)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unqueue.kernel.money import Money
+from unqueue.server.ledger.model import sums
 from unqueue.server.orders.model import Order, OrderLine
 from unqueue.server.payments import books
 from unqueue.server.payments.model import Payment, Refund
@@ -88,7 +89,7 @@ def test_tax_rows_add_up_to_the_total_and_round_once(lines: list[OrderLine]) -> 
 def test_a_sale_balances_and_parts_what_is_ours_from_what_is_not(lines: list[OrderLine]) -> None:
     order = order_of(lines)
     entry = books.sale(order, lines)
-    assert books.sums(entry.postings) == {}
+    assert sums(entry.postings) == {}
     held: dict[str, int] = {}
     for posting in entry.postings:
         assert posting.account not in held, "one posting for each account"
@@ -135,7 +136,7 @@ def test_sale_capture_surplus_and_refund_leave_what_was_sold(lines: list[OrderLi
     ]
     held: dict[str, int] = {}
     for entry in entries:
-        assert books.sums(entry.postings) == {}
+        assert sums(entry.postings) == {}
         for posting in entry.postings:
             held[posting.account] = held.get(posting.account, 0) + posting.amount_minor
     assert held.get("order:o1", 0) == 0

@@ -42,7 +42,7 @@ async def shop(till: Till, shopper: Shopper) -> None:
 
 
 async def _press(till: Till, payment_id: str, trouble: str) -> None:
-    at_wallet = till.bank.app.store.payment(payment_id)
+    at_wallet = till.bank.app.store.payment("store-7", payment_id)
     assert at_wallet is not None
     await till.bank.press(f"https://wallet.example/pay/{at_wallet.cashier_token}", trouble=trouble)
 
@@ -115,8 +115,8 @@ async def _come_back(database_url: str, directory: Path, names: dict[str, str], 
     held = await till.balances()
     assert held[f"provider:{METHOD}:clearing"] == order.total_minor
     assert f"surplus:{order.order_id}" not in held
-    assert bank.app.store.refunded_minor(FIRST) == order.total_minor
-    assert bank.app.store.refunded_minor(SECOND) == 0
+    assert bank.app.store.refunded_minor("store-7", FIRST) == order.total_minor
+    assert bank.app.store.refunded_minor("store-7", SECOND) == 0
     assert len(await till.events("order.paid")) == 1
     await till.stop()
     await bank.stop()

@@ -8,7 +8,7 @@ from tests.support.tills import BEER, BOOK, GIFT, METHOD, MILK, PUBLIC_URL, Bank
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.database import Database
 from unqueue.kernel.ids import new_id
-from unqueue.server.payments import ledger
+from unqueue.server.ledger import store as ledger
 
 pytestmark = pytest.mark.anyio
 
@@ -191,7 +191,16 @@ async def test_unknown_methods_and_others_payments_are_refused(till: Till) -> No
 
 async def test_the_ways_to_pay_are_listed(till: Till) -> None:
     answer = (await till.http.get("/api/payment-methods")).json()
-    assert answer == [{"method": METHOD, "zh": "沙盒钱包", "en": "Sandbox wallet", "kind": "sandbox_wallet"}]
+    assert answer == [
+        {
+            "method": METHOD,
+            "zh": "沙盒钱包",
+            "en": "Sandbox wallet",
+            "kind": "sandbox_wallet",
+            "channels": ["page", "qr"],
+            "preferred": False,
+        }
+    ]
 
 
 async def test_every_entry_balances(till: Till) -> None:

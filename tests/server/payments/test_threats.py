@@ -10,12 +10,14 @@ from tests.support.tills import METHOD, MILK, Shopper, Till
 
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.money import Money
-from unqueue.providers.port import ProviderState, ProviderUnavailable, RefundState
+from unqueue.providers.port import Charge, ProviderState, ProviderUnavailable, RefundState
+from unqueue.providers.port import RefundRequest as Wanted
 from unqueue.providers.sandbox_wallet import signing
 from unqueue.providers.sandbox_wallet.client import SandboxWallet
 from unqueue.providers.sandbox_wallet.messages import NotificationBody, PaymentRequest, RefundRequest
 from unqueue.providers.sandbox_wallet.signing import Signer
-from unqueue.server.payments import ledger, store
+from unqueue.server.ledger import store as ledger
+from unqueue.server.payments import store
 from unqueue.server.payments.notifications import NOTED_PER_MINUTE
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +28,7 @@ async def paid_at_the_wallet(till: Till, *, trouble: str = "never") -> tuple[Sho
     shopper = await till.order(MILK)
     payment = await shopper.start_payment()
     await till.bank.press(payment["action"]["url"], trouble=trouble)
-    at_wallet = till.bank.app.store.payment(payment["id"])
+    at_wallet = till.bank.app.store.payment("store-7", payment["id"])
     assert at_wallet is not None
     return shopper, payment, at_wallet.reference
 
@@ -267,8 +269,8 @@ async def test_a_late_success_is_a_surplus_that_goes_back_without_voiding_the_or
     held = await till.balances()
     assert f"surplus:{shopper.order.order_id}" not in held
     assert held[f"provider:{METHOD}:clearing"] == shopper.order.total_minor
-    assert till.bank.app.store.refunded_minor(first["id"]) == shopper.order.total_minor
-    assert till.bank.app.store.refunded_minor(second["id"]) == 0
+    assert till.bank.app.store.refunded_minor("store-7", first["id"]) == shopper.order.total_minor
+    assert till.bank.app.store.refunded_minor("store-7", second["id"]) == 0
 
 
 async def test_a_late_success_of_an_order_that_was_reopened_goes_back(till: Till) -> None:
@@ -309,7 +311,7 @@ async def test_a_refund_is_tried_until_it_arrived_and_arrives_once(till: Till, c
     clock.advance(5)
     await till.work()
     assert (await till.payment(first["id"])).status == "refunded"
-    assert till.bank.app.store.refunded_minor(first["id"]) == shopper.order.total_minor
+    assert till.bank.app.store.refunded_minor("store-7", first["id"]) == shopper.order.total_minor
     assert len(await till.events("payment.refunded")) == 1
     if fault == "lose_answer":  # it was asked about first, and had arrived: nothing needed to be sent again
         assert sum(asked.startswith("POST") and asked.endswith("/refunds") for asked in till.bank.wire.asked) == 1
@@ -318,8 +320,9 @@ async def test_a_refund_is_tried_until_it_arrived_and_arrives_once(till: Till, c
 class StingyWallet(SandboxWallet):
     """A provider that gives back less than it was told to, and says so."""
 
-    async def refund(self, refund_id: str, attempt_id: str, amount: Money) -> RefundState:
-        given = await super().refund(refund_id, attempt_id, Money(amount.amount_minor - 1, amount.currency))
+    async def refund(self, request: Wanted, charge: Charge) -> RefundState:
+        less = Money(request.amount.amount_minor - 1, request.amount.currency)
+        given = await super().refund(msgspec.structs.replace(request, amount=less), charge)
         return RefundState("succeeded", given.amount, given.reference)
 
 
@@ -338,7 +341,7 @@ async def test_two_workers_give_a_surplus_back_once(till: Till) -> None:
     await till.bank.send()
     await asyncio.gather(*(till.worker.work_off() for _ in range(3)))
     assert len(await till.events("payment.refunded")) == 1
-    assert till.bank.app.store.refunded_minor(first["id"]) == shopper.order.total_minor
+    assert till.bank.app.store.refunded_minor("store-7", first["id"]) == shopper.order.total_minor
     assert (await till.balances())[f"provider:{METHOD}:clearing"] == shopper.order.total_minor
 
 
@@ -350,12 +353,12 @@ class SlowWallet(SandboxWallet):
         self.may_answer = asyncio.Event()
         self.asked = 0
 
-    async def refund(self, refund_id: str, attempt_id: str, amount: Money) -> RefundState:
+    async def refund(self, request: Wanted, charge: Charge) -> RefundState:
         self.asked += 1
         if self.asked == 1:
             await self.may_answer.wait()
             raise ProviderUnavailable("timeout", "the answer is lost")
-        return await super().refund(refund_id, attempt_id, amount)
+        return await super().refund(request, charge)
 
 
 async def test_a_refund_that_arrived_stays_so_though_an_earlier_try_ends_later(
@@ -382,8 +385,8 @@ async def test_a_refund_that_arrived_stays_so_though_an_earlier_try_ends_later(
 class BrokenWallet(SlowWallet):
     """A driver with a fault: it fails where no driver may, while a refund is under way."""
 
-    async def query(self, attempt_id: str) -> ProviderState:
-        raise ZeroDivisionError(attempt_id)
+    async def query(self, charge: Charge) -> ProviderState:
+        raise ZeroDivisionError(charge.attempt_id)
 
 
 async def test_a_fault_with_one_payment_does_not_leave_the_others_running(
@@ -495,7 +498,7 @@ async def test_an_attempt_that_reaches_the_provider_after_it_was_closed_is_close
     await till.payments.provider(METHOD).create(till.payments._attempt(payment, shopper.order))
     clock.advance(60)
     await till.work()
-    at_wallet = till.bank.app.store.payment("a" * 32)
+    at_wallet = till.bank.app.store.payment("store-7", "a" * 32)
     assert at_wallet is not None
     assert at_wallet.status == "closed"
 

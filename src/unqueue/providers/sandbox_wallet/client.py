@@ -11,18 +11,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from unqueue.kernel.clock import Clock
 from unqueue.kernel.ids import new_id
-from unqueue.kernel.money import Money
 from unqueue.providers.address import is_local
 from unqueue.providers.port import (
     FRESH_S_MAX,
     Acknowledgement,
     Action,
     Attempt,
+    Channel,
+    Charge,
     Notification,
     NotificationRefused,
     ProviderRefused,
     ProviderState,
     ProviderUnavailable,
+    RefundRequest,
     RefundState,
 )
 from unqueue.providers.sandbox_wallet import messages, signing
@@ -40,6 +42,9 @@ class SandboxWallet:
     ``url`` is the wallet's address without a slash at its end. Answers that the wallet's key did not sign are no
     answers: they raise ProviderUnavailable, for what was asked may have been done.
     """
+
+    channels: tuple[Channel, ...] = ("page", "qr")
+    wallet = ""
 
     def __init__(
         self,
@@ -74,22 +79,22 @@ class SandboxWallet:
             expires_s=attempt.expires_us // 1_000_000,
         )
         state = await self._ask("POST", PAYMENTS, asked, messages.PaymentState)
-        return Action("redirect", state.cashier_url)
+        return Action("qr" if attempt.channel == "qr" else "redirect", state.cashier_url)
 
-    async def query(self, attempt_id: str) -> ProviderState:
-        return await self._state("GET", f"{PAYMENTS}/{attempt_id}", attempt_id)
+    async def query(self, charge: Charge) -> ProviderState:
+        return await self._state("GET", f"{PAYMENTS}/{charge.attempt_id}", charge.attempt_id)
 
-    async def close(self, attempt_id: str) -> ProviderState:
-        return await self._state("POST", f"{PAYMENTS}/{attempt_id}/close", attempt_id)
+    async def close(self, charge: Charge) -> ProviderState:
+        return await self._state("POST", f"{PAYMENTS}/{charge.attempt_id}/close", charge.attempt_id)
 
-    async def refund(self, refund_id: str, attempt_id: str, amount: Money) -> RefundState:
-        asked = messages.RefundRequest(refund_id, amount)
-        answer = await self._ask("POST", f"{PAYMENTS}/{attempt_id}/refunds", asked, messages.RefundState)
+    async def refund(self, request: RefundRequest, charge: Charge) -> RefundState:
+        asked = messages.RefundRequest(request.refund_id, request.amount)
+        answer = await self._ask("POST", f"{PAYMENTS}/{charge.attempt_id}/refunds", asked, messages.RefundState)
         return RefundState(answer.status, answer.amount, answer.reference)
 
-    async def query_refund(self, refund_id: str, attempt_id: str) -> RefundState:
+    async def query_refund(self, request: RefundRequest, charge: Charge) -> RefundState:
         try:
-            path = f"{PAYMENTS}/{attempt_id}/refunds/{refund_id}"
+            path = f"{PAYMENTS}/{charge.attempt_id}/refunds/{request.refund_id}"
             answer = await self._ask("GET", path, None, messages.RefundState)
         except ProviderRefused as error:
             if error.code in {"refund_unknown", "payment_unknown"}:

@@ -1,7 +1,7 @@
 """An order: a basket with its prices locked, waiting for payment and then for the way out. Pure."""
 
 import hashlib
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -31,6 +31,25 @@ class Order(msgspec.Struct, frozen=True):
     created_us: int
     paid_us: int | None = None
     left_us: int | None = None
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How far an order is paid, as the capabilities that stand above orders tell it.
+
+    ``payable_minor`` is what is to be paid once coupons are taken off, ``paid_minor`` what was taken and is kept.
+    ``payments``, ``coupons`` and ``open_payment`` (the attempt under way) are as they are shown.
+    """
+
+    payable_minor: int
+    paid_minor: int
+    payments: list[Any] = []
+    coupons: list[Any] = []
+    open_payment: Any | None = None
+
+    @property
+    def due_minor(self) -> int:
+        """What is still to be paid."""
+        return self.payable_minor - self.paid_minor
 
 
 class OrderLine(msgspec.Struct, frozen=True):
@@ -147,6 +166,16 @@ class OrderClosed(DomainError):
     status = 409
     zh = "这个订单已经作废，请用新的订单码"
     en = "This order is no longer valid. Please use the new one."
+
+
+class OrderPartPaid(DomainError):
+    """A part of it is paid. Details: ``paid``, the amount."""
+
+    code = "order_part_paid"
+    status = 409
+    permanent = False
+    zh = "订单已经付了一部分，请先付清，或者先退回已付的钱"
+    en = "A part of this order is paid. Please pay the rest, or get back what you paid first."
 
 
 class PaymentOpen(DomainError):

@@ -20,7 +20,16 @@ from unqueue.kernel.ids import new_id, new_order_number, token_hash
 from unqueue.kernel.money import Money
 from unqueue.server.access import Principal
 from unqueue.server.orders import store
-from unqueue.server.orders.model import Order, OrderClosed, OrderPaid, PaymentOpen, basket_hash, order_lines
+from unqueue.server.orders.model import (
+    Order,
+    OrderClosed,
+    OrderPaid,
+    OrderPartPaid,
+    PaymentOpen,
+    Standing,
+    basket_hash,
+    order_lines,
+)
 from unqueue.server.trips.basket import show_basket
 from unqueue.server.trips.model import BasketEmpty
 from unqueue.server.trips.service import LiveTrip, Trips
@@ -28,8 +37,8 @@ from unqueue.server.trips.service import LiveTrip, Trips
 NUMBER_TRIES = 5
 EXPIRY_LOOK_S = 20.0
 _log = logging.getLogger(__name__)
-PaymentsOf = Callable[[Connection, str], list[Any]]
-OpenPayment = Callable[[Connection, str], Any | None]
+StandingOf = Callable[[Connection, Order], Standing]
+Closing = Callable[[Transaction, Order, str], None]
 
 
 class OrderQr(msgspec.Struct, frozen=True):
@@ -52,16 +61,19 @@ class OrderView(msgspec.Struct, frozen=True):
     basket_hash: str
     basket: msgspec.Raw
     total: Money
+    payable: Money
     paid: Money
+    due: Money
     qr: OrderQr
     payments: list[Any]
+    coupons: list[Any]
 
 
 class Orders:
     """All orders of the store.
 
-    ``payments_of`` and ``open_payment`` are what orders need to know of payments, which stand above them:
-    the payments of an order as they are shown, and the attempt that is open, if any. An unpaid order is closed
+    ``standing`` tells how far an order is paid, and ``closing`` is called in the unit of work that closes one, with who
+    does it: payments and coupons, which know these things, stand above orders. An order that is not paid is closed
     after ``expiry_minutes``.
     """
 
@@ -72,16 +84,16 @@ class Orders:
         *,
         public_url: str,
         token_key: bytes,
-        payments_of: PaymentsOf,
-        open_payment: OpenPayment,
+        standing: StandingOf,
+        closing: Closing,
         expiry_minutes: int = 30,
     ) -> None:
         self._database = database
         self._trips = trips
         self._public_url = public_url.rstrip("/")
         self._token_key = token_key
-        self._payments_of = payments_of
-        self._open_payment = open_payment
+        self._standing = standing
+        self._closing = closing
         self._expiry_minutes = expiry_minutes
 
     def token(self, order_id: str) -> str:
@@ -134,7 +146,11 @@ class Orders:
         raise AssertionError("the last try returns or raises")
 
     async def reopen(self, held: LiveTrip, actor: str) -> bytes:
-        """Give the order up and go on shopping: the basket as JSON. Refused while a payment is open, or once paid."""
+        """Give the order up and go on shopping: the basket as JSON.
+
+        OrderPaid; PaymentOpen while a payment is under way; OrderPartPaid until the shopper has asked for what was
+        paid: money that is on its way back must be the shopper's own wish.
+        """
         async with self._trips.turn(held) as live:
             trip_id = live.row.trip_id
 
@@ -144,9 +160,12 @@ class Orders:
                     return
                 if order.status != "open":
                     raise OrderPaid
-                payment = self._open_payment(tx.connection, order.order_id)
-                if payment is not None:
-                    raise PaymentOpen(payment=payment)
+                standing = self._standing(tx.connection, order)
+                if standing.open_payment is not None:
+                    raise PaymentOpen(payment=standing.open_payment)
+                if standing.paid_minor:
+                    raise OrderPartPaid(paid=Money(standing.paid_minor, order.currency))
+                self._closing(tx, order, actor)
                 store.close(tx, order, actor)
 
             await self._database.unit(write)
@@ -155,7 +174,7 @@ class Orders:
     async def expire(self) -> int:
         """Close the orders that waited for payment too long and have no payment under way; how many it closed.
 
-        The shopper is back at the shelf with the basket as it was.
+        The shopper is back at the shelf with the basket as it was, and gets back what was paid of it.
         """
         before_us = micros(self._database.clock.now()) - self._expiry_minutes * 60_000_000
         waiting = await self._database.read(lambda connection: store.open_before(connection, before_us))
@@ -166,8 +185,9 @@ class Orders:
 
     def _close_if_idle(self, tx: Transaction, order: Order) -> bool:
         now = store.get(tx.connection, order.order_id)
-        if now is None or now.status != "open" or self._open_payment(tx.connection, order.order_id) is not None:
+        if now is None or now.status != "open" or self._standing(tx.connection, now).open_payment is not None:
             return False
+        self._closing(tx, order, "system")
         store.close(tx, order, "system")
         return True
 
@@ -181,7 +201,7 @@ class Orders:
                 _log.exception("looking for expired orders failed")
 
     async def of(self, principal: Principal, order_id: str) -> Order:
-        """An order that the principal may see: its trip's, its own token's, or any for staff. Else NotFound."""
+        """An order that the principal may see: its trip's, its own token's; any for staff and kiosks. Else NotFound."""
         order = await self._database.read(lambda connection: store.get(connection, order_id))
         if order is None or not may_see(principal, order):
             raise NotFound
@@ -189,9 +209,11 @@ class Orders:
 
     async def view(self, order: Order) -> OrderView:
         """The order as JSON shows it."""
-        payments = await self._database.read(lambda connection: self._payments_of(connection, order.order_id))
+        standing = await self._database.read(lambda connection: self._standing(connection, order))
         url = f"{self._public_url}/o/{self.token(order.order_id)}"
-        paid = order.total_minor if order.status in {"paid", "left"} else 0
+        is_paid = order.status in {"paid", "left"}
+        paid_minor = standing.payable_minor if is_paid else standing.paid_minor
+        due_minor = 0 if is_paid else standing.due_minor
         return OrderView(
             id=order.order_id,
             number=order.number,
@@ -203,9 +225,12 @@ class Orders:
             basket_hash=order.basket_hash,
             basket=msgspec.Raw(order.basket.encode()),
             total=Money(order.total_minor, order.currency),
-            paid=Money(paid, order.currency),
+            payable=Money(standing.payable_minor, order.currency),
+            paid=Money(paid_minor, order.currency),
+            due=Money(due_minor, order.currency),
             qr=OrderQr(url, qr_svg(url)),
-            payments=payments,
+            payments=standing.payments,
+            coupons=standing.coupons,
         )
 
 
@@ -218,8 +243,8 @@ def may_see(principal: Principal, order: Order) -> bool:
             return principal.id == order.order_id
         case "staff":
             return True
-        case _:
-            return False
+        case "device":
+            return principal.role == "kiosk"
 
 
 @lru_cache(maxsize=512)  # an order's is asked for with every look at it

@@ -1,47 +1,22 @@
 """The entries that a store's books take: what each event does to which account. Pure.
 
-Double entry: the postings of an entry sum to zero for each currency. Signed minor units: positive is a debit (money
-that the store has or is owed), negative a credit (money that it earned or owes). The accounts:
+The accounts (positive is a debit, see ``ledger.model``):
 
     provider:<id>:clearing   what a provider took for us and will pay out
     order:<id>               what a shopper owes: raised by the sale, settled by the payment
     sales                    what was earned, without tax
     tax:<rate in bp>         tax that is owed to the state
     deposit                  deposits that are owed to shoppers
-    surplus:<order id>       money that came for an order and is not needed: owed back to the shopper
+    surplus:<order id>       money that came for an order and goes back: it was not needed, or goods came back
 """
 
 from collections.abc import Iterable
 
-import msgspec
-
 from unqueue.kernel.money import Money
+from unqueue.server.ledger.model import Entry, entry
 from unqueue.server.orders.model import Order, OrderLine
 from unqueue.server.payments.model import Payment, Refund
 from unqueue.server.payments.taxes import tax_rows
-
-
-class Posting(msgspec.Struct, frozen=True):
-    account: str
-    amount_minor: int
-    currency: str
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A set of postings that belong together. Its id says what it is about, so that it can't be posted twice."""
-
-    entry_id: str
-    order_id: str
-    payment_id: str | None = None
-    postings: tuple[Posting, ...]
-
-
-def sums(postings: Iterable[Posting]) -> dict[str, int]:
-    """The sum of postings by currency; currencies that come to zero are left out."""
-    totals: dict[str, int] = {}
-    for posting in postings:
-        totals[posting.currency] = totals.get(posting.currency, 0) + posting.amount_minor
-    return {currency: total for currency, total in totals.items() if total}
 
 
 def sale(order: Order, lines: Iterable[OrderLine]) -> Entry:
@@ -56,25 +31,34 @@ def sale(order: Order, lines: Iterable[OrderLine]) -> Entry:
         *((f"tax:{row.rate_bp}", -row.tax_minor) for row in rows),
         ("deposit", -deposit_minor),
     ]
-    return _entry(f"sale:{order.order_id}", order.order_id, None, postings, order.currency)
+    return entry(f"sale:{order.order_id}", postings, order.currency, order_id=order.order_id)
 
 
 def capture(payment: Payment) -> Entry:
-    """A provider took what the order costs."""
+    """A provider took a part or all of what the order costs."""
     postings = [(clearing(payment.method), payment.amount_minor), (f"order:{payment.order_id}", -payment.amount_minor)]
-    return _entry(f"capture:{payment.payment_id}", payment.order_id, payment.payment_id, postings, payment.currency)
+    return _of_payment(f"capture:{payment.payment_id}", payment, postings, payment.currency)
 
 
 def surplus(payment: Payment, taken: Money) -> Entry:
     """A provider took money that the order does not need."""
     postings = [(clearing(payment.method), taken.amount_minor), (f"surplus:{payment.order_id}", -taken.amount_minor)]
-    return _entry(f"capture:{payment.payment_id}", payment.order_id, payment.payment_id, postings, taken.currency)
+    return _of_payment(f"capture:{payment.payment_id}", payment, postings, taken.currency)
+
+
+def give_back(payment: Payment) -> Entry:
+    """What was taken for an order is owed back, for the shopper pays otherwise or goes without."""
+    postings = [
+        (f"order:{payment.order_id}", payment.amount_minor),
+        (f"surplus:{payment.order_id}", -payment.amount_minor),
+    ]
+    return _of_payment(f"give-back:{payment.payment_id}", payment, postings, payment.currency)
 
 
 def refund(given: Refund) -> Entry:
-    """A provider gave surplus money back."""
+    """A provider gave money back that was owed."""
     postings = [(f"surplus:{given.order_id}", given.amount_minor), (clearing(given.method), -given.amount_minor)]
-    return _entry(f"refund:{given.refund_id}", given.order_id, given.payment_id, postings, given.currency)
+    return _of_payment(f"refund:{given.refund_id}", given, postings, given.currency)
 
 
 def clearing(method: str) -> str:
@@ -82,9 +66,5 @@ def clearing(method: str) -> str:
     return f"provider:{method}:clearing"
 
 
-def _entry(
-    entry_id: str, order_id: str, payment_id: str | None, postings: Iterable[tuple[str, int]], currency: str
-) -> Entry:
-    kept = tuple(Posting(account, amount_minor, currency) for account, amount_minor in postings if amount_minor)
-    assert not sums(kept), f"{entry_id} is out of balance"
-    return Entry(entry_id=entry_id, order_id=order_id, payment_id=payment_id, postings=kept)
+def _of_payment(entry_id: str, of: Payment | Refund, postings: Iterable[tuple[str, int]], currency: str) -> Entry:
+    return entry(entry_id, postings, currency, order_id=of.order_id, payment_id=of.payment_id)

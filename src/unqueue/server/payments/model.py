@@ -1,11 +1,15 @@
 """Payments: what an attempt to pay can become, and when a notification may be believed. Pure.
 
-pending → succeeded              the order is paid
+pending → succeeded              it counts for the order, which is paid once all of it is
 → failed                 the shopper declined, or the provider did
 → closed                 given up, or expired
 failed, closed → surplus         the money came all the same: it goes back, the order stays as it is
 pending → surplus                the order no longer needed it, or it was not the amount that was asked for
+succeeded → surplus              the shopper wants it back before all of the order is paid
 surplus → refunded
+
+An order may take several payments, one after the other: at most one attempt is open at a time, over all the places
+where one can pay, and each is for a part or all of what is due then.
 """
 
 from typing import ClassVar, Literal
@@ -14,7 +18,7 @@ import msgspec
 
 from unqueue.kernel.errors import DomainError
 from unqueue.kernel.money import Money
-from unqueue.providers.port import Notification, ProviderState
+from unqueue.providers.port import ActionKind, Channel, Charge, Notification, ProviderState, RefundRequest
 from unqueue.server.orders.model import Status as OrderStatus
 
 Status = Literal["pending", "succeeded", "failed", "closed", "surplus", "refunded"]
@@ -35,9 +39,11 @@ REFUND_AFTER_S = (1, 5, 30, 120, 600, 3600)
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to pay one order. Its id is the attempt's id at the provider; ``*_us`` are microseconds UTC.
 
-    ``action_kind`` is None until the provider has answered. ``reference`` is the provider's number. ``problem`` is the
-    code of what went wrong. ``query_due_us`` is when the provider is asked next (None: no more), and ``pauses`` is how
-    many pauses were planned since the status changed.
+    ``place`` is the kiosk where it was begun, else empty. ``asked`` holds what only the provider's first call needs
+    (JSON of :class:`Asked`), and is forgotten after it. ``action_kind`` is None until the provider has answered;
+    ``action_fields`` is the JSON of its fields. ``reference`` is the provider's number, ``slip`` the JSON of the lines
+    that a card terminal wants on the receipt. ``problem`` is the code of what went wrong. ``query_due_us`` is when the
+    provider is asked next (None: no more), and ``pauses`` is how many pauses were planned since the status changed.
     """
 
     payment_id: str
@@ -50,8 +56,13 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     return_to: ReturnTo
     created_us: int
     expires_us: int
-    action_kind: Literal["redirect", "qr", "none"] | None = None
+    channel: Channel = "page"
+    place: str = ""
+    asked: str = ""
+    action_kind: ActionKind | None = None
     action_url: str = ""
+    action_fields: str = ""
+    slip: str = ""
     reference: str = ""
     problem: str | None = None
     query_due_us: int | None = None
@@ -61,9 +72,31 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     def amount(self) -> Money:
         return Money(self.amount_minor, self.currency)
 
+    @property
+    def charge(self) -> Charge:
+        """How its provider is asked about it."""
+        return Charge(
+            attempt_id=self.payment_id, amount=self.amount, created_us=self.created_us, reference=self.reference
+        )
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a provider needs to begin: who pays, the browser's address, and the card or the like that is paid with."""
+
+    payer: str = ""
+    client_ip: str = ""
+    instrument: str = ""
+
+
+Cause = Literal["surplus", "given_back", "return"]
+
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True):
-    """Money on its way back. ``due_us`` is when it is tried next; None once it arrived."""
+    """Money on its way back. ``due_us`` is when it is tried next; None once it arrived.
+
+    ``cause``: it was not needed (``surplus``), the shopper wanted it back before the order was paid (``given_back``),
+    or goods came back (``return``, by ``return_id``).
+    """
 
     refund_id: str
     payment_id: str
@@ -74,6 +107,8 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["pending", "succeeded"]
     created_us: int
     due_us: int | None
+    cause: Cause = "surplus"
+    return_id: str | None = None
     tries: int = 0
     reference: str = ""
     problem: str | None = None
@@ -81,6 +116,11 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def amount(self) -> Money:
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def request(self) -> RefundRequest:
+        """How the provider is asked for it."""
+        return RefundRequest(refund_id=self.refund_id, amount=self.amount, created_us=self.created_us)
 
 
 def outcome(payment: Payment, order_status: OrderStatus, state: ProviderState) -> Outcome | None:
@@ -161,6 +201,25 @@ class MethodUnknown(DomainError):
     status: ClassVar[int] = 422
     zh: ClassVar[str] = "这里不能用这种方式付款，请换一种"
     en: ClassVar[str] = "We can't take this way of paying here. Please choose another."
+
+
+class AmountInvalid(DomainError):
+    """Details: ``due``, the most that can be paid."""
+
+    code: ClassVar[str] = "amount_invalid"
+    status: ClassVar[int] = 422
+    zh: ClassVar[str] = "付款金额要大于零，且不超过应付金额"
+    en: ClassVar[str] = "The amount must be more than nothing, and not more than what is due."
+
+
+class PayerUnknown(DomainError):
+    """The wallet's browser has to be identified first, or what it came back with is no longer good."""
+
+    code: ClassVar[str] = "payer_unknown"
+    status: ClassVar[int] = 409
+    permanent: ClassVar[bool] = False
+    zh: ClassVar[str] = "请重新打开付款页面"
+    en: ClassVar[str] = "Please open the payment page again."
 
 
 class ProviderBusy(DomainError):

@@ -9,10 +9,18 @@ from collections.abc import Mapping
 from sqlalchemy import Connection
 
 from unqueue.kernel.errors import NotFound
-from unqueue.providers.port import Acknowledgement, Notification, NotificationRefused, Provider, ProviderError
+from unqueue.providers.port import (
+    Acknowledgement,
+    Notification,
+    NotificationRefused,
+    Notifies,
+    Provider,
+    ProviderError,
+    RefundNotification,
+)
 from unqueue.server.orders import store as orders_store
-from unqueue.server.payments import store
-from unqueue.server.payments.model import Payment, ProviderBusy, agrees, is_known, mismatch
+from unqueue.server.payments import settling, store
+from unqueue.server.payments.model import Payment, ProviderBusy, Refund, agrees, is_known, mismatch
 from unqueue.server.payments.service import Payments
 
 NOTED_PER_MINUTE = 30
@@ -30,13 +38,15 @@ class Notifications:
     async def receive(self, provider_id: str, headers: Mapping[str, str], body: bytes) -> Acknowledgement:
         """Take a provider's message in; the answer in the provider's own form. NotFound for a provider we lack."""
         provider = self._payments.providers.get(provider_id)
-        if provider is None:
+        if provider is None or not isinstance(provider, Notifies):
             raise NotFound
         try:
             told = provider.parse_notification(headers, body)
         except NotificationRefused as error:
             await self._note(provider, None, error.reason)
             return provider.acknowledge(ok=False)
+        if isinstance(told, RefundNotification):
+            return provider.acknowledge(ok=await self._hasten(provider, told))
         payment, number = await self._payments.database.read(lambda connection: _find(connection, told.attempt_id))
         reason = await self._take(provider, payment, number, told)
         if reason is not None:
@@ -52,13 +62,33 @@ class Notifications:
         if reason is not None or is_known(payment, told):
             return reason
         try:
-            state = await provider.query(payment.payment_id)
+            state = await provider.query(payment.charge)
             if not agrees(state, told):
                 return "query_disagrees"
             await self._payments.settle(payment, state)
         except (ProviderError, ProviderBusy):
             return "query_failed"
         return None
+
+    async def _hasten(self, provider: Provider, told: RefundNotification) -> bool:
+        """A refund may have arrived: have the provider asked now. Whether the refund is one of ours."""
+
+        def look(connection: Connection) -> Refund | None:
+            return store.get_refund(connection, told.refund_id)
+
+        refund = await self._payments.database.read(look)
+        fits = (
+            refund is not None
+            and refund.method == provider.provider_id
+            and refund.payment_id == told.attempt_id
+            and told.merchant_id == provider.merchant_id
+        )
+        if refund is None or not fits:
+            await self._note(provider, None, "refund_unknown")
+            return False
+        if refund.status == "pending":
+            await self._payments.database.unit(lambda tx: settling.hasten_refund(tx, told.refund_id))
+        return True
 
     async def _note(self, provider: Provider, payment: Payment | None, reason: str) -> None:
         """Journal a refusal, at most so many a minute; the next one noted tells how many were left out."""

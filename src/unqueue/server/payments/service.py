@@ -13,10 +13,13 @@ from unqueue.kernel.clock import micros
 from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.errors import NotFound
 from unqueue.kernel.ids import new_id
+from unqueue.kernel.money import Money
 from unqueue.kernel.settings import Provider as Account
 from unqueue.providers.port import (
     Action,
     Attempt,
+    Channel,
+    IdentifiesPayer,
     Provider,
     ProviderError,
     ProviderRefused,
@@ -27,7 +30,10 @@ from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderClosed, OrderPaid, PaymentOpen
 from unqueue.server.payments import model, settling, store
 from unqueue.server.payments.model import (
+    AmountInvalid,
+    Asked,
     MethodUnknown,
+    PayerUnknown,
     Payment,
     PaymentConflict,
     PaymentDeclined,
@@ -44,7 +50,28 @@ LOOK_AGAIN_S = 2.0
 """A shopper who looks at a pending payment makes us ask the provider, but not more often than this."""
 LOOKED_MAX = 10_000
 
+AT_KIOSKS = frozenset({"cash"})
+"""Kinds of tender that are taken at a kiosk only, at any."""
+
 log = logging.getLogger(__name__)
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """How a shopper wants to pay. ``amount_minor`` None: all that is due. ``place`` is the kiosk, else empty.
+
+    ``payer_code`` is what a wallet's browser came back with (:class:`IdentifiesPayer`); ``instrument`` names the card
+    or the like that is paid with, for tenders that have one.
+    """
+
+    method: str
+    payment_id: str | None = None
+    amount_minor: int | None = None
+    channel: Channel | None = None
+    place: str = ""
+    return_to: ReturnTo = "handset"
+    client_ip: str = ""
+    payer_code: str = ""
+    instrument: str = ""
 
 
 class Payments:
@@ -67,7 +94,7 @@ class Payments:
     ) -> None:
         self.database = database
         self.providers = providers
-        self._methods = [MethodView(one.id, one.zh, one.en, one.kind) for one in accounts if one.id in providers]
+        self._accounts = {one.id: one for one in accounts if one.id in providers}
         self._public_url = public_url.rstrip("/")
         self._notify_bases = notify_bases
         self._order_token = order_token
@@ -77,32 +104,58 @@ class Payments:
     def now_us(self) -> int:
         return micros(self.database.clock.now())
 
-    def methods(self) -> list[MethodView]:
-        """How a shopper can pay."""
-        return self._methods
+    def methods(self, *, place: str = "", user_agent: str = "") -> list[MethodView]:
+        """How one can pay at a kiosk (``place``), or on a phone; a wallet's own browser hears which one is its own."""
+        wallet = wallet_of(user_agent)
+        return [
+            MethodView(
+                one.id,
+                one.zh,
+                one.en,
+                one.kind,
+                self.providers[one.id].channels,
+                bool(wallet) and self.providers[one.id].wallet == wallet,
+            )
+            for one in self._accounts.values()
+            if _is_taken_at(one, place)
+        ]
 
-    async def create(
-        self, order: Order, method: str, payment_id: str | None, *, return_to: ReturnTo, actor: str
-    ) -> Payment:
-        """Start to pay an order; again with the same id goes on with the same attempt.
+    def identity_url(self, order: Order, method: str) -> str:
+        """Where a wallet's browser goes to be identified before it can pay; empty where that is not needed."""
+        provider = self.providers.get(method)
+        if provider is None or not isinstance(provider, IdentifiesPayer):
+            return ""
+        return provider.identity_url(f"{self._public_url}/o/{self._order_token(order.order_id)}", method)
 
-        OrderPaid, OrderClosed; PaymentOpen while another attempt is open; ProviderBusy when the provider did not
-        answer (the attempt stays open).
+    async def create(self, order: Order, wish: Wish, *, actor: str) -> Payment:
+        """Start to pay an order, or a part of it; again with the same id goes on with the same attempt.
+
+        MethodUnknown, AmountInvalid, PayerUnknown; OrderPaid, OrderClosed; PaymentOpen while another attempt is open;
+        ProviderBusy when the provider did not answer (the attempt stays open).
         """
-        if method not in self.providers:
+        account = self._accounts.get(wish.method)
+        if account is None or not _is_taken_at(account, wish.place):
             raise MethodUnknown
-        free, now_us = order.total_minor == 0, self.now_us
+        channels = self.providers[wish.method].channels
+        channel = wish.channel or ("qr" if wish.place and "qr" in channels else channels[0])
+        if channel not in channels:
+            raise MethodUnknown
+        asked = Asked(await self._payer(wish, channel), wish.client_ip, wish.instrument)
+        now_us = self.now_us
         wanted = Payment(
-            payment_id=normal_id(payment_id) if payment_id else new_id(),
+            payment_id=normal_id(wish.payment_id) if wish.payment_id else new_id(),
             order_id=order.order_id,
             trip_id=order.trip_id,
-            method=method,
-            status="succeeded" if free else "pending",
-            amount_minor=order.total_minor,
+            method=wish.method,
+            status="pending",
+            amount_minor=-1 if wish.amount_minor is None else wish.amount_minor,
             currency=order.currency,
-            return_to=return_to,
+            return_to=wish.return_to,
             created_us=now_us,
             expires_us=now_us + ATTEMPT_MINUTES * 60_000_000,
+            channel=channel,
+            place=wish.place,
+            asked=msgspec.json.encode(asked).decode() if asked != Asked() else "",
         )
         payment = await self.database.unit(lambda tx: _intend(tx, wanted, actor))
         if payment.status != "pending" or payment.action_kind is not None:
@@ -156,12 +209,12 @@ class Payments:
         A pending attempt that the provider does not know, or that has no action yet, is made known to it.
         """
         provider = self.provider(payment.method)
-        state = await provider.query(payment.payment_id)
+        state = await provider.query(payment.charge)
         if payment.status == "pending":
             if state.status == "unknown" or (state.status == "pending" and payment.action_kind is None):
                 return await self.offer(payment)
         elif state.status == "pending":  # we gave it up while the provider was still to hear of it
-            state = await provider.close(payment.payment_id)
+            state = await provider.close(payment.charge)
         return await self.settle(payment, state)
 
     async def give_up(self, payment: Payment, problem: str | None, *, unknown_is: str = "closed") -> Payment:
@@ -171,7 +224,7 @@ class Payments:
         the same, it is a surplus and goes back.
         """
         try:
-            state = await self.provider(payment.method).close(payment.payment_id)
+            state = await self.provider(payment.method).close(payment.charge)
         except ProviderRefused as error:
             log.warning("%s refused to close a payment: %s", payment.method, error)
             state = ProviderState("unknown")
@@ -190,6 +243,16 @@ class Payments:
         refund_id = new_id()
         return await self.database.unit(lambda tx: settling.settle(tx, payment.payment_id, state, refund_id, problem))
 
+    async def give_back(self, order: Order, *, actor: str) -> list[Payment]:
+        """Give the open attempt up, and send back all that was paid of an order that is not paid yet.
+
+        OrderPaid when that came first, OrderClosed; ProviderBusy.
+        """
+        pending = await self.database.read(lambda connection: store.open_of_order(connection, order.order_id))
+        if pending is not None:
+            await self.close(order, pending.payment_id)
+        return await self.database.unit(lambda tx: _give_back(tx, order.order_id, actor))
+
     async def stop(self) -> None:
         """Let go of the providers' connections."""
         for provider in self.providers.values():
@@ -201,6 +264,20 @@ class Payments:
         if provider is None:
             raise ProviderUnavailable("not_configured", method)
         return provider
+
+    async def _payer(self, wish: Wish, channel: Channel) -> str:
+        """Who pays, where the wallet's own browser is to open the wallet."""
+        provider = self.providers[wish.method]
+        if channel != "in_wallet" or not isinstance(provider, IdentifiesPayer):
+            return ""
+        if not wish.payer_code:
+            raise PayerUnknown
+        try:
+            return await provider.identify(wish.payer_code)
+        except ProviderUnavailable as error:
+            raise ProviderBusy from error
+        except ProviderRefused as error:
+            raise PayerUnknown from error
 
     async def _of(self, order: Order, payment_id: str) -> Payment:
         plain = normal_id(payment_id)
@@ -221,6 +298,7 @@ class Payments:
     def _attempt(self, payment: Payment, order: Order) -> Attempt:
         back = f"/o/{self._order_token(order.order_id)}" if payment.return_to == "order" else "/handset/"
         many = order.item_count != 1
+        asked = msgspec.json.decode(payment.asked, type=Asked) if payment.asked else Asked()
         notify_base = self._notify_bases.get(payment.method, self._public_url).rstrip("/")
         return Attempt(
             attempt_id=payment.payment_id,
@@ -231,15 +309,43 @@ class Payments:
             subject_en=f"{order.item_count} item{'s' if many else ''}",
             return_url=self._public_url + back,
             notify_url=f"{notify_base}/api/payments/notifications/{payment.method}",
+            created_us=payment.created_us,
             expires_us=payment.expires_us,
+            channel=payment.channel,
+            payer=asked.payer,
+            client_ip=asked.client_ip,
+            instrument=asked.instrument,
         )
+
+
+def wallet_of(user_agent: str) -> str:
+    """The wallet whose own browser calls itself so; empty for other browsers.
+
+    >>> wallet_of("Mozilla/5.0 (iPhone) AppleWebKit/605.1.15 Mobile MicroMessenger/8.0.50 NetType/WIFI")
+    'wechat'
+    """
+    names = {"micromessenger": "wechat", "alipayclient": "alipay", "unionpay": "unionpay"}
+    called = user_agent.lower()
+    return next((wallet for name, wallet in names.items() if name in called), "")
+
+
+def _is_taken_at(account: Account, place: str) -> bool:
+    """Whether one can pay so at a kiosk, or (no place) on a phone."""
+    return bool(place) if account.kind in AT_KIOSKS else account.at in {"", place}
+
+
+def _give_back(tx: Transaction, order_id: str, actor: str) -> list[Payment]:
+    order = orders_store.get(tx.connection, order_id)
+    assert order is not None, "orders are never deleted"
+    return settling.give_back(tx, order, actor)
 
 
 def _intend(tx: Transaction, wanted: Payment, actor: str) -> Payment:
     """Write the intent down, or find the one that is there. Runs as a unit."""
     known = store.get(tx.connection, wanted.payment_id)
     if known is not None:
-        if known.order_id != wanted.order_id or known.method != wanted.method:
+        is_same = (known.order_id, known.method, known.place) == (wanted.order_id, wanted.method, wanted.place)
+        if not is_same or wanted.amount_minor not in {-1, known.amount_minor}:
             raise PaymentConflict
         return known
     order = orders_store.get(tx.connection, wanted.order_id)
@@ -251,6 +357,13 @@ def _intend(tx: Transaction, wanted: Payment, actor: str) -> Payment:
     open_now = store.open_of_order(tx.connection, wanted.order_id)
     if open_now is not None:
         raise PaymentOpen(payment=payment_view(open_now))
+    due_minor = settling.payable_minor(order) - store.paid_minor(tx.connection, order.order_id)
+    amount_minor = due_minor if wanted.amount_minor == -1 else wanted.amount_minor
+    if not (0 < amount_minor <= due_minor or amount_minor == due_minor == 0):
+        raise AmountInvalid(due=Money(due_minor, order.currency))
+    status: model.Status = "pending" if due_minor else "succeeded"
+    asked = wanted.asked if due_minor else ""
+    wanted = msgspec.structs.replace(wanted, amount_minor=amount_minor, status=status, asked=asked)
     payment = model.planned(wanted, tx.at_us)
     store.insert_payment(tx, payment)
     if payment.status == "succeeded":
@@ -266,7 +379,10 @@ def _offered(tx: Transaction, payment_id: str, action: Action) -> Payment:
     assert payment is not None, "payments are never deleted"
     if payment.status != "pending" or payment.action_kind is not None:
         return payment
-    payment = msgspec.structs.replace(payment, action_kind=action.kind, action_url=action.url)
+    fields = msgspec.json.encode(action.fields).decode() if action.fields else ""
+    payment = msgspec.structs.replace(
+        payment, asked="", action_kind=action.kind, action_url=action.url, action_fields=fields
+    )
     store.update_payment(tx, payment)
     settling.record(tx, "payment.offered", payment, f"provider:{payment.method}")
     return payment

@@ -1,13 +1,17 @@
 """What a provider's word does to payments, orders and books: the one place where money is recorded, in one unit."""
 
+import hashlib
+
 import msgspec
 
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.money import Money
 from unqueue.providers.port import ProviderState, RefundState
+from unqueue.server.ledger import store as ledger
 from unqueue.server.orders import store as orders_store
-from unqueue.server.payments import books, ledger, model, store
-from unqueue.server.payments.model import Payment, Refund
+from unqueue.server.orders.model import Order, OrderClosed, OrderPaid, PaymentOpen
+from unqueue.server.payments import books, model, store
+from unqueue.server.payments.model import Cause, Payment, Refund
 
 
 def record(tx: Transaction, kind: str, payment: Payment, actor: str, **more: object) -> None:
@@ -42,7 +46,9 @@ def settle(tx: Transaction, payment_id: str, state: ProviderState, refund_id: st
     changed = msgspec.structs.replace(
         payment,
         status=become,
+        asked="",
         reference=state.reference,
+        slip=msgspec.json.encode(state.slip).decode() if state.slip else "",
         problem=None if become in model.TAKEN else problem,
         pauses=0,
     )
@@ -50,14 +56,13 @@ def settle(tx: Transaction, payment_id: str, state: ProviderState, refund_id: st
     store.update_payment(tx, changed)
     actor = f"provider:{payment.method}"
     if become == "succeeded":
-        ledger.post(tx, books.sale(order, orders_store.lines(tx.connection, order.order_id)))
         ledger.post(tx, books.capture(payment))
         record(tx, "payment.succeeded", changed, actor)
-        orders_store.mark_paid(tx, order, actor)
+        _complete(tx, order, actor)
     elif become == "surplus":
         assert state.amount is not None, "a provider that took money says how much"
         ledger.post(tx, books.surplus(payment, state.amount))
-        store.insert_refund(tx, _refund_of(payment, refund_id, state.amount, tx.at_us))
+        store.insert_refund(tx, refund_of(payment, refund_id, state.amount, "surplus", tx.at_us))
         taken = {"taken_minor": state.amount.amount_minor, "taken_currency": state.amount.currency}
         record(tx, "payment.overpaid", changed, actor, **taken)
     else:
@@ -69,9 +74,49 @@ def settle_free(tx: Transaction, payment: Payment, actor: str) -> None:
     """An order that costs nothing is paid as soon as someone says so; no provider is asked."""
     order = orders_store.get(tx.connection, payment.order_id)
     assert order is not None, "a payment belongs to an order"
-    ledger.post(tx, books.sale(order, orders_store.lines(tx.connection, order.order_id)))
     record(tx, "payment.succeeded", payment, actor)
+    _complete(tx, order, actor)
+
+
+def payable_minor(order: Order) -> int:
+    """What is to be paid for an order, in minor units."""
+    return order.total_minor
+
+
+def _complete(tx: Transaction, order: Order, actor: str) -> None:
+    """Once nothing is due any more, the order is a sale, in the unit of work of what paid the last of it."""
+    if store.paid_minor(tx.connection, order.order_id) < payable_minor(order):
+        return
+    ledger.post(tx, books.sale(order, orders_store.lines(tx.connection, order.order_id)))
     orders_store.mark_paid(tx, order, actor)
+
+
+def give_back(tx: Transaction, order: Order, actor: str) -> list[Payment]:
+    """Send back what was paid of an order that is not paid yet; the payments that go back.
+
+    OrderPaid, OrderClosed; PaymentOpen while an attempt is under way: nobody knows yet what becomes of it.
+    """
+    if order.status != "open":
+        raise OrderClosed if order.status == "closed" else OrderPaid
+    payments = store.of_order(tx.connection, order.order_id)
+    if any(payment.status == "pending" for payment in payments):
+        raise PaymentOpen
+    given = []
+    for payment in payments:
+        if payment.status == "succeeded":
+            back = msgspec.structs.replace(payment, status="surplus")
+            store.update_payment(tx, back)
+            ledger.post(tx, books.give_back(payment))
+            refund_id = back_id(payment.payment_id)
+            store.insert_refund(tx, refund_of(payment, refund_id, payment.amount, "given_back", tx.at_us))
+            record(tx, "payment.given_back", back, actor)
+            given.append(back)
+    return given
+
+
+def back_id(payment_id: str) -> str:
+    """The id of the refund that gives a whole payment back: the same each time, for it happens once."""
+    return hashlib.sha256(b"give-back:" + payment_id.encode()).hexdigest()[:32]
 
 
 def settle_refund(tx: Transaction, refund_id: str, state: RefundState) -> None:
@@ -87,8 +132,9 @@ def settle_refund(tx: Transaction, refund_id: str, state: RefundState) -> None:
     ledger.post(tx, books.refund(refund))
     done = msgspec.structs.replace(refund, status="succeeded", due_us=None, reference=state.reference, problem=None)
     store.update_refund(tx, done)
-    payment = msgspec.structs.replace(payment, status="refunded")
-    store.update_payment(tx, payment)
+    if refund.cause != "return":
+        payment = msgspec.structs.replace(payment, status="refunded")
+        store.update_payment(tx, payment)
     record(tx, "payment.refunded", payment, f"provider:{payment.method}", refund_id=refund_id)
 
 
@@ -109,14 +155,34 @@ def delay_refund(tx: Transaction, refund_id: str, problem: str | None, *, perman
         record(tx, "payment.refund_refused", payment, f"provider:{refund.method}", problem=problem)
 
 
-def _refund_of(payment: Payment, refund_id: str, taken: Money, now_us: int) -> Refund:
+def hasten_refund(tx: Transaction, refund_id: str) -> None:
+    """Its provider says that something became of a refund: ask now instead of later."""
+    refund = store.get_refund(tx.connection, refund_id)
+    assert refund is not None, "refunds are never deleted"
+    if refund.status == "pending":
+        tries = max(refund.tries, 1)  # a refund that was never tried would be sent instead of asked about
+        store.update_refund(tx, msgspec.structs.replace(refund, tries=tries, due_us=tx.at_us))
+
+
+def refund_of(
+    payment: Payment,
+    refund_id: str,
+    amount: Money,
+    cause: Cause,
+    now_us: int,
+    *,
+    return_id: str | None = None,
+) -> Refund:
+    """A refund that is to be sent at once."""
     return Refund(
         refund_id=refund_id,
         payment_id=payment.payment_id,
         order_id=payment.order_id,
         method=payment.method,
-        amount_minor=taken.amount_minor,
-        currency=taken.currency,
+        amount_minor=amount.amount_minor,
+        currency=amount.currency,
+        cause=cause,
+        return_id=return_id,
         status="pending",
         created_us=now_us,
         due_us=now_us,

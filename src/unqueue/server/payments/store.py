@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    func,
     insert,
     select,
     text,
@@ -25,6 +26,7 @@ from unqueue.server.payments.model import Payment, Refund
 _PENDING = text("status = 'pending'")
 _TO_ASK = text("query_due_us IS NOT NULL")
 _TO_PAY_BACK = text("due_us IS NOT NULL")
+_WHOLE = text("cause <> 'return'")
 
 payments = Table(
     "payments",
@@ -37,10 +39,15 @@ payments = Table(
     Column("amount_minor", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("return_to", String(16), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("place", String(40), nullable=False),
+    Column("asked", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger, nullable=False),
     Column("action_kind", String(16)),
     Column("action_url", Text, nullable=False),
+    Column("action_fields", Text, nullable=False),
+    Column("slip", Text, nullable=False),
     Column("reference", String(128), nullable=False),
     Column("problem", String(64)),
     Column("query_due_us", BigInteger),
@@ -60,21 +67,27 @@ refunds = Table(
     "refunds",
     metadata,
     Column("refund_id", String(32), primary_key=True),
-    # A surplus goes back whole, once.
-    Column("payment_id", String(32), ForeignKey("payments.payment_id"), nullable=False, unique=True),
+    Column("payment_id", String(32), ForeignKey("payments.payment_id"), nullable=False),
     Column("order_id", String(32), nullable=False),
     Column("method", String(64), nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("status", String(16), nullable=False),
     Column("created_us", BigInteger, nullable=False),
+    Column("cause", String(16), nullable=False),
+    Column("return_id", String(32)),
     Column("due_us", BigInteger),
     Column("tries", Integer, nullable=False),
     Column("reference", String(128), nullable=False),
     Column("problem", String(64)),
     CheckConstraint("status IN ('pending', 'succeeded')", name="status"),
     CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint("(cause = 'return') = (return_id IS NOT NULL)", name="cause"),
     Index("refunds_due", "due_us", sqlite_where=_TO_PAY_BACK, postgresql_where=_TO_PAY_BACK),
+    Index("refunds_payment", "payment_id"),
+    Index("refunds_order", "order_id"),
+    # What the order does not need goes back whole, once.
+    Index("refunds_whole", "payment_id", unique=True, sqlite_where=_WHOLE, postgresql_where=_WHOLE),
 )
 
 
@@ -99,6 +112,16 @@ def open_of_order(connection: Connection, order_id: str) -> Payment | None:
     query = select(payments).where(payments.c.order_id == order_id, payments.c.status == "pending")
     row = connection.execute(query).mappings().first()
     return Payment(**row) if row is not None else None
+
+
+def paid_minor(connection: Connection, order_id: str) -> int:
+    """What was taken for an order and counts for it, in minor units of the order's currency."""
+    total = connection.execute(
+        select(func.coalesce(func.sum(payments.c.amount_minor), 0)).where(
+            payments.c.order_id == order_id, payments.c.status == "succeeded"
+        )
+    ).scalar_one()
+    return int(total)
 
 
 def due(connection: Connection, now_us: int, limit: int) -> list[Payment]:
@@ -131,6 +154,12 @@ def get_refund(connection: Connection, refund_id: str) -> Refund | None:
     return Refund(**row) if row is not None else None
 
 
+def refunds_of_order(connection: Connection, order_id: str) -> list[Refund]:
+    """An order's refunds, oldest first."""
+    query = select(refunds).where(refunds.c.order_id == order_id).order_by(refunds.c.created_us, refunds.c.refund_id)
+    return [Refund(**row) for row in connection.execute(query).mappings()]
+
+
 def refunds_due(connection: Connection, now_us: int, limit: int) -> list[Refund]:
     """Refunds to try now, the longest overdue first."""
     query = select(refunds).where(refunds.c.due_us <= now_us).order_by(refunds.c.due_us).limit(limit)
@@ -143,5 +172,16 @@ def update_refund(tx: Transaction, refund: Refund) -> None:
     tx.execute(update(refunds).where(refunds.c.refund_id == refund.refund_id).values(values))
 
 
-_CHANGEABLE = ("status", "action_kind", "action_url", "reference", "problem", "query_due_us", "pauses")
+_CHANGEABLE = (
+    "status",
+    "asked",
+    "action_kind",
+    "action_url",
+    "action_fields",
+    "slip",
+    "reference",
+    "problem",
+    "query_due_us",
+    "pauses",
+)
 _REFUND_CHANGEABLE = ("status", "due_us", "tries", "reference", "problem")

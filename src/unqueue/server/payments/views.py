@@ -6,16 +6,19 @@ import msgspec
 from sqlalchemy import Connection
 
 from unqueue.kernel.clock import from_micros
+from unqueue.kernel.database import Transaction
 from unqueue.kernel.money import Money
-from unqueue.server.payments import store
+from unqueue.server.orders.model import Order, Standing
+from unqueue.server.payments import settling, store
 from unqueue.server.payments.model import PROBLEMS, Payment
 
 
 class ActionView(msgspec.Struct, frozen=True):
-    """What the shopper does next; ``kind`` is ``redirect``, ``qr`` or ``none``."""
+    """What the shopper does next; ``kind`` and ``fields`` as in ``providers.port.Action``."""
 
     kind: str
     url: str
+    fields: dict[str, str] = {}
 
 
 class PaymentView(msgspec.Struct, frozen=True):
@@ -26,21 +29,26 @@ class PaymentView(msgspec.Struct, frozen=True):
     status: str
     amount: Money
     created_at: str
+    place: str
     action: ActionView | None
     problem: dict[str, Any] | None
 
 
 class MethodView(msgspec.Struct, frozen=True):
-    """A way to pay; ``kind`` is the provider's, such as ``sandbox_wallet``."""
+    """A way to pay; ``kind`` is the provider's, such as ``wechat_pay``, ``channels`` what it can serve.
+
+    ``preferred``: the browser that asks is this wallet's own.
+    """
 
     method: str
     zh: str
     en: str
     kind: str
+    channels: tuple[str, ...] = ()
+    preferred: bool = False
 
 
 def payment_view(payment: Payment) -> PaymentView:
-    to_do = payment.status == "pending" and payment.action_kind is not None
     problem = PROBLEMS.get(payment.problem or "")
     return PaymentView(
         id=payment.payment_id,
@@ -48,9 +56,17 @@ def payment_view(payment: Payment) -> PaymentView:
         status=payment.status,
         amount=payment.amount,
         created_at=from_micros(payment.created_us).isoformat(),
-        action=ActionView(payment.action_kind or "none", payment.action_url) if to_do else None,
+        place=payment.place,
+        action=_action(payment),
         problem=problem().problem() if problem is not None else None,
     )
+
+
+def _action(payment: Payment) -> ActionView | None:
+    if payment.status != "pending" or payment.action_kind is None:
+        return None
+    fields = msgspec.json.decode(payment.action_fields, type=dict[str, str]) if payment.action_fields else {}
+    return ActionView(payment.action_kind, payment.action_url, fields)
 
 
 def payments_of(connection: Connection, order_id: str) -> list[PaymentView]:
@@ -58,7 +74,18 @@ def payments_of(connection: Connection, order_id: str) -> list[PaymentView]:
     return [payment_view(payment) for payment in store.of_order(connection, order_id)]
 
 
-def open_attempt(connection: Connection, order_id: str) -> PaymentView | None:
-    """The attempt that is open, if any: while there is one, the basket stays frozen."""
-    payment = store.open_of_order(connection, order_id)
-    return payment_view(payment) if payment is not None else None
+def standing(connection: Connection, order: Order) -> Standing:
+    """How far an order is paid."""
+    payments = store.of_order(connection, order.order_id)
+    pending = next((payment for payment in payments if payment.status == "pending"), None)
+    return Standing(
+        payable_minor=settling.payable_minor(order),
+        paid_minor=sum(payment.amount_minor for payment in payments if payment.status == "succeeded"),
+        payments=[payment_view(payment) for payment in payments],
+        open_payment=payment_view(pending) if pending is not None else None,
+    )
+
+
+def closing(tx: Transaction, order: Order, actor: str) -> None:
+    """An order is about to be closed unpaid: what was paid of it goes back."""
+    settling.give_back(tx, order, actor)

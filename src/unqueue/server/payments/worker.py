@@ -12,6 +12,7 @@ from unqueue.server.payments.service import Payments
 
 LOOK_S = 1.0
 AT_ONCE = 16
+_REFUNDED_NOW = frozenset({"payment.overpaid", "payment.given_back", "return.accepted"})
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class PaymentWorker:
         return len(work) - len(failures)
 
     def _hear(self, events: list[Event]) -> None:
-        if any(event.kind == "payment.overpaid" for event in events):
+        if any(event.kind in _REFUNDED_NOW for event in events):
             self._wake.set()
 
     async def _run(self) -> None:
@@ -92,10 +93,12 @@ class PaymentWorker:
         try:
             provider = self._payments.provider(refund.method)
             state = RefundState("unknown")
+            payment = await self._database.read(lambda connection: store.get(connection, refund.payment_id))
+            assert payment is not None, "a refund belongs to a payment"
             if refund.tries:
-                state = await provider.query_refund(refund.refund_id, refund.payment_id)
+                state = await provider.query_refund(refund.request, payment.charge)
             if state.status in {"unknown", "failed"}:
-                state = await provider.refund(refund.refund_id, refund.payment_id, refund.amount)
+                state = await provider.refund(refund.request, payment.charge)
         except ProviderError as error:
             log.warning("refund %s: %s", refund.refund_id, error)
             problem, permanent = error.code, error.permanent

@@ -12,9 +12,9 @@ from litestar.params import FromPath
 
 from unqueue.kernel.ids import new_id
 from unqueue.providers.port import FRESH_S_MAX
+from unqueue.providers.sandbox_kit.model import Refused
 from unqueue.providers.sandbox_wallet import signing
 from unqueue.providers.sandbox_wallet.messages import PAYMENTS, PaymentRequest, RefundRequest, Refusal
-from unqueue.providers.sandbox_wallet.sandbox.model import Refused
 from unqueue.providers.sandbox_wallet.sandbox.wallet import Wallet
 from unqueue.providers.sandbox_wallet.signing import Signer, Unverified
 
@@ -58,7 +58,7 @@ class Gate:
         now_s = self._wallet.now_us / 1_000_000
         signing.verify(signed, text, self._keys, now_s, FRESH_S_MAX)
         # A nonce is kept for twice the time in which its request stays fresh, whatever the two clocks say.
-        if not self._wallet.store.use_nonce(signed.serial, signed.nonce, int(now_s), int(now_s) - 2 * FRESH_S_MAX):
+        if not self._wallet.book.store.use_nonce(signed.serial, signed.nonce, int(now_s), int(now_s) - 2 * FRESH_S_MAX):
             raise Refused(401, "nonce_replayed")
         return self._merchants[signed.serial]
 

@@ -4,12 +4,12 @@ It prints one line of JSON that says where the wallet is, and runs until it is s
 """
 
 import asyncio
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from unqueue.providers.sandbox_kit.process import announce
 from unqueue.providers.sandbox_wallet import signing
 from unqueue.providers.sandbox_wallet.sandbox import app as wallet_app
 from unqueue.providers.sandbox_wallet.sandbox.options import Merchant, Options
@@ -58,11 +58,6 @@ def wallet(  # noqa: PLR0917  # every argument is an option of the command line
         retry_first_s=retry_first_s,
     )
     asyncio.run(wallet_app.run(options, announce))
-
-
-def announce(where: dict[str, Any]) -> None:
-    """Print where the wallet is, as the one line of JSON that starters wait for."""
-    typer.echo(json.dumps(where, ensure_ascii=False))
 
 
 def _merchant(text: str) -> Merchant:

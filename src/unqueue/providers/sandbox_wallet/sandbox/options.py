@@ -4,14 +4,13 @@ from pathlib import Path
 
 import msgspec
 
+from unqueue.providers.sandbox_kit import pages
 
-class Merchant(msgspec.Struct, frozen=True, kw_only=True):
+
+class Merchant(pages.Merchant, frozen=True, kw_only=True):
     """A store with an account. Its public key proves that a request is its own."""
 
-    merchant_id: str
     public_key_file: Path
-    name_zh: str = "沙盒商户"
-    name_en: str = "Sandbox merchant"
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):

@@ -376,10 +376,15 @@ def upgrade() -> None:
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("return_to", sa.String(length=16), nullable=False),
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("place", sa.String(length=40), nullable=False),
+        sa.Column("asked", sa.Text(), nullable=False),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("expires_us", sa.BigInteger(), nullable=False),
         sa.Column("action_kind", sa.String(length=16), nullable=True),
         sa.Column("action_url", sa.Text(), nullable=False),
+        sa.Column("action_fields", sa.Text(), nullable=False),
+        sa.Column("slip", sa.Text(), nullable=False),
         sa.Column("reference", sa.String(length=128), nullable=False),
         sa.Column("problem", sa.String(length=64), nullable=True),
         sa.Column("query_due_us", sa.BigInteger(), nullable=True),
@@ -433,15 +438,17 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("cause", sa.String(length=16), nullable=False),
+        sa.Column("return_id", sa.String(length=32), nullable=True),
         sa.Column("due_us", sa.BigInteger(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("reference", sa.String(length=128), nullable=False),
         sa.Column("problem", sa.String(length=64), nullable=True),
+        sa.CheckConstraint("(cause = 'return') = (return_id IS NOT NULL)", name=op.f("refunds_cause_check")),
         sa.CheckConstraint("status IN ('pending', 'succeeded')", name=op.f("refunds_status_check")),
         sa.CheckConstraint("amount_minor > 0", name=op.f("refunds_amount_check")),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.payment_id"], name=op.f("refunds_payment_id_fkey")),
         sa.PrimaryKeyConstraint("refund_id", name=op.f("refunds_pkey")),
-        sa.UniqueConstraint("payment_id", name=op.f("refunds_payment_id_key")),
     )
     with op.batch_alter_table("refunds", schema=None) as batch_op:
         batch_op.create_index(
@@ -451,6 +458,15 @@ def upgrade() -> None:
             sqlite_where=sa.text("due_us IS NOT NULL"),
             postgresql_where=sa.text("due_us IS NOT NULL"),
         )
+        batch_op.create_index("refunds_order", ["order_id"], unique=False)
+        batch_op.create_index("refunds_payment", ["payment_id"], unique=False)
+        batch_op.create_index(
+            "refunds_whole",
+            ["payment_id"],
+            unique=True,
+            sqlite_where=sa.text("cause <> 'return'"),
+            postgresql_where=sa.text("cause <> 'return'"),
+        )
     for table in APPEND_ONLY:
         for statement in append_only_sql(table)[op.get_bind().dialect.name]:
             op.execute(statement)
@@ -458,6 +474,11 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with op.batch_alter_table("refunds", schema=None) as batch_op:
+        batch_op.drop_index(
+            "refunds_whole", sqlite_where=sa.text("cause <> 'return'"), postgresql_where=sa.text("cause <> 'return'")
+        )
+        batch_op.drop_index("refunds_payment")
+        batch_op.drop_index("refunds_order")
         batch_op.drop_index(
             "refunds_due", sqlite_where=sa.text("due_us IS NOT NULL"), postgresql_where=sa.text("due_us IS NOT NULL")
         )

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.schema import append_only, metadata
-from unqueue.server.payments.books import Entry, sums
+from unqueue.server.ledger.model import Entry, sums
 
 # The primary key makes an entry possible once: whoever would post it again fails, and its whole unit of work with it.
 ledger = Table(

@@ -1,18 +1,16 @@
-"""Sends the wallet's notifications until the merchant acknowledges them, across restarts."""
+"""Sends a wallet's notifications until the merchant acknowledges them, across restarts."""
 
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
+from typing import NamedTuple
 
 import httpx
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from unqueue.kernel.clock import Clock, micros
-from unqueue.kernel.ids import new_id
-from unqueue.providers.sandbox_wallet import signing
-from unqueue.providers.sandbox_wallet.sandbox.model import retry_after_us
-from unqueue.providers.sandbox_wallet.sandbox.store import Waiting, WalletStore
-from unqueue.providers.sandbox_wallet.signing import Signer
+from unqueue.providers.sandbox_kit.model import retry_after_us
+from unqueue.providers.sandbox_kit.store import BookStore, Waiting
 
 GIVE_UP_US = 24 * 3600 * 1_000_000
 _AT_ONCE = 16
@@ -21,20 +19,36 @@ _REST_S_MAX = 60.0
 log = logging.getLogger(__name__)
 
 
+class Sealed(NamedTuple):
+    """A notification as it goes out."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+class Sending(NamedTuple):
+    """How a protocol sends. ``seal`` signs a kept message, at a time in microseconds, with a wrong key where it is
+    ``forged``; ``acknowledged`` knows the answer that ends the sending.
+    """
+
+    seal: Callable[[Waiting, int], Sealed]
+    acknowledged: Callable[[httpx.Response], bool]
+
+
 class Notifier:
     """One task that sleeps until the next notification is due."""
 
     def __init__(
         self,
-        store: WalletStore,
-        signer: Signer,
+        store: BookStore,
+        sending: Sending,
         clock: Clock,
         *,
         retry_first_s: float,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._store = store
-        self._signer = signer
+        self._sending = sending
         self._clock = clock
         self._retry_first_us = int(retry_first_s * 1_000_000)
         self._http = httpx.AsyncClient(timeout=5.0, trust_env=False, transport=transport)
@@ -42,7 +56,7 @@ class Notifier:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="wallet-notifier")
+        self._task = asyncio.create_task(self._run(), name="sandbox-notifier")
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -84,18 +98,12 @@ class Notifier:
         self._store.tried(entry.notification, tries, None if gives_up else due_us)
 
     async def _acknowledged(self, entry: Waiting) -> bool:
-        timestamp_s, nonce = self._now_us() // 1_000_000, new_id()
-        text = signing.notification_text(timestamp_s, nonce, entry.body)
-        headers = self._signer.headers(timestamp_s, nonce, text)
-        if entry.forged:
-            forger = Signer(Ed25519PrivateKey.generate())
-            headers[signing.SIGNATURE] = forger.headers(timestamp_s, nonce, text)[signing.SIGNATURE]
-        headers["content-type"] = "application/json"
+        sealed = self._sending.seal(entry, self._now_us())
         try:
-            answer = await self._http.post(entry.url, content=entry.body, headers=headers)
-            return answer.status_code == httpx.codes.OK and answer.json().get("code") == "OK"
-        except (httpx.HTTPError, ValueError, AttributeError):
+            answer = await self._http.post(entry.url, content=sealed.body, headers=sealed.headers)
+        except (httpx.HTTPError, httpx.InvalidURL):
             return False
+        return self._sending.acknowledged(answer)
 
     def _now_us(self) -> int:
         return micros(self._clock.now())
