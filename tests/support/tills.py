@@ -49,6 +49,8 @@ from unqueue.server.promotions.model import RuleBook
 from unqueue.server.promotions.rules import PercentOff, Target
 from unqueue.server.receipts import routes as receipts_routes
 from unqueue.server.receipts.service import Receipts
+from unqueue.server.stored_value import routes as stored_value_routes
+from unqueue.server.stored_value.service import StoredValue, StoredValueProvider
 from unqueue.server.trips import store as trips_store
 from unqueue.server.trips.service import Scan, Trips
 
@@ -56,6 +58,8 @@ PUBLIC_URL = "https://store.example"
 METHOD = "sandbox"
 MERCHANT = "store-7"
 ACCOUNT = Account(id=METHOD, kind="sandbox_wallet", zh="沙盒钱包", en="Sandbox wallet")
+CARD = "gift-card"
+CARD_ACCOUNT = Account(id=CARD, kind="stored_value", zh="购物卡", en="Gift card")
 SELLER = Store(id="store-7", name_zh="街角超市", name_en="Corner Store", tax_id="91310000TEST", public_url=PUBLIC_URL)
 
 MILK = Product("milk", "06901234567892", "纯牛奶", "Milk", unit_price_minor=1290, tax_rate_bp=900)
@@ -196,19 +200,21 @@ class Till:
         )
         self.payments = Payments(
             database,
-            providers or {METHOD: bank.account()},
-            [ACCOUNT],
+            {METHOD: bank.account(), **(providers or {}), CARD: StoredValueProvider(CARD, database)},
+            [ACCOUNT, CARD_ACCOUNT],
             public_url=PUBLIC_URL,
             notify_bases={},
             order_token=self.orders.token,
         )
         self.notifications = Notifications(self.payments)
         self.worker = PaymentWorker(self.payments)
-        self.receipts = Receipts(database, SELLER, [ACCOUNT])
+        self.cards = StoredValue(database)
+        self.receipts = Receipts(database, SELLER, [ACCOUNT, CARD_ACCOUNT])
         handlers = [
             *orders_routes.routes(self.orders, self.trips, self.access),
             *payments_routes.routes(self.payments, self.notifications, self.orders, self.access),
             *receipts_routes.routes(self.receipts, self.orders, self.access),
+            *stored_value_routes.routes(self.cards, self.access, database.clock, "CNY"),
         ]
         self.asgi = Litestar(handlers, exception_handlers=EXCEPTION_HANDLERS, logging_config=None, openapi_config=None)
         transport = httpx.ASGITransport(self.asgi)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from unqueue.kernel.clock import Clock
 from unqueue.kernel.settings import Objection, Settings
 from unqueue.kernel.settings import Provider as Account
-from unqueue.providers import sandbox_wallet
+from unqueue.providers import sandbox_wallet, unionpay
 from unqueue.providers.address import is_local
 from unqueue.providers.port import Provider
 
@@ -26,8 +26,13 @@ class Kind(NamedTuple):
 
 KINDS: Mapping[str, Kind] = {
     "sandbox_wallet": Kind(sandbox_wallet.open_account, sandbox_wallet.check_account),
+    "unionpay": Kind(unionpay.open_account, unionpay.check_account),
 }
 """``kind`` in ``[[payments.providers]]`` → what stands behind it."""
+
+
+OWN_KINDS = frozenset({"cash", "stored_value"})
+"""Kinds that the store serves by itself: its kiosks' cash, and its own cards."""
 
 
 def open_provider(account: Account, clock: Clock) -> Provider:
@@ -63,9 +68,12 @@ def check_settings(settings: Settings) -> Iterator[Objection]:
     """What is wrong with the accounts in the settings: a rule for ``load_settings``."""
     for index, account in enumerate(settings.payments.providers):
         at = ("payments", "providers", index)
+        if account.kind in OWN_KINDS:
+            continue
         kind = KINDS.get(account.kind)
         if kind is None:
-            yield (*at, "kind"), f'there is no kind "{account.kind}"', f"Known: {', '.join(sorted(KINDS))}."
+            known = ", ".join(sorted({*KINDS, *OWN_KINDS}))
+            yield (*at, "kind"), f'there is no kind "{account.kind}"', f"Known: {known}."
             continue
         try:
             kind.check(account)

@@ -21,8 +21,9 @@ from sqlalchemy import Connection
 from unqueue import __version__
 from unqueue.kernel.clock import Clock
 from unqueue.kernel.database import Database
+from unqueue.kernel.settings import Provider as Account
 from unqueue.kernel.settings import Settings
-from unqueue.providers import notify_bases, open_providers
+from unqueue.providers import OWN_KINDS, notify_bases, open_providers
 from unqueue.providers.port import Provider
 from unqueue.server import events
 from unqueue.server.access import Access, Principal
@@ -53,6 +54,8 @@ from unqueue.server.staff import routes as staff_routes
 from unqueue.server.staff.routes import Floor, StoreName
 from unqueue.server.staff.service import Staff
 from unqueue.server.staff.today import Today
+from unqueue.server.stored_value import routes as stored_value_routes
+from unqueue.server.stored_value.service import StoredValue, StoredValueProvider
 from unqueue.server.trips import routes as trips_routes
 from unqueue.server.trips import store as trips_store
 from unqueue.server.trips.door import ScanDoor
@@ -93,9 +96,10 @@ class MerchantServer:
             expiry_minutes=settings.server.order_expiry_minutes,
         )
         accounts = settings.payments.providers
+        self.stored_value = StoredValue(self.database)
         self.payments = Payments(
             self.database,
-            open_providers(accounts, self.database.clock) if providers is None else providers,
+            self._providers(accounts) if providers is None else providers,
             accounts,
             public_url=settings.store.public_url,
             notify_bases=notify_bases(settings),
@@ -106,6 +110,17 @@ class MerchantServer:
         self.receipts = Receipts(self.database, settings.store, accounts)
         self._open_exits(settings)
         self._watching: list[asyncio.Task[None]] = []
+
+    def _providers(self, accounts: Sequence[Account]) -> dict[str, Provider]:
+        """Whom one can pay through: the world outside, and the store's own cards."""
+        outside = [account for account in accounts if account.kind not in OWN_KINDS]
+        opened = open_providers(outside, self.database.clock)
+        own = {
+            account.id: StoredValueProvider(account.id, self.database)
+            for account in accounts
+            if account.kind == "stored_value"
+        }
+        return {**opened, **own}
 
     def _open_exits(self, settings: Settings) -> None:
         """Exits, the calls they make, and the people who answer."""
@@ -155,6 +170,9 @@ class MerchantServer:
             *orders_routes.routes(self.orders, self.trips, self.access),
             *payments_routes.routes(self.payments, self.notifications, self.orders, self.access),
             *receipts_routes.routes(self.receipts, self.orders, self.access),
+            *stored_value_routes.routes(
+                self.stored_value, self.access, self.database.clock, self.settings.store.currency
+            ),
             *catalogue_routes.routes(self.catalogue),
             *promotions_routes.routes(self.promotions, self.database.clock, self.settings.store.time_zone),
             *exits_routes.routes(self.exits, self.calls, self.access, self._receipt_json),

@@ -11,6 +11,7 @@ from unqueue.server.payments import store as payments
 from unqueue.server.promotions import store as promotions
 from unqueue.server.receipts import store as receipts
 from unqueue.server.staff import store as staff
+from unqueue.server.stored_value import store as stored_value
 from unqueue.server.trips import store as trips
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "promotions",
     "receipts",
     "staff",
+    "stored_value",
     "trips",
 ]

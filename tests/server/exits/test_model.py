@@ -16,11 +16,11 @@ from unqueue.server.exits.model import (
     Call,
     CallKind,
     Exit,
-    Guesses,
     Status,
     Weighing,
     checks_of,
 )
+from unqueue.server.guesses import Guesses
 
 FITS = Weighing("a" * 32, 1060, 5, 1060, 6.7, 23, "pass")
 OFF = Weighing("b" * 32, 1588, 5, 1060, 6.7, 23, "check")

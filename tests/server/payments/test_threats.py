@@ -523,6 +523,6 @@ async def test_a_provider_that_refuses_leaves_the_order_free_for_another_try(til
         ),
     )
     answer = await shopper.start_payment(id="a" * 32)
-    assert (answer["status"], answer["problem"]["code"]) == ("closed", "provider_refused")
+    assert (answer["status"], answer["problem"]["code"]) == ("failed", "provider_refused")
     second = await shopper.start_payment()
     assert second["status"] == "pending"

@@ -6,7 +6,7 @@ docs/guides/coupons.md shows every kind with an example.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import date
 from typing import Annotated, Literal
 
@@ -39,8 +39,16 @@ Priority = Annotated[int, Meta(ge=1, le=99, description="1 (first) to 99 (last)"
 FundedBy = Literal["store", "issuer"]
 """Who bears it: the store (a reduction of the price), or the issuer, who pays the store back (a tender)."""
 Stage = Literal["product", "category", "basket_amount", "basket_percent"]
+Test = Callable[[str, str, str], bool]
 STAGES: tuple[Stage, ...] = ("product", "category", "basket_amount", "basket_percent")
 """The order in which coupons are applied; within a stage by priority, then by code."""
+
+
+def check_gtins(field: str, gtins: Collection[str]) -> None:
+    """ValueError, with how to mend it, for what is no GTIN."""
+    for gtin in gtins:
+        if not re.fullmatch(r"[0-9]{8}|[0-9]{12,14}", gtin, re.ASCII):
+            raise ValueError(f"{field} holds {gtin!r}, which is no GTIN: write its 8, 12, 13 or 14 digits")
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -57,11 +65,11 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def is_empty(self) -> bool:
         return not (self.product_ids or self.gtins or self.categories)
 
-    def has(self, product_id: str, gtin: str, category: str) -> bool:
-        """Whether these goods are meant; ``gtin`` has 14 digits."""
-        if product_id in self.product_ids or category in self.categories:
-            return True
-        return bool(self.gtins) and gtin in {gtin_14(one) for one in self.gtins}
+    def test(self) -> Test:
+        """Whether goods are meant, as a function of product id, GTIN (14 digits) and category."""
+        product_ids, categories = frozenset(self.product_ids), frozenset(self.categories)
+        gtins = frozenset(gtin_14(one) for one in self.gtins)
+        return lambda product_id, gtin, category: product_id in product_ids or gtin in gtins or category in categories
 
 
 class Goods(Selection, frozen=True, kw_only=True):
@@ -81,10 +89,10 @@ class Goods(Selection, frozen=True, kw_only=True):
     def of_products(self) -> bool:
         return bool(self.product_ids or self.gtins)
 
-    def includes(self, product_id: str, gtin: str, category: str) -> bool:
-        if not self.everything and not self.has(product_id, gtin, category):
-            return False
-        return self.excluding is None or not self.excluding.has(product_id, gtin, category)
+    def test(self) -> Test:
+        named = super().test()
+        excluded = self.excluding.test() if self.excluding is not None else None
+        return lambda *marks: (self.everything or named(*marks)) and not (excluded and excluded(*marks))
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -158,7 +166,8 @@ class Coded(Common, frozen=True, kw_only=True):
 
 class AmountOff(Coded, frozen=True, kw_only=True, tag="amount_off"):
     """``off_minor`` off, at most what the goods cost. For products: off ``units`` of them together, which must be
-    there."""
+    there; one, if not given.
+    """
 
     off_minor: Minor
     units: Units | None = None
@@ -216,10 +225,3 @@ class NorthAmerican(Common, frozen=True, kw_only=True, tag="north_american"):
 
 
 Coupon = AmountOff | PercentOff | FreeProduct | NorthAmerican
-
-
-def check_gtins(field: str, gtins: Collection[str]) -> None:
-    """ValueError, with how to mend it, for what is no GTIN."""
-    for gtin in gtins:
-        if not re.fullmatch(r"[0-9]{8}|[0-9]{12,14}", gtin, re.ASCII):
-            raise ValueError(f"{field} holds {gtin!r}, which is no GTIN: write its 8, 12, 13 or 14 digits")

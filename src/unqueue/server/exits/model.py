@@ -7,7 +7,6 @@ Accepted means that the last weighing fits, or that a named person let it go (or
 weigh them), and that every check is cleared. A released exit is never taken back: the gate may have opened.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -80,16 +79,6 @@ class LaneBusy(DomainError):
     permanent = False
     zh = "这条通道还有一位顾客，请稍等"
     en = "Another shopper is still in this lane. One moment please."
-
-
-class TooManyGuesses(DomainError):
-    """Details: ``retry_after_s``."""
-
-    code = "too_many_guesses"
-    status = 429
-    permanent = False
-    zh = "号码输错了几次，请扫出场码，或按求助"
-    en = "The number was wrong a few times. Please scan your exit pass, or press Help."
 
 
 class ExitConflict(DomainError):
@@ -341,29 +330,3 @@ class Call(msgspec.Struct, frozen=True):
 def checks_of(age_limits: list[int | None]) -> tuple[Check, ...]:
     """The checks that an order's lines ask for, by their age limits."""
     return ("min_age",) if any(age_limits) else ()
-
-
-class Guesses:
-    """Counts order numbers that were typed at a lane and do not exist: ``limit`` within ``window_s`` seconds, then
-    typing pauses. The clock comes as an argument.
-
-    >>> guesses = Guesses(limit=2, window_s=300)
-    >>> guesses.wrong(0.0), guesses.wrong(10.0), guesses.pause_s(11.0), guesses.pause_s(300.5)
-    (None, None, 289, 0)
-    """
-
-    def __init__(self, *, limit: int = 5, window_s: int = 300) -> None:
-        self._limit = limit
-        self._window_s = window_s
-        self._wrong_s: list[float] = []
-
-    def wrong(self, now_s: float) -> None:
-        self._wrong_s = [at_s for at_s in self._wrong_s if now_s - at_s < self._window_s]
-        self._wrong_s.append(now_s)
-
-    def pause_s(self, now_s: float) -> int:
-        """Whole seconds until typing is possible again; 0 when it is."""
-        recent = [at_s for at_s in self._wrong_s if now_s - at_s < self._window_s]
-        if len(recent) < self._limit:
-            return 0
-        return math.ceil(recent[-self._limit] + self._window_s - now_s)

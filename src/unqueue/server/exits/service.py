@@ -22,16 +22,15 @@ from unqueue.server.exits.model import (
     Exit,
     ExitConflict,
     ExitNotAccepted,
-    Guesses,
     LaneBusy,
     OrderAtOtherLane,
     OrderLeft,
-    TooManyGuesses,
     Weighing,
     checks_of,
 )
 from unqueue.server.exits.passes import PassClaims, PassExpired, PassInvalid
 from unqueue.server.exits.views import ExitView, PassView, exit_view
+from unqueue.server.guesses import Guesses, TooManyGuesses
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderUnknown, OrderUnpaid
 from unqueue.server.orders.service import may_see, qr_svg

@@ -20,6 +20,7 @@ from unqueue.kernel.errors import DomainError
 from unqueue.kernel.money import Money
 from unqueue.providers.port import ActionKind, Channel, Charge, Notification, ProviderState, RefundRequest
 from unqueue.server.orders.model import Status as OrderStatus
+from unqueue.server.stored_value.model import PROBLEMS as CARD_PROBLEMS
 
 Status = Literal["pending", "succeeded", "failed", "closed", "surplus", "refunded"]
 Outcome = Literal["succeeded", "failed", "closed", "surplus"]
@@ -263,5 +264,5 @@ class ProviderRefusedPayment(DomainError):
 
 PROBLEMS: dict[str, type[DomainError]] = {
     kind.code: kind for kind in (PaymentDeclined, PaymentExpired, ProviderRefusedPayment)
-}
+} | CARD_PROBLEMS
 """Codes in :attr:`Payment.problem` → their texts."""

@@ -43,6 +43,7 @@ from unqueue.server.payments.model import (
     ReturnTo,
 )
 from unqueue.server.payments.views import MethodView, payment_view
+from unqueue.server.stored_value.service import code_hash
 from unqueue.server.trips.service import normal_id
 
 ATTEMPT_MINUTES = 15
@@ -140,7 +141,8 @@ class Payments:
         channel = wish.channel or ("qr" if wish.place and "qr" in channels else channels[0])
         if channel not in channels:
             raise MethodUnknown
-        asked = Asked(await self._payer(wish, channel), wish.client_ip, wish.instrument)
+        instrument = code_hash(wish.instrument) if wish.instrument else ""
+        asked = Asked(await self._payer(wish, channel), wish.client_ip, instrument)
         now_us = self.now_us
         wanted = Payment(
             payment_id=normal_id(wish.payment_id) if wish.payment_id else new_id(),
@@ -160,7 +162,13 @@ class Payments:
         payment = await self.database.unit(lambda tx: _intend(tx, wanted, actor))
         if payment.status != "pending" or payment.action_kind is not None:
             return payment
-        return await self.offer(payment)
+        payment = await self.offer(payment)
+        if payment.status == "pending" and payment.action_kind == "none":  # there is nothing to do: it may be done
+            try:
+                return await self.ask(payment)
+            except ProviderError as error:
+                log.warning("%s could not be asked: %s", payment.method, error)
+        return payment
 
     async def offer(self, payment: Payment) -> Payment:
         """Make the attempt known to its provider. Safe to repeat: the id is the same."""
@@ -174,8 +182,9 @@ class Payments:
             raise ProviderBusy from error
         except ProviderRefused as error:
             log.warning("%s refused a payment: %s", payment.method, error)
+            problem = error.code if error.code in model.PROBLEMS else ProviderRefusedPayment.code
             try:
-                return await self.give_up(payment, ProviderRefusedPayment.code, unknown_is="failed")
+                return await self.give_up(payment, problem, was_refused=True)
             except ProviderUnavailable as second:
                 raise ProviderBusy from second
         return await self.database.unit(lambda tx: _offered(tx, payment.payment_id, action))
@@ -217,7 +226,7 @@ class Payments:
             state = await provider.close(payment.charge)
         return await self.settle(payment, state)
 
-    async def give_up(self, payment: Payment, problem: str | None, *, unknown_is: str = "closed") -> Payment:
+    async def give_up(self, payment: Payment, problem: str | None, *, was_refused: bool = False) -> Payment:
         """Have the provider close an attempt, and let it become what the provider then says.
 
         A provider that won't talk about the attempt has closed it as far as we are concerned: should money come all
@@ -228,8 +237,8 @@ class Payments:
         except ProviderRefused as error:
             log.warning("%s refused to close a payment: %s", payment.method, error)
             state = ProviderState("unknown")
-        if state.status == "unknown":
-            state = ProviderState("failed" if unknown_is == "failed" else "closed")
+        if state.status == "unknown" or (was_refused and state.status == "closed"):
+            state = ProviderState("failed" if was_refused else "closed")
         return await self.settle(payment, state, problem)
 
     async def settle(self, payment: Payment, state: ProviderState, problem: str | None = None) -> Payment:

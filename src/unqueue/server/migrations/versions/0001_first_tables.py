@@ -10,7 +10,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-APPEND_ONLY = ("call_alarms", "exit_releases", "exit_weighings", "journal", "ledger", "receipts")
+APPEND_ONLY = ("call_alarms", "exit_releases", "exit_weighings", "journal", "ledger", "receipts", "stored_moves")
 
 
 def upgrade() -> None:
@@ -181,6 +181,22 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("staff_members_name_key")),
     )
     op.create_table(
+        "stored_cards",
+        sa.Column("card_id", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("balance_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("tail", sa.String(length=4), nullable=False),
+        sa.Column("member", sa.String(length=64), nullable=True),
+        sa.Column("issued_us", sa.BigInteger(), nullable=False),
+        sa.Column("expires_us", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("kind IN ('gift', 'member', 'voucher')", name=op.f("stored_cards_kind_check")),
+        sa.CheckConstraint("status IN ('active', 'blocked')", name=op.f("stored_cards_status_check")),
+        sa.CheckConstraint("balance_minor >= 0", name=op.f("stored_cards_balance_check")),
+        sa.PrimaryKeyConstraint("card_id", name=op.f("stored_cards_pkey")),
+    )
+    op.create_table(
         "trips",
         sa.Column("trip_id", sa.String(length=32), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
@@ -313,6 +329,39 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["staff_id"], ["staff_members.staff_id"], name=op.f("staff_sessions_staff_id_fkey")),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("staff_sessions_pkey")),
     )
+    op.create_table(
+        "stored_card_codes",
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("card_id", sa.String(length=32), nullable=False),
+        sa.ForeignKeyConstraint(["card_id"], ["stored_cards.card_id"], name=op.f("stored_card_codes_card_id_fkey")),
+        sa.PrimaryKeyConstraint("code_hash", name=op.f("stored_card_codes_pkey")),
+    )
+    with op.batch_alter_table("stored_card_codes", schema=None) as batch_op:
+        batch_op.create_index("stored_card_codes_card", ["card_id"], unique=False)
+
+    op.create_table(
+        "stored_moves",
+        sa.Column("move_id", sa.String(length=32), nullable=False),
+        sa.Column("card_id", sa.String(length=32), nullable=True),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("payment_id", sa.String(length=32), nullable=True),
+        sa.Column("actor", sa.String(length=80), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("(kind = 'spend') = (amount_minor < 0)", name=op.f("stored_moves_sign_check")),
+        sa.CheckConstraint("(kind = 'void') = (amount_minor = 0)", name=op.f("stored_moves_amount_check")),
+        sa.CheckConstraint(
+            "kind IN ('issue', 'top_up', 'spend', 'refund', 'void')", name=op.f("stored_moves_kind_check")
+        ),
+        sa.ForeignKeyConstraint(["card_id"], ["stored_cards.card_id"], name=op.f("stored_moves_card_id_fkey")),
+        sa.PrimaryKeyConstraint("move_id", name=op.f("stored_moves_pkey")),
+        info={"append_only": True},
+    )
+    with op.batch_alter_table("stored_moves", schema=None) as batch_op:
+        batch_op.create_index("stored_moves_card", ["card_id"], unique=False)
+        batch_op.create_index("stored_moves_payment", ["payment_id"], unique=False)
+
     op.create_table(
         "trip_actions",
         sa.Column("trip_id", sa.String(length=32), nullable=False),
@@ -500,6 +549,15 @@ def downgrade() -> None:
     op.drop_table("order_lines")
     op.drop_table("call_alarms")
     op.drop_table("trip_actions")
+    with op.batch_alter_table("stored_moves", schema=None) as batch_op:
+        batch_op.drop_index("stored_moves_payment")
+        batch_op.drop_index("stored_moves_card")
+
+    op.drop_table("stored_moves")
+    with op.batch_alter_table("stored_card_codes", schema=None) as batch_op:
+        batch_op.drop_index("stored_card_codes_card")
+
+    op.drop_table("stored_card_codes")
     op.drop_table("staff_sessions")
     op.drop_table("product_details")
     with op.batch_alter_table("product_codes", schema=None) as batch_op:
@@ -530,6 +588,7 @@ def downgrade() -> None:
 
     op.drop_table("calls")
     op.drop_table("trips")
+    op.drop_table("stored_cards")
     op.drop_table("staff_members")
     op.drop_table("promotions")
     with op.batch_alter_table("products", schema=None) as batch_op:
