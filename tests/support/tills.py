@@ -32,6 +32,9 @@ from unqueue.providers.sandbox_wallet.signing import Signer
 from unqueue.server.access import Access, Principal
 from unqueue.server.catalogue.codes import CodeReader
 from unqueue.server.catalogue.model import Product, ProductUnknown, Resolved
+from unqueue.server.coupons import routes as coupons_routes
+from unqueue.server.coupons.redeeming import Redeeming
+from unqueue.server.coupons.service import Coupons
 from unqueue.server.ledger import store as ledger
 from unqueue.server.orders import routes as orders_routes
 from unqueue.server.orders import store as orders_store
@@ -42,7 +45,7 @@ from unqueue.server.payments import store
 from unqueue.server.payments.model import Payment
 from unqueue.server.payments.notifications import Notifications
 from unqueue.server.payments.service import Payments
-from unqueue.server.payments.views import closing, standing
+from unqueue.server.payments.views import closing, open_attempt, standing
 from unqueue.server.payments.worker import PaymentWorker
 from unqueue.server.problems import EXCEPTION_HANDLERS
 from unqueue.server.promotions.model import RuleBook
@@ -209,9 +212,11 @@ class Till:
         self.notifications = Notifications(self.payments)
         self.worker = PaymentWorker(self.payments)
         self.cards = StoredValue(database)
+        self.coupons = Coupons(database, Redeeming(time_zone="Asia/Shanghai"), open_payment=open_attempt)
         self.receipts = Receipts(database, SELLER, [ACCOUNT, CARD_ACCOUNT])
         handlers = [
             *orders_routes.routes(self.orders, self.trips, self.access),
+            *coupons_routes.routes(self.coupons, self.orders, self.access),
             *payments_routes.routes(self.payments, self.notifications, self.orders, self.access),
             *receipts_routes.routes(self.receipts, self.orders, self.access),
             *stored_value_routes.routes(self.cards, self.access, database.clock, "CNY"),

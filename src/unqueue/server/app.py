@@ -29,6 +29,9 @@ from unqueue.server import events
 from unqueue.server.access import Access, Principal
 from unqueue.server.catalogue import routes as catalogue_routes
 from unqueue.server.catalogue.service import Catalogue
+from unqueue.server.coupons import routes as coupons_routes
+from unqueue.server.coupons.redeeming import Redeeming
+from unqueue.server.coupons.service import Coupons
 from unqueue.server.exits import routes as exits_routes
 from unqueue.server.exits.calls import Calls
 from unqueue.server.exits.keys import signing_key
@@ -42,8 +45,9 @@ from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.service import Orders
 from unqueue.server.payments import routes as payments_routes
 from unqueue.server.payments.notifications import Notifications
+from unqueue.server.payments.routes import PAYERS
 from unqueue.server.payments.service import Payments
-from unqueue.server.payments.views import closing, standing
+from unqueue.server.payments.views import closing, open_attempt, standing
 from unqueue.server.payments.worker import PaymentWorker
 from unqueue.server.problems import EXCEPTION_HANDLERS
 from unqueue.server.promotions import routes as promotions_routes
@@ -95,6 +99,7 @@ class MerchantServer:
             closing=closing,
             expiry_minutes=settings.server.order_expiry_minutes,
         )
+        self.coupons = Coupons(self.database, Redeeming(time_zone=settings.store.time_zone), open_payment=open_attempt)
         accounts = settings.payments.providers
         self.stored_value = StoredValue(self.database)
         self.payments = Payments(
@@ -168,6 +173,7 @@ class MerchantServer:
         return [
             *trips_routes.routes(self.trips),
             *orders_routes.routes(self.orders, self.trips, self.access),
+            *coupons_routes.routes(self.coupons, self.orders, self.access, PAYERS),
             *payments_routes.routes(self.payments, self.notifications, self.orders, self.access),
             *receipts_routes.routes(self.receipts, self.orders, self.access),
             *stored_value_routes.routes(

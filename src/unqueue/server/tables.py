@@ -3,6 +3,7 @@
 from unqueue.kernel import journal
 from unqueue.kernel.schema import metadata
 from unqueue.server.catalogue import store as catalogue
+from unqueue.server.coupons import store as coupons
 from unqueue.server.exits import store as exits
 from unqueue.server.fleet import store as fleet
 from unqueue.server.ledger import store as ledger
@@ -16,6 +17,7 @@ from unqueue.server.trips import store as trips
 
 __all__ = [
     "catalogue",
+    "coupons",
     "exits",
     "fleet",
     "journal",

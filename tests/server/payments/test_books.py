@@ -11,6 +11,7 @@ from unqueue.server.ledger.model import sums
 from unqueue.server.orders.model import Order, OrderLine
 from unqueue.server.payments import books
 from unqueue.server.payments.model import Payment, Refund
+from unqueue.server.payments.sold import as_sold
 from unqueue.server.payments.taxes import tax_rows
 
 LINE = OrderLine(
@@ -88,7 +89,7 @@ def test_tax_rows_add_up_to_the_total_and_round_once(lines: list[OrderLine]) -> 
 @given(order_lines())
 def test_a_sale_balances_and_parts_what_is_ours_from_what_is_not(lines: list[OrderLine]) -> None:
     order = order_of(lines)
-    entry = books.sale(order, lines)
+    entry = books.sale(order, as_sold(lines, by_store={}, by_issuer={}))
     assert sums(entry.postings) == {}
     held: dict[str, int] = {}
     for posting in entry.postings:
@@ -129,7 +130,7 @@ def test_sale_capture_surplus_and_refund_leave_what_was_sold(lines: list[OrderLi
         due_us=0,
     )
     entries: list[Any] = [
-        books.sale(order, lines),
+        books.sale(order, as_sold(lines, by_store={}, by_issuer={})),
         books.capture(payment),
         books.surplus(msgspec.structs.replace(payment, payment_id="p2"), Money(taken_minor, "CNY")),
         books.refund(refund),

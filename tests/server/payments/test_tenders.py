@@ -5,10 +5,15 @@ everything can be had back.
 from typing import Any
 
 import pytest
-from tests.support.tills import BEER, METHOD, MILK, Shopper, Till
+from tests.support.tills import BEER, CARD, METHOD, MILK, Shopper, Till
 
 from unqueue.kernel.clock import ManualClock
+from unqueue.kernel.money import Money
+from unqueue.server.coupons.loader import Loaded
+from unqueue.server.coupons.rules import AmountOff
+from unqueue.server.coupons.service import import_coupons
 from unqueue.server.orders import store as orders_store
+from unqueue.server.stored_value.service import NewCard
 
 pytestmark = pytest.mark.anyio
 
@@ -19,6 +24,12 @@ async def pay(till: Till, shopper: Shopper, amount_minor: int | None = None) -> 
     await till.bank.press(payment["action"]["url"])
     await till.bank.send()
     return payment
+
+
+def offer(till: Till, *, off_minor: int, code: str) -> None:
+    """A coupon for one use."""
+    coupon = AmountOff(id="off", zh="立减", en="Off", currency="CNY", code=code, off_minor=off_minor, uses_max=1)
+    import_coupons(till.database, Loaded((coupon,)), currency="CNY", actor="system")
 
 
 async def test_two_tenders_pay_one_order(till: Till) -> None:
@@ -126,3 +137,47 @@ async def test_a_late_surplus_beside_a_part_payment_goes_back_alone(till: Till) 
     await pay(till, shopper)
     assert (await shopper.read())["status"] == "paid"
     assert sum((await till.balances()).values()) == 0
+
+
+async def test_coupon_card_and_wallet_pay_one_order(till: Till) -> None:
+    offer(till, off_minor=500, code="FIVEOFF")
+    await till.cards.issue(NewCard(["2990001234567"], "gift", Money(300, "CNY")), "c" * 32, "staff:an")
+    shopper = await till.order(MILK, BEER)
+    total = shopper.order.total_minor
+    redeemed = await shopper.call("POST", f"{shopper.path}/coupons", {"code": "FIVEOFF", "id": "1" * 32})
+    assert redeemed["payable"]["amount_minor"] == total - 500
+    card = {"method": CARD, "instrument": "2990001234567", "channel": "page", "amount_minor": 300}
+    assert (await shopper.start_payment(**card))["status"] == "succeeded"
+    refused = await shopper.call("DELETE", f"{shopper.path}/coupons/{'1' * 32}", status=409)
+    assert refused["code"] == "order_part_paid"
+    await pay(till, shopper)
+    order = await shopper.read()
+    assert (order["status"], order["paid"]["amount_minor"]) == ("paid", total - 500)
+    balances = await till.balances()
+    assert balances[f"provider:{METHOD}:clearing"] == total - 800
+    receipt = await shopper.call("GET", f"{shopper.path}/receipt")
+    assert sum(tender["amount"]["amount_minor"] for tender in receipt["tenders"]) == total - 500
+    assert sum(row["gross"]["amount_minor"] for row in receipt["taxes"]) == total - 500
+    sold = balances["sales"] + sum(amount for account, amount in balances.items() if account.startswith("tax:"))
+    assert sold + balances["deposit"] == -(total - 500)
+    assert [kind for kind, _ in await till.events("coupon.used", "order.paid")] == ["coupon.used", "order.paid"]
+
+
+async def test_an_order_that_is_given_up_lets_its_coupon_go(till: Till) -> None:
+    offer(till, off_minor=500, code="FIVEOFF")
+    first, second = await till.order(MILK), await till.order(MILK)
+    await first.call("POST", f"{first.path}/coupons", {"code": "FIVEOFF", "id": "1" * 32})
+    taken = await second.call("POST", f"{second.path}/coupons", {"code": "FIVEOFF", "id": "2" * 32}, status=409)
+    assert taken["code"] == "coupon_used_up"
+    await first.call("POST", f"/api/trips/{first.order.trip_id}/reopen")
+    await second.call("POST", f"{second.path}/coupons", {"code": "FIVEOFF", "id": "3" * 32})
+
+
+async def test_an_order_that_a_coupon_pays_needs_no_provider(till: Till) -> None:
+    offer(till, off_minor=100_000, code="ALLOFF")
+    shopper = await till.order(MILK)
+    redeemed = await shopper.call("POST", f"{shopper.path}/coupons", {"code": "ALLOFF", "id": "1" * 32})
+    assert redeemed["payable"]["amount_minor"] == 0
+    assert (await shopper.start_payment())["status"] == "succeeded"
+    assert (await shopper.read())["status"] == "paid"
+    assert await till.balances() == {}

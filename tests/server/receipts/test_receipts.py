@@ -52,6 +52,7 @@ async def test_the_receipt_of_a_paid_order(till: Till) -> None:
             "en": "Sandbox wallet",
             "amount": yuan(4470),
             "reference": attempt.reference,
+            "slip": [],
         }
     ]
 

@@ -62,7 +62,7 @@ class Redeeming:
                 raise CouponConflict
             return summary(tx.connection, order)
         _must_be_open(tx, order)
-        key, coupon = _find(tx, candidates, order.currency)
+        key, coupon = _find(tx, candidates, order.currency)  # without its serials: they are codes of their own
         rows = store.live(tx.connection, order.order_id)
         if key.code in {row.code for row in rows}:
             raise CouponAlreadyRedeemed
@@ -78,7 +78,7 @@ class Redeeming:
         store.insert_redemption(tx, added)
         self._set(tx, [*rows, added], effects)
         shown = summary(tx.connection, order)
-        _record(tx, "coupon.redeemed", msgspec.structs.replace(added), shown, actor)
+        _record(tx, "coupon.redeemed", added, shown, actor)
         return shown
 
     def withdraw(self, tx: Transaction, order: Order, redemption_id: str, *, actor: str) -> Redemptions:

@@ -7,26 +7,33 @@ The accounts (positive is a debit, see ``ledger.model``):
     sales                    what was earned, without tax
     tax:<rate in bp>         tax that is owed to the state
     deposit                  deposits that are owed to shoppers
+    coupons:issuers          what issuers of coupons owe us
     surplus:<order id>       money that came for an order and goes back: it was not needed, or goods came back
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from unqueue.kernel.money import Money
 from unqueue.server.ledger.model import Entry, entry
-from unqueue.server.orders.model import Order, OrderLine
+from unqueue.server.orders.model import Order
 from unqueue.server.payments.model import Payment, Refund
+from unqueue.server.payments.sold import SoldLine
 from unqueue.server.payments.taxes import tax_rows
 
+ISSUERS = "coupons:issuers"
 
-def sale(order: Order, lines: Iterable[OrderLine]) -> Entry:
-    """An order became a sale: the shopper owes its total, of which tax and deposits are not ours."""
-    lines = list(lines)
+
+def sale(order: Order, lines: Sequence[SoldLine]) -> Entry:
+    """An order became a sale: the shopper owes what is payable, the issuers of its coupons the rest; of it, tax and
+    deposits are not ours.
+    """
     deposit_minor = sum(line.deposit_minor for line in lines)
+    issuer_minor = sum(line.issuer_minor for line in lines)
     rows = tax_rows(lines)
     net_minor = sum(row.net_minor for row in rows) - deposit_minor
     postings = [
-        (f"order:{order.order_id}", order.total_minor),
+        (f"order:{order.order_id}", sum(line.paid_minor for line in lines)),
+        (ISSUERS, issuer_minor),
         ("sales", -net_minor),
         *((f"tax:{row.rate_bp}", -row.tax_minor) for row in rows),
         ("deposit", -deposit_minor),

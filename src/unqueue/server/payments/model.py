@@ -18,7 +18,7 @@ import msgspec
 
 from unqueue.kernel.errors import DomainError
 from unqueue.kernel.money import Money
-from unqueue.providers.port import ActionKind, Channel, Charge, Notification, ProviderState, RefundRequest
+from unqueue.providers.port import ActionKind, Channel, Charge, Notification, ProviderState
 from unqueue.server.orders.model import Status as OrderStatus
 from unqueue.server.stored_value.model import PROBLEMS as CARD_PROBLEMS
 
@@ -117,11 +117,6 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def amount(self) -> Money:
         return Money(self.amount_minor, self.currency)
-
-    @property
-    def request(self) -> RefundRequest:
-        """How the provider is asked for it."""
-        return RefundRequest(refund_id=self.refund_id, amount=self.amount, created_us=self.created_us)
 
 
 def outcome(payment: Payment, order_status: OrderStatus, state: ProviderState) -> Outcome | None:

@@ -25,7 +25,9 @@ from unqueue.providers.port import (
     ProviderRefused,
     ProviderState,
     ProviderUnavailable,
+    RefundRequest,
 )
+from unqueue.server.coupons import redeeming
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderClosed, OrderPaid, PaymentOpen
 from unqueue.server.payments import model, settling, store
@@ -267,6 +269,15 @@ class Payments:
         for provider in self.providers.values():
             await provider.stop()
 
+    def refund_request(self, refund: model.Refund) -> RefundRequest:
+        """How a provider is asked for a refund."""
+        return RefundRequest(
+            refund_id=refund.refund_id,
+            amount=refund.amount,
+            created_us=refund.created_us,
+            notify_url=self._notify_url(refund.method),
+        )
+
     def provider(self, method: str) -> Provider:
         """The provider behind a method. ProviderUnavailable for one that has gone from the settings."""
         provider = self.providers.get(method)
@@ -304,11 +315,14 @@ class Payments:
         self._looked[payment.payment_id] = now_us
         return True
 
+    def _notify_url(self, method: str) -> str:
+        base = self._notify_bases.get(method, self._public_url).rstrip("/")
+        return f"{base}/api/payments/notifications/{method}"
+
     def _attempt(self, payment: Payment, order: Order) -> Attempt:
         back = f"/o/{self._order_token(order.order_id)}" if payment.return_to == "order" else "/handset/"
         many = order.item_count != 1
         asked = msgspec.json.decode(payment.asked, type=Asked) if payment.asked else Asked()
-        notify_base = self._notify_bases.get(payment.method, self._public_url).rstrip("/")
         return Attempt(
             attempt_id=payment.payment_id,
             order_id=order.order_id,
@@ -317,7 +331,7 @@ class Payments:
             subject_zh=f"{order.item_count} 件商品",
             subject_en=f"{order.item_count} item{'s' if many else ''}",
             return_url=self._public_url + back,
-            notify_url=f"{notify_base}/api/payments/notifications/{payment.method}",
+            notify_url=self._notify_url(payment.method),
             created_us=payment.created_us,
             expires_us=payment.expires_us,
             channel=payment.channel,
@@ -366,7 +380,7 @@ def _intend(tx: Transaction, wanted: Payment, actor: str) -> Payment:
     open_now = store.open_of_order(tx.connection, wanted.order_id)
     if open_now is not None:
         raise PaymentOpen(payment=payment_view(open_now))
-    due_minor = settling.payable_minor(order) - store.paid_minor(tx.connection, order.order_id)
+    due_minor = redeeming.payable_minor(tx.connection, order) - store.paid_minor(tx.connection, order.order_id)
     amount_minor = due_minor if wanted.amount_minor == -1 else wanted.amount_minor
     if not (0 < amount_minor <= due_minor or amount_minor == due_minor == 0):
         raise AmountInvalid(due=Money(due_minor, order.currency))

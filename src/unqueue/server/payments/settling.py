@@ -7,11 +7,13 @@ import msgspec
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.money import Money
 from unqueue.providers.port import ProviderState, RefundState
+from unqueue.server.coupons import redeeming
 from unqueue.server.ledger import store as ledger
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderClosed, OrderPaid, PaymentOpen
 from unqueue.server.payments import books, model, store
 from unqueue.server.payments.model import Cause, Payment, Refund
+from unqueue.server.payments.sold import sold_lines
 
 
 def record(tx: Transaction, kind: str, payment: Payment, actor: str, **more: object) -> None:
@@ -78,16 +80,12 @@ def settle_free(tx: Transaction, payment: Payment, actor: str) -> None:
     _complete(tx, order, actor)
 
 
-def payable_minor(order: Order) -> int:
-    """What is to be paid for an order, in minor units."""
-    return order.total_minor
-
-
 def _complete(tx: Transaction, order: Order, actor: str) -> None:
     """Once nothing is due any more, the order is a sale, in the unit of work of what paid the last of it."""
-    if store.paid_minor(tx.connection, order.order_id) < payable_minor(order):
+    if store.paid_minor(tx.connection, order.order_id) < redeeming.payable_minor(tx.connection, order):
         return
-    ledger.post(tx, books.sale(order, orders_store.lines(tx.connection, order.order_id)))
+    redeeming.use(tx, order, actor)
+    ledger.post(tx, books.sale(order, sold_lines(tx.connection, order)))
     orders_store.mark_paid(tx, order, actor)
 
 

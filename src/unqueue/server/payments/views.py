@@ -8,7 +8,10 @@ from sqlalchemy import Connection
 from unqueue.kernel.clock import from_micros
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.money import Money
-from unqueue.server.orders.model import Order, Standing
+from unqueue.server.coupons import redeeming
+from unqueue.server.coupons import service as coupons_service
+from unqueue.server.orders import store as orders_store
+from unqueue.server.orders.model import Order, OrderPartPaid, Standing
 from unqueue.server.payments import settling, store
 from unqueue.server.payments.model import PROBLEMS, Payment
 
@@ -69,23 +72,40 @@ def _action(payment: Payment) -> ActionView | None:
     return ActionView(payment.action_kind, payment.action_url, fields)
 
 
-def payments_of(connection: Connection, order_id: str) -> list[PaymentView]:
-    """The attempts of an order, oldest first, for showing the order."""
-    return [payment_view(payment) for payment in store.of_order(connection, order_id)]
-
-
 def standing(connection: Connection, order: Order) -> Standing:
     """How far an order is paid."""
     payments = store.of_order(connection, order.order_id)
+    redeemed = redeeming.summary(connection, order)
     pending = next((payment for payment in payments if payment.status == "pending"), None)
     return Standing(
-        payable_minor=settling.payable_minor(order),
+        payable_minor=redeemed.payable_minor,
         paid_minor=sum(payment.amount_minor for payment in payments if payment.status == "succeeded"),
         payments=[payment_view(payment) for payment in payments],
+        coupons=coupons_service.view(redeemed).coupons,
         open_payment=payment_view(pending) if pending is not None else None,
     )
 
 
 def closing(tx: Transaction, order: Order, actor: str) -> None:
-    """An order is about to be closed unpaid: what was paid of it goes back."""
+    """An order is about to be closed unpaid: what was paid of it goes back, and its coupons can be used elsewhere."""
     settling.give_back(tx, order, actor)
+    redeeming.release(tx, order, actor)
+
+
+def open_attempt(connection: Connection, order_id: str) -> PaymentView | None:
+    """The attempt that is open, if any: while there is one, neither basket nor coupons change.
+
+    OrderPartPaid once a part is paid: what is left to pay must not fall below it.
+    """
+    payments = store.of_order(connection, order_id)
+    paid = [payment for payment in payments if payment.status == "succeeded"]
+    if paid and not _is_paid(connection, order_id):
+        total_minor = sum(payment.amount_minor for payment in paid)
+        raise OrderPartPaid(paid=Money(total_minor, paid[0].currency))
+    pending = next((payment for payment in payments if payment.status == "pending"), None)
+    return payment_view(pending) if pending is not None else None
+
+
+def _is_paid(connection: Connection, order_id: str) -> bool:
+    order = orders_store.get(connection, order_id)
+    return order is None or order.status != "open"

@@ -92,13 +92,13 @@ class PaymentWorker:
         problem, permanent = None, False
         try:
             provider = self._payments.provider(refund.method)
-            state = RefundState("unknown")
+            state, request = RefundState("unknown"), self._payments.refund_request(refund)
             payment = await self._database.read(lambda connection: store.get(connection, refund.payment_id))
             assert payment is not None, "a refund belongs to a payment"
             if refund.tries:
-                state = await provider.query_refund(refund.request, payment.charge)
+                state = await provider.query_refund(request, payment.charge)
             if state.status in {"unknown", "failed"}:
-                state = await provider.refund(refund.request, payment.charge)
+                state = await provider.refund(request, payment.charge)
         except ProviderError as error:
             log.warning("refund %s: %s", refund.refund_id, error)
             problem, permanent = error.code, error.permanent

@@ -6,9 +6,12 @@ from datetime import datetime
 import msgspec
 
 from unqueue.kernel.money import Money
+from unqueue.server.coupons.model import Redemptions
 from unqueue.server.orders.model import Order, OrderLine
 from unqueue.server.payments.model import Payment
+from unqueue.server.payments.sold import as_sold
 from unqueue.server.payments.taxes import tax_rows
+from unqueue.server.promotions.words import Words
 from unqueue.server.trips.basket import Basket, LineView
 
 MethodNames = Mapping[str, tuple[str, str]]
@@ -41,18 +44,30 @@ class TaxView(msgspec.Struct, frozen=True):
     gross: Money
 
 
+class CouponView(msgspec.Struct, frozen=True):
+    """A coupon that was used. The ``store`` bears it as a lower price, an ``issuer`` pays it back to the store."""
+
+    zh: str
+    en: str
+    amount: Money
+    funded_by: str
+
+
 class TenderView(msgspec.Struct, frozen=True):
-    """What was paid with; ``reference`` is the provider's own number."""
+    """What was paid with; ``reference`` is the provider's own number, ``slip`` what a card terminal wants printed."""
 
     method: str
     zh: str
     en: str
     amount: Money
     reference: str
+    slip: list[str] = []
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """``Receipt`` of docs/protocols/http.md. The gross amounts of ``taxes`` add up to ``total``."""
+    """``Receipt`` of docs/protocols/http.md. The tenders add up to ``payable``, which is ``total`` without ``coupons``;
+    the gross amounts of ``taxes`` to ``total`` without those coupons that the store bears.
+    """
 
     number: str
     order_number: str
@@ -63,6 +78,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     discount: Money
     deposit: Money
     total: Money
+    coupons: list[CouponView]
+    payable: Money
+    explained: Words | None
     taxes: list[TaxView]
     tenders: list[TenderView]
 
@@ -80,6 +98,7 @@ def make_receipt(
     order: Order,
     order_lines: Iterable[OrderLine],
     payments: Iterable[Payment],
+    coupons: Redemptions,
     *,
     number: str,
     issued_at: datetime,
@@ -88,6 +107,7 @@ def make_receipt(
 ) -> Receipt:
     """The receipt of a paid order. What came too much and goes back is no tender."""
     order_lines = list(order_lines)
+    sold = as_sold(order_lines, by_store=coupons.by_line("store"), by_issuer=coupons.by_line("issuer"))
     basket = msgspec.json.decode(order.basket, type=Basket)
     rates = {line.line: line.tax_rate_bp for line in order_lines}
     return Receipt(
@@ -100,6 +120,12 @@ def make_receipt(
         discount=basket.discount,
         deposit=basket.deposit,
         total=Money(order.total_minor, order.currency),
+        coupons=[
+            CouponView(one.zh, one.en, Money(one.amount_minor, order.currency), one.funded_by)
+            for one in coupons.coupons
+        ],
+        payable=Money(coupons.payable_minor, order.currency),
+        explained=coupons.explained if coupons.coupons else None,
         taxes=[
             TaxView(
                 row.rate_bp,
@@ -107,7 +133,7 @@ def make_receipt(
                 tax=Money(row.tax_minor, order.currency),
                 gross=Money(row.gross_minor, order.currency),
             )
-            for row in tax_rows(order_lines)
+            for row in tax_rows(sold)
         ],
         tenders=[
             _tender(payment, methods) for payment in payments if payment.status == "succeeded" and payment.amount_minor
@@ -117,4 +143,5 @@ def make_receipt(
 
 def _tender(payment: Payment, methods: MethodNames) -> TenderView:
     zh, en = methods.get(payment.method, (payment.method, payment.method))
-    return TenderView(payment.method, zh, en, payment.amount, payment.reference)
+    slip = msgspec.json.decode(payment.slip, type=list[str]) if payment.slip else []
+    return TenderView(payment.method, zh, en, payment.amount, payment.reference, slip)

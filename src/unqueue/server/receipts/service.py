@@ -13,6 +13,7 @@ from unqueue.kernel.errors import NotFound
 from unqueue.kernel.journal import Event
 from unqueue.kernel.settings import Provider as Account
 from unqueue.kernel.settings import Store
+from unqueue.server.coupons import redeeming
 from unqueue.server.follower import Follower
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import OrderUnpaid
@@ -72,6 +73,7 @@ class Receipts:
             order,
             orders_store.lines(tx.connection, order_id),
             payments_store.of_order(tx.connection, order_id),
+            redeeming.summary(tx.connection, order),
             number=number,
             issued_at=issued_at,
             store=self._seller,

@@ -22,6 +22,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("catalogue_version_pkey")),
     )
     op.create_table(
+        "coupons",
+        sa.Column("coupon_id", sa.String(length=64), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("uses_max", sa.BigInteger(), nullable=True),
+        sa.Column("reserved", sa.BigInteger(), nullable=False),
+        sa.Column("used", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("reserved >= 0 AND used >= 0", name=op.f("coupons_uses_check")),
+        sa.CheckConstraint("uses_max IS NULL OR reserved + used <= uses_max", name=op.f("coupons_uses_max_check")),
+        sa.PrimaryKeyConstraint("coupon_id", name=op.f("coupons_pkey")),
+    )
+    op.create_table(
         "devices",
         sa.Column("device_id", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -241,6 +253,35 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "coupon_codes",
+        sa.Column("code", sa.String(length=128), nullable=False),
+        sa.Column("coupon_id", sa.String(length=64), nullable=False),
+        sa.Column("uses_max", sa.BigInteger(), nullable=True),
+        sa.Column("reserved", sa.BigInteger(), nullable=False),
+        sa.Column("used", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("reserved >= 0 AND used >= 0", name=op.f("coupon_codes_uses_check")),
+        sa.CheckConstraint("uses_max IS NULL OR reserved + used <= uses_max", name=op.f("coupon_codes_uses_max_check")),
+        sa.ForeignKeyConstraint(["coupon_id"], ["coupons.coupon_id"], name=op.f("coupon_codes_coupon_id_fkey")),
+        sa.PrimaryKeyConstraint("code", name=op.f("coupon_codes_pkey")),
+    )
+    with op.batch_alter_table("coupon_codes", schema=None) as batch_op:
+        batch_op.create_index("coupon_codes_coupon", ["coupon_id"], unique=False)
+
+    op.create_table(
+        "coupon_members",
+        sa.Column("coupon_id", sa.String(length=64), nullable=False),
+        sa.Column("member", sa.String(length=64), nullable=False),
+        sa.Column("uses_max", sa.BigInteger(), nullable=True),
+        sa.Column("reserved", sa.BigInteger(), nullable=False),
+        sa.Column("used", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("reserved >= 0 AND used >= 0", name=op.f("coupon_members_uses_check")),
+        sa.CheckConstraint(
+            "uses_max IS NULL OR reserved + used <= uses_max", name=op.f("coupon_members_uses_max_check")
+        ),
+        sa.ForeignKeyConstraint(["coupon_id"], ["coupons.coupon_id"], name=op.f("coupon_members_coupon_id_fkey")),
+        sa.PrimaryKeyConstraint("coupon_id", "member", name=op.f("coupon_members_pkey")),
+    )
+    op.create_table(
         "exit_releases",
         sa.Column("order_id", sa.String(length=32), nullable=False),
         sa.Column("exit_id", sa.String(length=32), nullable=False),
@@ -384,6 +425,46 @@ def upgrade() -> None:
         info={"append_only": True},
     )
     op.create_table(
+        "coupon_redemptions",
+        sa.Column("redemption_id", sa.String(length=32), nullable=False),
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("trip_id", sa.String(length=32), nullable=False),
+        sa.Column("coupon_id", sa.String(length=64), nullable=False),
+        sa.Column("code", sa.String(length=128), nullable=False),
+        sa.Column("ticket", sa.Text(), nullable=False),
+        sa.Column("member", sa.String(length=64), nullable=True),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("zh", sa.Text(), nullable=False),
+        sa.Column("en", sa.Text(), nullable=False),
+        sa.Column("funded_by", sa.String(length=8), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("ended_us", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "amount_minor > 0 OR status IN ('withdrawn', 'released')", name=op.f("coupon_redemptions_amount_check")
+        ),
+        sa.CheckConstraint("funded_by IN ('store', 'issuer')", name=op.f("coupon_redemptions_funded_by_check")),
+        sa.CheckConstraint(
+            "status IN ('reserved', 'used', 'withdrawn', 'released')", name=op.f("coupon_redemptions_status_check")
+        ),
+        sa.ForeignKeyConstraint(["code"], ["coupon_codes.code"], name=op.f("coupon_redemptions_code_fkey")),
+        sa.ForeignKeyConstraint(["coupon_id"], ["coupons.coupon_id"], name=op.f("coupon_redemptions_coupon_id_fkey")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.order_id"], name=op.f("coupon_redemptions_order_id_fkey")),
+        sa.PrimaryKeyConstraint("redemption_id", name=op.f("coupon_redemptions_pkey")),
+    )
+    with op.batch_alter_table("coupon_redemptions", schema=None) as batch_op:
+        batch_op.create_index(
+            "coupon_redemptions_live",
+            ["order_id", "code"],
+            unique=True,
+            sqlite_where=sa.text("status IN ('reserved', 'used')"),
+            postgresql_where=sa.text("status IN ('reserved', 'used')"),
+        )
+
+    op.create_table(
         "order_lines",
         sa.Column("order_id", sa.String(length=32), nullable=False),
         sa.Column("line", sa.Integer(), nullable=False),
@@ -478,6 +559,23 @@ def upgrade() -> None:
         info={"append_only": True},
     )
     op.create_table(
+        "coupon_shares",
+        sa.Column("redemption_id", sa.String(length=32), nullable=False),
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("coupon_shares_amount_check")),
+        sa.ForeignKeyConstraint(
+            ["order_id", "line"],
+            ["order_lines.order_id", "order_lines.line"],
+            name=op.f("coupon_shares_order_id_line_fkey"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["redemption_id"], ["coupon_redemptions.redemption_id"], name=op.f("coupon_shares_redemption_id_fkey")
+        ),
+        sa.PrimaryKeyConstraint("redemption_id", "line", name=op.f("coupon_shares_pkey")),
+    )
+    op.create_table(
         "refunds",
         sa.Column("refund_id", sa.String(length=32), nullable=False),
         sa.Column("payment_id", sa.String(length=32), nullable=False),
@@ -533,6 +631,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("refunds")
+    op.drop_table("coupon_shares")
     op.drop_table("receipts")
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.drop_index("payments_order")
@@ -547,6 +646,14 @@ def downgrade() -> None:
 
     op.drop_table("payments")
     op.drop_table("order_lines")
+    with op.batch_alter_table("coupon_redemptions", schema=None) as batch_op:
+        batch_op.drop_index(
+            "coupon_redemptions_live",
+            sqlite_where=sa.text("status IN ('reserved', 'used')"),
+            postgresql_where=sa.text("status IN ('reserved', 'used')"),
+        )
+
+    op.drop_table("coupon_redemptions")
     op.drop_table("call_alarms")
     op.drop_table("trip_actions")
     with op.batch_alter_table("stored_moves", schema=None) as batch_op:
@@ -580,6 +687,11 @@ def downgrade() -> None:
 
     op.drop_table("exit_weighings")
     op.drop_table("exit_releases")
+    op.drop_table("coupon_members")
+    with op.batch_alter_table("coupon_codes", schema=None) as batch_op:
+        batch_op.drop_index("coupon_codes_coupon")
+
+    op.drop_table("coupon_codes")
     with op.batch_alter_table("calls", schema=None) as batch_op:
         batch_op.drop_index(
             "calls_open", sqlite_where=sa.text("status = 'open'"), postgresql_where=sa.text("status = 'open'")
@@ -623,4 +735,5 @@ def downgrade() -> None:
 
     op.drop_table("exits")
     op.drop_table("devices")
+    op.drop_table("coupons")
     op.drop_table("catalogue_version")
