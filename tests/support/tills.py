@@ -52,6 +52,7 @@ from unqueue.server.promotions.model import RuleBook
 from unqueue.server.promotions.rules import PercentOff, Target
 from unqueue.server.receipts import routes as receipts_routes
 from unqueue.server.receipts.service import Receipts
+from unqueue.server.returns.service import Returns
 from unqueue.server.stored_value import routes as stored_value_routes
 from unqueue.server.stored_value.service import StoredValue, StoredValueProvider
 from unqueue.server.trips import store as trips_store
@@ -63,6 +64,7 @@ MERCHANT = "store-7"
 ACCOUNT = Account(id=METHOD, kind="sandbox_wallet", zh="沙盒钱包", en="Sandbox wallet")
 CARD = "gift-card"
 CARD_ACCOUNT = Account(id=CARD, kind="stored_value", zh="购物卡", en="Gift card")
+RETURN_LIMIT_MINOR = 5000
 SELLER = Store(id="store-7", name_zh="街角超市", name_en="Corner Store", tax_id="91310000TEST", public_url=PUBLIC_URL)
 
 MILK = Product("milk", "06901234567892", "纯牛奶", "Milk", unit_price_minor=1290, tax_rate_bp=900)
@@ -212,6 +214,7 @@ class Till:
         self.notifications = Notifications(self.payments)
         self.worker = PaymentWorker(self.payments)
         self.cards = StoredValue(database)
+        self.returns = Returns(database, limit_minor=RETURN_LIMIT_MINOR, by_hand=frozenset())
         self.coupons = Coupons(database, Redeeming(time_zone="Asia/Shanghai"), open_payment=open_attempt)
         self.receipts = Receipts(database, SELLER, [ACCOUNT, CARD_ACCOUNT])
         handlers = [

@@ -42,6 +42,7 @@ TimeZone = Annotated[str, Meta(min_length=1, description="a time zone's name", e
 Sigmas = Annotated[float, Meta(ge=1, le=10, description="a number from 1 to 10", examples=[3.3])]
 BaudRate = Annotated[int, Meta(ge=300, le=921_600, description="a baud rate from 300 up", examples=[9600])]
 Interval = Annotated[int, Meta(ge=1, le=1000, description="whole grams from 1 to 1000", examples=[5])]
+Amount = Annotated[int, Meta(ge=0, description="whole minor units (fen, cents), not negative", examples=[20_000])]
 Grams = Annotated[int, Meta(ge=0, description="whole grams, not negative", examples=[10])]
 _WEB_ADDRESS = "a web address (http or https) without a slash at its end"
 HttpUrl = Annotated[
@@ -145,9 +146,12 @@ class Provider(_Section, frozen=True, kw_only=True):
 
 
 class Payments(_Section, frozen=True, kw_only=True):
-    """How shoppers can pay."""
+    """How shoppers can pay. A refund at the service desk that is larger than `second_person_above_minor`, in minor
+    units of the store's currency, needs a second member of staff to agree.
+    """
 
     providers: list[Provider] = []
+    second_person_above_minor: Amount = 20_000
 
 
 class ExitPass(_Section, frozen=True, kw_only=True):

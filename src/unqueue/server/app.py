@@ -54,6 +54,8 @@ from unqueue.server.promotions import routes as promotions_routes
 from unqueue.server.promotions.service import Promotions
 from unqueue.server.receipts import routes as receipts_routes
 from unqueue.server.receipts.service import Receipts
+from unqueue.server.returns import routes as returns_routes
+from unqueue.server.returns.service import Returns
 from unqueue.server.staff import routes as staff_routes
 from unqueue.server.staff.routes import Floor, StoreName
 from unqueue.server.staff.service import Staff
@@ -113,6 +115,11 @@ class MerchantServer:
         self.notifications = Notifications(self.payments)
         self.payment_worker = PaymentWorker(self.payments)
         self.receipts = Receipts(self.database, settings.store, accounts)
+        self.returns = Returns(
+            self.database,
+            limit_minor=settings.payments.second_person_above_minor,
+            by_hand=frozenset(account.id for account in accounts if account.kind == "cash"),
+        )
         self._open_exits(settings)
         self._watching: list[asyncio.Task[None]] = []
 
@@ -175,6 +182,7 @@ class MerchantServer:
             *orders_routes.routes(self.orders, self.trips, self.access),
             *coupons_routes.routes(self.coupons, self.orders, self.access, PAYERS),
             *payments_routes.routes(self.payments, self.notifications, self.orders, self.access),
+            *returns_routes.routes(self.returns, self.access),
             *receipts_routes.routes(self.receipts, self.orders, self.access),
             *stored_value_routes.routes(
                 self.stored_value, self.access, self.database.clock, self.settings.store.currency

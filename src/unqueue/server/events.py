@@ -23,7 +23,10 @@ from unqueue.server.access import Access, Principal
 
 KEEP_ALIVE_S = 15.0
 BACKLOG_MAX = 100  # a reader that is further behind is cut off; it reconnects and reads the state
-_NAMES = {"trip": "basket", "order": "order", "payment": "payment", "exit": "exit", "call": "call", "lane": "lane"}
+_NAMES = {
+    "trip": "basket", "order": "order", "payment": "payment", "coupon": "coupon", "exit": "exit", "call": "call",
+    "lane": "lane",
+}  # fmt: skip
 FLOOR = "floor"
 
 

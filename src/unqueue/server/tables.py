@@ -11,6 +11,7 @@ from unqueue.server.orders import store as orders
 from unqueue.server.payments import store as payments
 from unqueue.server.promotions import store as promotions
 from unqueue.server.receipts import store as receipts
+from unqueue.server.returns import store as returns
 from unqueue.server.staff import store as staff
 from unqueue.server.stored_value import store as stored_value
 from unqueue.server.trips import store as trips
@@ -27,6 +28,7 @@ __all__ = [
     "payments",
     "promotions",
     "receipts",
+    "returns",
     "staff",
     "stored_value",
     "trips",

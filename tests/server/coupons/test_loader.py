@@ -16,9 +16,9 @@ from unqueue.server.coupons.rules import AmountOff, Goods, NorthAmerican, Percen
 from unqueue.server.coupons.service import ImportReport, import_coupons
 
 GOOD: dict[str, Any] = {
-    "kind": "amount_off", "id": "good", "zh": "券", "en": "Coupon", "currency": "CNY", "code": "GOOD10", "off_minor": 1000,
+    "kind": "amount_off", "id": "good", "zh": "券", "en": "Coupon", "currency": "CNY", "code": "GOOD10",
+    "off_minor": 1000,
 }  # fmt: skip
-PERCENT = {**{key: value for key, value in GOOD.items() if key != "off_minor"}, "kind": "percent_off", "off_bp": 1000}
 
 
 def problems(*entries: Any) -> list[tuple[str, str]]:
@@ -69,9 +69,9 @@ def test_missing_fields_and_all_problems_are_told_at_once() -> None:
 
 def test_how_to_mend_it() -> None:
     with pytest.raises(CouponsInvalid) as refused:
-        read_json(json.dumps([{**GOOD, "off_bp": 1}, {**GOOD, "off_minor": 0}, {**GOOD, "members_only": 3}]).encode())
+        read_json(json.dumps([{**GOOD, "offminor": 1}, {**GOOD, "off_minor": 0}, {**GOOD, "members_only": 3}]).encode())
     text = refused.value.text_en
-    assert "good, off_bp: there is no such field. Perhaps off_m" in text
+    assert "good, offminor: there is no such field. Perhaps off_minor is meant." in text
     assert "Write minor units of the currency, at least 1, as in 500." in text
     assert "true or false" in text
     assert "没有导入" in refused.value.text_zh

@@ -1,6 +1,5 @@
 """What an AI 8110 takes off: purchases, rules and what the save value means."""
 
-from datetime import date
 from typing import Any
 
 import pytest
@@ -71,11 +70,11 @@ CASES: list[tuple[str, NorthAmericanCoupon, dict[int, int]]] = [
     ("two free", ticket(2, saving=Saving("2")), {1: 1000}),
     ("more free than there are", ticket(4, saving=Saving("2")), {}),
     ("percent off what had to be bought", ticket(20, units(2, "120"), saving=Saving("5")), {1: 200}),
-    ("cents off the transaction", ticket(500, saving=Saving("6")), {1: 326, 2: 131, 3: 43}),
+    ("cents off the transaction", ticket(500, saving=Saving("6")), {1: 326, 2: 130, 3: 44}),
     ("cents off the transaction without the goods", ticket(500, units(9, "120"), saving=Saving("6")), {}),
     ("for so much money", ticket(100, Purchase(1400, "1", "120", OURS)), {1: 100}),
     ("for more money than there is", ticket(100, Purchase(1501, "1", "120", OURS)), {}),
-    ("for a transaction of so much", ticket(100, Purchase(2300, "2", "120", OURS)), {1: 71, 2: 29}),
+    ("for a transaction of so much", ticket(100, Purchase(2300, "2", "777", OURS)), {1: 71, 2: 29}),
     ("for a greater transaction", ticket(100, Purchase(2301, "2", "120", OURS)), {}),
     ("no more than was agreed", ticket(5000, units(3, "120")), {1: 1000}),
 ]  # fmt: skip
@@ -159,7 +158,3 @@ def test_goods_of_the_order_are_found_by_their_prefix(
             found = next(line for line in lines if line.line == share.line)
             is_whole = effect.held.ticket is not None and model.stage_of(effect.held) == "basket_amount"
             assert is_whole or found.gtin[1:].startswith(prefix)
-
-
-def test_days_are_read_with_the_coupon() -> None:
-    assert ticket(1, expires=date(2026, 1, 1)).expires == date(2026, 1, 1)

@@ -70,8 +70,8 @@ class CouponsView(msgspec.Struct, frozen=True):
 class Coupons:
     """Coupons as those see them who may see an order.
 
-    ``open_payment`` is what coupons need to know of payments, which stand above them: the attempt that is open, if any.
-    ``member_of`` names the member whose order it is.
+    ``open_payment`` is what coupons need to know of payments, which stand above them: the attempt that is open, if any;
+    it may refuse by itself. ``member_of`` names the member whose order it is.
     """
 
     def __init__(
@@ -83,24 +83,28 @@ class Coupons:
         self._member_of = member_of or member_of_trip
 
     async def redeem(self, order: Order, code: str, action_id: str, actor: str) -> CouponsView:
-        """Put a coupon on an order; again with the same id changes nothing. PaymentOpen while one is under way, and
-        every refusal of :meth:`Redeeming.redeem`.
+        """Put a coupon on an order; again with the same id changes nothing, even while the order is being paid.
+
+        PaymentOpen while a payment is under way, and every refusal of :meth:`Redeeming.redeem`.
         """
         plain = normal_id(action_id)
 
         def write(tx: Transaction) -> Redemptions:
-            self._refuse_while_paying(tx, order)
+            if store.redemption(tx.connection, plain) is None:
+                self._refuse_while_paying(tx, order)
             member = self._member_of(tx.connection, order)
             return self._redeeming.redeem(tx, order, code, member=member, action_id=plain, actor=actor)
 
         return view(await self._database.unit(write))
 
     async def withdraw(self, order: Order, redemption_id: str, actor: str) -> CouponsView:
-        """Take a coupon off an order. PaymentOpen, NotFound, OrderPaid, OrderClosed."""
+        """Take a coupon off an order; again changes nothing. PaymentOpen, NotFound, OrderPaid, OrderClosed."""
         plain = normal_id(redemption_id)
 
         def write(tx: Transaction) -> Redemptions:
-            self._refuse_while_paying(tx, order)
+            row = store.redemption(tx.connection, plain)
+            if row is None or row.status in store.LIVE:
+                self._refuse_while_paying(tx, order)
             return self._redeeming.withdraw(tx, order, plain, actor=actor)
 
         return view(await self._database.unit(write))

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.schema import append_only, metadata
-from unqueue.server.ledger.model import Entry, sums
+from unqueue.server.ledger.model import Entry, Posting, sums
 
 # The primary key makes an entry possible once: whoever would post it again fails, and its whole unit of work with it.
 ledger = Table(
@@ -77,6 +77,12 @@ def balances(connection: Connection, order_id: str | None = None) -> dict[tuple[
         query = query.where(ledger.c.order_id == order_id)
     rows = connection.execute(query.group_by(ledger.c.account, ledger.c.currency))
     return {(account, currency): int(total) for account, currency, total in rows if total}
+
+
+def postings_of(connection: Connection, entry_id: str) -> list[Posting]:
+    """The postings of an entry; none if there is no such entry."""
+    query = select(ledger.c.account, ledger.c.amount_minor, ledger.c.currency).where(ledger.c.entry_id == entry_id)
+    return [Posting(*row) for row in connection.execute(query.order_by(ledger.c.position))]
 
 
 def held(connection: Connection, payment_id: str, account: str, currency: str) -> int:

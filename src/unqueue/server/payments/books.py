@@ -8,6 +8,7 @@ The accounts (positive is a debit, see ``ledger.model``):
     tax:<rate in bp>         tax that is owed to the state
     deposit                  deposits that are owed to shoppers
     coupons:issuers          what issuers of coupons owe us
+    desk                     the service desk's drawer: what staff gave and took by hand
     surplus:<order id>       money that came for an order and goes back: it was not needed, or goods came back
 """
 
@@ -62,10 +63,15 @@ def give_back(payment: Payment) -> Entry:
     return _of_payment(f"give-back:{payment.payment_id}", payment, postings, payment.currency)
 
 
-def refund(given: Refund) -> Entry:
-    """A provider gave money back that was owed."""
-    postings = [(f"surplus:{given.order_id}", given.amount_minor), (clearing(given.method), -given.amount_minor)]
+def refund(given: Refund, source: str | None = None) -> Entry:
+    """A provider gave money back that was owed; or somebody did, from another account (``source``)."""
+    paid_from = source or clearing(given.method)
+    postings = [(f"surplus:{given.order_id}", given.amount_minor), (paid_from, -given.amount_minor)]
     return _of_payment(f"refund:{given.refund_id}", given, postings, given.currency)
+
+
+DESK = "desk"
+"""The service desk's own drawer: what staff give and take by hand."""
 
 
 def clearing(method: str) -> str:

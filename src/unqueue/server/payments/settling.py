@@ -136,6 +136,19 @@ def settle_refund(tx: Transaction, refund_id: str, state: RefundState) -> None:
     record(tx, "payment.refunded", payment, f"provider:{payment.method}", refund_id=refund_id)
 
 
+def pay_by_hand(tx: Transaction, refund: Refund, *, by: str, actor: str) -> None:
+    """A member of staff hands the money over at the service desk, instead of the provider. ``by``: the name."""
+    ledger.post(tx, books.refund(refund, books.DESK))
+    done = msgspec.structs.replace(refund, status="succeeded", due_us=None, reference=f"desk: {by}"[:128], problem=None)
+    store.update_refund(tx, done)
+    payment = store.get(tx.connection, refund.payment_id)
+    assert payment is not None, "a refund belongs to a payment"
+    if refund.cause != "return":
+        payment = msgspec.structs.replace(payment, status="refunded")
+        store.update_payment(tx, payment)
+    record(tx, "payment.refunded_by_hand", payment, actor, refund_id=refund.refund_id, by=by)
+
+
 def delay_refund(tx: Transaction, refund_id: str, problem: str | None, *, permanent: bool) -> None:
     """It did not go through. It is tried again, and staff hear of it once when the provider refuses.
 

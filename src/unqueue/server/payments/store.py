@@ -166,6 +166,13 @@ def refunds_due(connection: Connection, now_us: int, limit: int) -> list[Refund]
     return [Refund(**row) for row in connection.execute(query).mappings()]
 
 
+def refunds_waiting(connection: Connection, limit: int) -> list[Refund]:
+    """Refunds that were tried and have not arrived, the oldest first."""
+    query = select(refunds).where(refunds.c.due_us.is_not(None), refunds.c.tries > 0)
+    rows = connection.execute(query.order_by(refunds.c.created_us).limit(limit)).mappings()
+    return [Refund(**row) for row in rows]
+
+
 def update_refund(tx: Transaction, refund: Refund) -> None:
     """Keep how far a refund has come. Its payment and its amount never change."""
     values = {name: getattr(refund, name) for name in _REFUND_CHANGEABLE}

@@ -559,6 +559,31 @@ def upgrade() -> None:
         info={"append_only": True},
     )
     op.create_table(
+        "returns",
+        sa.Column("return_id", sa.String(length=32), nullable=False),
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("trip_id", sa.String(length=32), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("lines", sa.Text(), nullable=False),
+        sa.Column("shares", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by_id", sa.String(length=32), nullable=False),
+        sa.Column("by", sa.String(length=80), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("decided_by", sa.String(length=80), nullable=True),
+        sa.Column("decided_us", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("status IN ('proposed', 'accepted', 'rejected')", name=op.f("returns_status_check")),
+        sa.CheckConstraint("amount_minor >= 0", name=op.f("returns_amount_check")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.order_id"], name=op.f("returns_order_id_fkey")),
+        sa.PrimaryKeyConstraint("return_id", name=op.f("returns_pkey")),
+    )
+    with op.batch_alter_table("returns", schema=None) as batch_op:
+        batch_op.create_index("returns_order", ["order_id"], unique=False)
+        batch_op.create_index("returns_status", ["status", "created_us"], unique=False)
+
+    op.create_table(
         "coupon_shares",
         sa.Column("redemption_id", sa.String(length=32), nullable=False),
         sa.Column("order_id", sa.String(length=32), nullable=False),
@@ -632,6 +657,11 @@ def downgrade() -> None:
 
     op.drop_table("refunds")
     op.drop_table("coupon_shares")
+    with op.batch_alter_table("returns", schema=None) as batch_op:
+        batch_op.drop_index("returns_status")
+        batch_op.drop_index("returns_order")
+
+    op.drop_table("returns")
     op.drop_table("receipts")
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.drop_index("payments_order")

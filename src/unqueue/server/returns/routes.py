@@ -1,0 +1,72 @@
+"""HTTP of the service desk: for staff."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from unqueue.server.access import Access
+from unqueue.server.returns.service import Returns, Wanted
+from unqueue.server.returns.views import DeskView, RefundView, ReturnView
+
+AnyRequest = Request[Any, Any, State]
+
+
+class NewReturn(msgspec.Struct, frozen=True):
+    """``id`` (a UUID) makes a resend the same return."""
+
+    id: str
+    lines: Annotated[list[Wanted], msgspec.Meta(max_length=1000)]
+    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+
+
+def routes(returns: Returns, access: Access) -> list[HTTPRouteHandler]:
+    @get("/api/desk/orders", tags=["returns"], responses={200: ResponseSpec(DeskView, generate_examples=False)})
+    async def look(number: FromQuery[str], request: AnyRequest) -> DeskView:
+        """A paid order by the number on its receipt: what can come back, and what it is worth."""
+        await access.principal(request, "staff")
+        return await returns.look(number)
+
+    @post(
+        "/api/orders/{order_id:str}/returns",
+        status_code=201,
+        tags=["returns"],
+        responses={201: ResponseSpec(ReturnView, generate_examples=False)},
+    )
+    async def propose(order_id: FromPath[str], data: JSONBody[NewReturn], request: AnyRequest) -> ReturnView:
+        """Take goods back. Above the store's limit a second member of staff has to agree."""
+        staff = await access.principal(request, "staff")
+        return await returns.propose(order_id, data.lines, data.reason, data.id, staff)
+
+    @post("/api/returns/{return_id:str}/accept", status_code=200, tags=["returns"])
+    async def accept(return_id: FromPath[str], request: AnyRequest) -> ReturnView:
+        """Agree to a refund that somebody else proposed."""
+        return await returns.decide(return_id, await access.principal(request, "staff"), accept=True)
+
+    @post("/api/returns/{return_id:str}/reject", status_code=200, tags=["returns"])
+    async def reject(return_id: FromPath[str], request: AnyRequest) -> ReturnView:
+        """Turn a proposed refund down."""
+        return await returns.decide(return_id, await access.principal(request, "staff"), accept=False)
+
+    @get("/api/desk/returns", tags=["returns"])
+    async def waiting(request: AnyRequest) -> list[ReturnView]:
+        """What waits for a second person."""
+        await access.principal(request, "staff")
+        return await returns.waiting()
+
+    @get("/api/desk/refunds", tags=["returns"])
+    async def refunds(request: AnyRequest) -> list[RefundView]:
+        """Money that should have arrived with a shopper and has not."""
+        await access.principal(request, "staff")
+        return await returns.refunds_waiting()
+
+    @post("/api/desk/refunds/{refund_id:str}/by-hand", status_code=200, tags=["returns"])
+    async def by_hand(refund_id: FromPath[str], request: AnyRequest) -> RefundView:
+        """The money was handed over at the desk."""
+        return await returns.pay_by_hand(refund_id, await access.principal(request, "staff"))
+
+    return [look, propose, accept, reject, waiting, refunds, by_hand]

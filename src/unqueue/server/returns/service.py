@@ -1,0 +1,302 @@
+"""The use cases of the service desk: look at what was bought, take goods back, agree to a large refund, and hand over
+money that a provider would not take back.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection
+
+from unqueue.kernel.clock import from_micros
+from unqueue.kernel.database import Database, Transaction
+from unqueue.kernel.errors import NotFound
+from unqueue.kernel.ids import new_id
+from unqueue.kernel.money import Money
+from unqueue.server.access import Principal
+from unqueue.server.ledger import store as ledger
+from unqueue.server.orders import store as orders_store
+from unqueue.server.orders.model import Order, OrderUnpaid
+from unqueue.server.payments import settling
+from unqueue.server.payments import store as payments_store
+from unqueue.server.payments.model import Payment
+from unqueue.server.payments.sold import sold_lines
+from unqueue.server.returns import model, store
+from unqueue.server.returns.model import (
+    NOTHING,
+    Return,
+    ReturnConflict,
+    ReturnDecided,
+    ReturnedLine,
+    ReturnEmpty,
+    ReturnLineUnknown,
+    SecondPersonNeeded,
+)
+from unqueue.server.returns.views import (
+    DeskView,
+    LineView,
+    RefundView,
+    ReturnView,
+    TenderView,
+    refund_view,
+    return_view,
+)
+from unqueue.server.trips.service import normal_id
+
+WAITING_SHOWN_MAX = 100
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """So many units of an order's line."""
+
+    line: int
+    quantity: int
+
+
+class Returns:
+    """All returns of the store. Refunds above ``limit_minor`` need two persons; those of ``by_hand`` methods (cash) are
+    handed over at the desk.
+    """
+
+    def __init__(self, database: Database, *, limit_minor: int, by_hand: frozenset[str]) -> None:
+        self._database = database
+        self._limit_minor = limit_minor
+        self._by_hand = by_hand
+
+    async def look(self, number: str) -> DeskView:
+        """A paid order by its number. NotFound, OrderUnpaid."""
+
+        def read(connection: Connection) -> DeskView:
+            order = orders_store.by_number(connection, "".join(number.split()))
+            if order is None:
+                raise NotFound
+            return self._desk(connection, order)
+
+        return await self._database.read(read)
+
+    async def propose(
+        self, order_id: str, wanted: Sequence[Wanted], reason: str, return_id: str, staff: Principal
+    ) -> ReturnView:
+        """Take goods back. Up to the limit the refund goes out at once, above it a second person has to agree.
+
+        Again with the same id is the same return. NotFound, OrderUnpaid, ReturnEmpty, ReturnLineUnknown, ReturnTooMany,
+        ReturnExceedsPayments, ReturnConflict.
+        """
+        plain, order_plain = normal_id(return_id), normal_id(order_id)
+
+        def write(tx: Transaction) -> ReturnView:
+            order = _paid(tx.connection, order_plain)
+            known = store.get(tx.connection, plain)
+            if known is not None:
+                asked = {(one.line, one.quantity) for one in wanted}
+                same = {(one.line, one.quantity) for one in known.lines} == asked
+                if not same or known.order_id != order.order_id:
+                    raise ReturnConflict
+                return return_view(tx.connection, order, known)
+            made = self._make(tx, order, wanted=wanted, reason=reason, return_id=plain, staff=staff)
+            if model.needs_second_person(made.amount_minor, self._limit_minor):
+                store.insert_return(tx, made)
+                _record(tx, "return.proposed", made, staff.actor)
+            else:
+                made = msgspec.structs.replace(made, status="accepted", decided_by=staff.name, decided_us=tx.at_us)
+                store.insert_return(tx, made)
+                self._accept(tx, order, made, staff)
+            return return_view(tx.connection, order, made)
+
+        return await self._database.unit(write)
+
+    async def decide(self, return_id: str, staff: Principal, *, accept: bool) -> ReturnView:
+        """Agree to a proposed return, or not; again the same way changes nothing. NotFound, ReturnDecided;
+        SecondPersonNeeded for the one who proposed it.
+        """
+        plain = normal_id(return_id)
+
+        def write(tx: Transaction) -> ReturnView:
+            made = store.get(tx.connection, plain)
+            if made is None:
+                raise NotFound
+            order = _paid(tx.connection, made.order_id)
+            wanted: model.Status = "accepted" if accept else "rejected"
+            if made.status != "proposed":
+                if made.status == wanted and made.decided_by == staff.name:
+                    return return_view(tx.connection, order, made)
+                raise ReturnDecided
+            if accept and made.by_id == staff.id:
+                raise SecondPersonNeeded
+            made = msgspec.structs.replace(made, status=wanted, decided_by=staff.name, decided_us=tx.at_us)
+            store.decide(tx, made)
+            if accept:
+                self._accept(tx, order, made, staff)
+            else:
+                _record(tx, "return.rejected", made, staff.actor)
+            return return_view(tx.connection, order, made)
+
+        return await self._database.unit(write)
+
+    async def waiting(self) -> list[ReturnView]:
+        """Returns that wait for a second person, the oldest first."""
+
+        def read(connection: Connection) -> list[ReturnView]:
+            found = store.proposed(connection, WAITING_SHOWN_MAX)
+            return [return_view(connection, _paid(connection, made.order_id), made) for made in found]
+
+        return await self._database.read(read)
+
+    async def refunds_waiting(self) -> list[RefundView]:
+        """Refunds that have not arrived though they were tried, the oldest first."""
+
+        def read(connection: Connection) -> list[RefundView]:
+            found = payments_store.refunds_waiting(connection, WAITING_SHOWN_MAX)
+            return [refund_view(connection, refund) for refund in found]
+
+        return await self._database.read(read)
+
+    async def pay_by_hand(self, refund_id: str, staff: Principal) -> RefundView:
+        """Hand over a refund that does not arrive; again changes nothing. NotFound."""
+        plain = normal_id(refund_id)
+
+        def write(tx: Transaction) -> RefundView:
+            refund = payments_store.get_refund(tx.connection, plain)
+            if refund is None:
+                raise NotFound
+            if refund.status == "pending":
+                settling.pay_by_hand(tx, refund, by=staff.name, actor=staff.actor)
+            return refund_view(tx.connection, refund)
+
+        return await self._database.unit(write)
+
+    def _make(
+        self, tx: Transaction, order: Order, *, wanted: Sequence[Wanted], reason: str, return_id: str, staff: Principal
+    ) -> Return:
+        """What these lines are worth, and who gives it back."""
+        sold = {line.line: line for line in sold_lines(tx.connection, order)}
+        earlier = [made for made in store.of_order(tx.connection, order.order_id) if made.status != "rejected"]
+        before = model.together(line for made in earlier for line in made.lines)
+        lines: list[ReturnedLine] = []
+        for one in wanted:
+            if one.line not in sold or any(line.line == one.line for line in lines):
+                raise ReturnLineUnknown(line=one.line)
+            lines.append(model.worth(sold[one.line], before.get(one.line, NOTHING), one.quantity))
+        if not lines:
+            raise ReturnEmpty
+        amount_minor = sum(line.refund_minor for line in lines)
+        payments = _kept_payments(tx.connection, order.order_id)
+        return Return(
+            return_id=return_id,
+            order_id=order.order_id,
+            trip_id=order.trip_id,
+            status="proposed",
+            lines=tuple(lines),
+            shares=model.shares(amount_minor, _left(tx.connection, order.order_id, payments, earlier), payments),
+            amount_minor=amount_minor,
+            currency=order.currency,
+            reason=reason,
+            by_id=staff.id,
+            by=staff.name,
+            created_us=tx.at_us,
+        )
+
+    def _accept(self, tx: Transaction, order: Order, made: Return, staff: Principal) -> None:
+        """Book the return and send the money, in one unit with the decision."""
+        accepted = [one for one in store.of_order(tx.connection, order.order_id) if one.status == "accepted"]
+        before = model.together(line for one in accepted if one.return_id != made.return_id for line in one.lines)
+        ledger.post(tx, model.book(made, sold_lines(tx.connection, order), before))
+        payments = {payment.payment_id: payment for payment in payments_store.of_order(tx.connection, order.order_id)}
+        for share in made.shares:
+            payment = payments[share.payment_id]
+            amount = Money(share.amount_minor, made.currency)
+            refund = settling.refund_of(payment, new_id(), amount, "return", tx.at_us, return_id=made.return_id)
+            payments_store.insert_refund(tx, refund)
+            if share.method in self._by_hand:
+                settling.pay_by_hand(tx, refund, by=staff.name, actor=staff.actor)
+        _record(tx, "return.accepted", made, staff.actor)
+
+    def _desk(self, connection: Connection, order: Order) -> DeskView:
+        if order.status not in {"paid", "left"}:
+            raise OrderUnpaid
+        made = store.of_order(connection, order.order_id)
+        live = [one for one in made if one.status != "rejected"]
+        before = model.together(line for one in live for line in one.lines)
+        payments = _kept_payments(connection, order.order_id)
+        left = _left(connection, order.order_id, payments, live)
+        named = {line.line: line for line in orders_store.lines(connection, order.order_id)}
+        lines = []
+        for line in sold_lines(connection, order):
+            name, gone = named[line.line], before.get(line.line, NOTHING)
+            rest = line.quantity - gone.quantity
+            worth_minor = model.worth(line, gone, rest).refund_minor if rest else 0
+            lines.append(
+                LineView(
+                    line=line.line,
+                    gtin=name.gtin,
+                    name_zh=name.name_zh,
+                    name_en=name.name_en,
+                    sold_by=name.sold_by,
+                    quantity=line.quantity,
+                    weight_g=name.weight_g,
+                    left=rest,
+                    worth=Money(worth_minor, order.currency),
+                )
+            )
+        return DeskView(
+            order_id=order.order_id,
+            number=order.number,
+            status=order.status,
+            paid_at=from_micros(order.paid_us).isoformat() if order.paid_us is not None else None,
+            total=Money(order.total_minor, order.currency),
+            lines=lines,
+            tenders=[
+                TenderView(one.payment_id, one.method, one.amount, Money(left[one.payment_id], one.currency))
+                for one in payments
+            ],
+            returns=[return_view(connection, order, one) for one in made],
+        )
+
+
+def _paid(connection: Connection, order_id: str) -> Order:
+    order = orders_store.get(connection, order_id)
+    if order is None:
+        raise NotFound
+    if order.status not in {"paid", "left"}:
+        raise OrderUnpaid
+    return order
+
+
+def _kept_payments(connection: Connection, order_id: str) -> list[Payment]:
+    """The payments that count for an order."""
+    return [
+        payment
+        for payment in payments_store.of_order(connection, order_id)
+        if payment.status == "succeeded" and payment.amount_minor
+    ]
+
+
+def _left(
+    connection: Connection, order_id: str, payments: Sequence[Payment], returns: Sequence[Return]
+) -> dict[str, int]:
+    """What of each payment has not gone back, nor is promised to: refunds never exceed what a charge took."""
+    left = {payment.payment_id: payment.amount_minor for payment in payments}
+    for refund in payments_store.refunds_of_order(connection, order_id):
+        if refund.payment_id in left:
+            left[refund.payment_id] -= refund.amount_minor
+    for made in returns:
+        if made.status == "proposed":
+            for share in made.shares:
+                left[share.payment_id] -= share.amount_minor
+    return left
+
+
+def _record(tx: Transaction, kind: str, made: Return, actor: str) -> None:
+    data = {
+        "return_id": made.return_id,
+        "order_id": made.order_id,
+        "trip_id": made.trip_id,
+        "status": made.status,
+        "lines": made.lines,
+        "shares": made.shares,
+        "amount_minor": made.amount_minor,
+        "currency": made.currency,
+        "reason": made.reason,
+        "by": made.by,
+        "decided_by": made.decided_by,
+    }
+    tx.record(kind, f"return:{made.return_id}", actor, data)

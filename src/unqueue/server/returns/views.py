@@ -1,0 +1,183 @@
+"""The service desk as JSON shows it."""
+
+import msgspec
+from sqlalchemy import Connection
+
+from unqueue.kernel.clock import from_micros
+from unqueue.kernel.money import Money
+from unqueue.server.ledger import store as ledger
+from unqueue.server.orders import store as orders_store
+from unqueue.server.orders.model import Order
+from unqueue.server.payments import store as payments_store
+from unqueue.server.payments.model import Refund
+from unqueue.server.payments.sold import SoldLine, sold_lines
+from unqueue.server.returns import model, store
+from unqueue.server.returns.model import Return
+
+
+class LineView(msgspec.Struct, frozen=True):
+    """A line of an order at the service desk: ``left`` units can still come back, and all of them are worth so much."""
+
+    line: int
+    gtin: str
+    name_zh: str
+    name_en: str
+    sold_by: str
+    quantity: int
+    weight_g: int | None
+    left: int
+    worth: Money
+
+
+class TenderView(msgspec.Struct, frozen=True):
+    """A payment of the order, and what of it has not gone back."""
+
+    payment_id: str
+    method: str
+    amount: Money
+    left: Money
+
+
+class ReturnedView(msgspec.Struct, frozen=True):
+    line: int
+    quantity: int
+    name_zh: str
+    name_en: str
+    refund: Money
+
+
+class TaxBackView(msgspec.Struct, frozen=True):
+    rate_bp: int
+    tax: Money
+
+
+class ShareView(msgspec.Struct, frozen=True):
+    """What goes back to a payment. Its ``status``: ``waiting`` for a second person, ``pending``, ``succeeded``."""
+
+    payment_id: str
+    method: str
+    amount: Money
+    status: str
+    by_hand: bool
+
+
+class ReturnView(msgspec.Struct, frozen=True):
+    """Goods that came back. ``status``: ``proposed`` (a second person has to agree), ``accepted``, ``rejected``."""
+
+    id: str
+    order_id: str
+    order_number: str
+    status: str
+    amount: Money
+    lines: list[ReturnedView]
+    taxes: list[TaxBackView]
+    shares: list[ShareView]
+    reason: str
+    by: str
+    at: str
+    decided_by: str | None
+    decided_at: str | None
+
+
+class DeskView(msgspec.Struct, frozen=True):
+    """An order as the service desk sees it."""
+
+    order_id: str
+    number: str
+    status: str
+    paid_at: str | None
+    total: Money
+    lines: list[LineView]
+    tenders: list[TenderView]
+    returns: list[ReturnView]
+
+
+class RefundView(msgspec.Struct, frozen=True):
+    """Money on its way back that has not arrived. ``problem`` is why, in the provider's words."""
+
+    id: str
+    order_id: str
+    order_number: str
+    method: str
+    amount: Money
+    cause: str
+    since: str
+    tries: int
+    problem: str | None
+
+
+def return_view(connection: Connection, order: Order, made: Return) -> ReturnView:
+    """A return as JSON shows it."""
+    named = {line.line: line for line in orders_store.lines(connection, order.order_id)}
+    refunds = {
+        refund.payment_id: refund
+        for refund in payments_store.refunds_of_order(connection, order.order_id)
+        if refund.return_id == made.return_id
+    }
+
+    def money(amount_minor: int) -> Money:
+        return Money(amount_minor, made.currency)
+
+    return ReturnView(
+        id=made.return_id,
+        order_id=made.order_id,
+        order_number=order.number,
+        status=made.status,
+        amount=made.amount,
+        lines=[
+            ReturnedView(
+                part.line, part.quantity, named[part.line].name_zh, named[part.line].name_en, money(part.refund_minor)
+            )
+            for part in made.lines
+        ],
+        taxes=[
+            TaxBackView(rate_bp, money(tax_minor))
+            for rate_bp, tax_minor in _taxes(sold_lines(connection, order), connection, made).items()
+            if tax_minor
+        ],
+        shares=[
+            ShareView(
+                share.payment_id,
+                share.method,
+                money(share.amount_minor),
+                refunds[share.payment_id].status if share.payment_id in refunds else "waiting",
+                share.payment_id in refunds and refunds[share.payment_id].reference.startswith("desk"),
+            )
+            for share in made.shares
+        ],
+        reason=made.reason,
+        by=made.by,
+        at=from_micros(made.created_us).isoformat(),
+        decided_by=made.decided_by,
+        decided_at=from_micros(made.decided_us).isoformat() if made.decided_us is not None else None,
+    )
+
+
+def _taxes(sold: list[SoldLine], connection: Connection, made: Return) -> dict[int, int]:
+    """The tax that a return gives back, as it stands in the books; for one that waits, as it would stand now."""
+    booked = {
+        int(posting.account.removeprefix("tax:")): posting.amount_minor
+        for posting in ledger.postings_of(connection, f"return:{made.return_id}")
+        if posting.account.startswith("tax:")
+    }
+    if booked or made.status == "accepted":
+        return booked
+    accepted = [one for one in store.of_order(connection, made.order_id) if one.status == "accepted"]
+    before = model.together(line for one in accepted for line in one.lines)
+    return model.taxes_back(sold, before, model.together([*before.values(), *made.lines]))
+
+
+def refund_view(connection: Connection, refund: Refund) -> RefundView:
+    """A refund as JSON shows it."""
+    order = orders_store.get(connection, refund.order_id)
+    return RefundView(
+        id=refund.refund_id,
+        order_id=refund.order_id,
+        order_number=order.number if order is not None else "",
+        method=refund.method,
+        amount=refund.amount,
+        cause=refund.cause,
+        since=from_micros(refund.created_us).isoformat(),
+        tries=refund.tries,
+        problem=refund.problem,
+    )
