@@ -55,6 +55,7 @@ from unqueue.server.receipts.service import Receipts
 from unqueue.server.returns.service import Returns
 from unqueue.server.stored_value import routes as stored_value_routes
 from unqueue.server.stored_value.service import StoredValue, StoredValueProvider
+from unqueue.server.tills.service import KioskCash, Tills
 from unqueue.server.trips import store as trips_store
 from unqueue.server.trips.service import Scan, Trips
 
@@ -65,6 +66,8 @@ ACCOUNT = Account(id=METHOD, kind="sandbox_wallet", zh="沙盒钱包", en="Sandb
 CARD = "gift-card"
 CARD_ACCOUNT = Account(id=CARD, kind="stored_value", zh="购物卡", en="Gift card")
 RETURN_LIMIT_MINOR = 5000
+CASH_ACCOUNT = Account(id="cash", kind="cash", zh="现金", en="Cash")
+KIOSK = Principal("device", "kiosk-1", "1", "kiosk")
 SELLER = Store(id="store-7", name_zh="街角超市", name_en="Corner Store", tax_id="91310000TEST", public_url=PUBLIC_URL)
 
 MILK = Product("milk", "06901234567892", "纯牛奶", "Milk", unit_price_minor=1290, tax_rate_bp=900)
@@ -205,8 +208,13 @@ class Till:
         )
         self.payments = Payments(
             database,
-            {METHOD: bank.account(), **(providers or {}), CARD: StoredValueProvider(CARD, database)},
-            [ACCOUNT, CARD_ACCOUNT],
+            {
+                METHOD: bank.account(),
+                **(providers or {}),
+                CARD: StoredValueProvider(CARD, database),
+                "cash": KioskCash("cash", database),
+            },
+            [ACCOUNT, CARD_ACCOUNT, CASH_ACCOUNT],
             public_url=PUBLIC_URL,
             notify_bases={},
             order_token=self.orders.token,
@@ -216,7 +224,8 @@ class Till:
         self.cards = StoredValue(database)
         self.returns = Returns(database, limit_minor=RETURN_LIMIT_MINOR, by_hand=frozenset())
         self.coupons = Coupons(database, Redeeming(time_zone="Asia/Shanghai"), open_payment=open_attempt)
-        self.receipts = Receipts(database, SELLER, [ACCOUNT, CARD_ACCOUNT])
+        self.receipts = Receipts(database, SELLER, [ACCOUNT, CARD_ACCOUNT, CASH_ACCOUNT])
+        self.tills = Tills(database, method="cash")
         handlers = [
             *orders_routes.routes(self.orders, self.trips, self.access),
             *coupons_routes.routes(self.coupons, self.orders, self.access),

@@ -1,6 +1,6 @@
-"""``unqueue device``: the lanes that may speak to the server."""
+"""``unqueue device``: the lanes and kiosks that may speak to the server."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
@@ -21,17 +21,18 @@ def _device() -> None:
 def add(
     device_id: Annotated[str, typer.Argument(metavar="ID", help="Such as lane-1.")],
     name: Annotated[str, typer.Option(help="What people call it.")] = "",
+    kind: Annotated[Literal["lane", "kiosk"], typer.Option(help="What it is.")] = "lane",
     settings: SettingsOption = None,
 ) -> None:
-    """Register a lane, or give it a new token (its old one ends). The token goes into [lane] of the lane's settings."""
+    """Register a lane or kiosk, or give it a new token (its old one ends). It goes into the device's own settings."""
     from unqueue.server.fleet.service import register_device
     from unqueue.server.setup import migrate_database
 
     try:
         msgspec.convert(device_id, Identifier)
     except msgspec.ValidationError:
-        fail(f"{device_id!r} can't be a lane's id: it must be {IDENTIFIER_IS}, such as lane-1.")
+        fail(f"{device_id!r} can't be a device's id: it must be {IDENTIFIER_IS}, such as lane-1.")
     url = settings_or_exit(settings).database_url
     migrate_database(url)
-    token = register_device(Database(url), device_id, "lane", name or device_id.rpartition("-")[2])
-    console.print(f'[lane]\nid = "{device_id}"\ntoken = "{token}"', markup=False, highlight=False)
+    token = register_device(Database(url), device_id, kind, name or device_id.rpartition("-")[2])
+    console.print(f'[{kind}]\nid = "{device_id}"\ntoken = "{token}"', markup=False, highlight=False)

@@ -221,8 +221,66 @@ class Lane(_Section, frozen=True, kw_only=True):
         return f"Lane(id={self.id!r}, server_url={self.server_url!r})"  # the token stays out of logs
 
 
+class CashDevice(_Section, frozen=True, kw_only=True):
+    """A device of the kiosk that takes or gives cash. ccTalk devices of one line share its `port` and differ in their
+    `address`; an SSP recycler has a line of its own.
+    """
+
+    name: Identifier
+    driver: Literal["cctalk_coin_acceptor", "cctalk_bill_validator", "cctalk_hopper", "ssp_recycler"]
+    port: SerialPort
+    address: Annotated[int, Meta(ge=0, le=255, description="an address from 0 to 255", examples=[2])] = 0
+    denomination: str = ""
+    options: dict[str, str] = {}
+
+
+class ExchangeRate(_Section, frozen=True, kw_only=True):
+    """What one unit of a foreign currency counts in the store's: a decimal number as text, so that it is exact."""
+
+    currency: Currency
+    rate: Name
+    valid_from: str = ""
+    valid_until: str = ""
+
+
+class Cash(_Section, frozen=True, kw_only=True):
+    """Cash at the kiosk. `step_minor` is the smallest amount that is paid in cash (0: the currency's own rule);
+    `float_min` the pieces to keep of a denomination (`CNY-100-coin = 20`).
+    """
+
+    devices: list[CashDevice] = []
+    rates: list[ExchangeRate] = []
+    favour: Literal["shopper", "store"] = "shopper"
+    step_minor: Amount = 0
+    float_min: dict[str, int] = {}
+
+
+class Kiosk(_Section, frozen=True, kw_only=True):
+    """A pay kiosk's own process, on the kiosk's computer. After `idle_s` seconds without a touch the shopper is asked,
+    and `idle_warning_s` later everything is given back.
+    """
+
+    id: Identifier
+    server_url: HttpUrl
+    token: Name
+    name: Name = "1"
+    host: Name = "127.0.0.1"
+    port: Port = 8200
+    data_dir: Path = DEFAULT_DATA_DIR / "kiosk"
+    scanner: Scanner | None = None
+    printer: Printer | None = None
+    cash: Cash = Cash()
+    currency: Currency = "CNY"
+    language: Literal["zh", "en"] = "zh"
+    idle_s: Annotated[int, Meta(ge=10, le=600, description="seconds from 10 to 600", examples=[60])] = 60
+    idle_warning_s: Annotated[int, Meta(ge=5, le=120, description="seconds from 5 to 120", examples=[20])] = 20
+
+    def __repr__(self) -> str:
+        return f"Kiosk(id={self.id!r}, server_url={self.server_url!r})"  # the token stays out of logs
+
+
 class Settings(_Section, frozen=True, kw_only=True):
-    """Everything that differs from store to store. `lane` is there on a lane's computer only."""
+    """Everything that differs from store to store. `lane` and `kiosk` are there on their own computers only."""
 
     store: Store = Store()
     database: Database = Database()
@@ -232,6 +290,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     exit_pass: ExitPass = ExitPass()
     weighing: Weighing = Weighing()
     lane: Lane | None = None
+    kiosk: Kiosk | None = None
 
     @property
     def database_url(self) -> str:
@@ -302,6 +361,14 @@ def lane_of(settings: Settings) -> Lane:
         mend = "Add a [lane] table as in unqueue.toml.example, or name the right file with --settings."
         raise SettingsError([Complaint("settings", "lane", "this machine has no lane in its settings", mend)])
     return settings.lane
+
+
+def kiosk_of(settings: Settings) -> Kiosk:
+    """The `[kiosk]` table, which the kiosk's process can't do without. Raises SettingsError."""
+    if settings.kiosk is None:
+        mend = "Add a [kiosk] table as in unqueue.toml.example, or name the right file with --settings."
+        raise SettingsError([Complaint("settings", "kiosk", "this machine has no kiosk in its settings", mend)])
+    return settings.kiosk
 
 
 def _read(path: Path) -> str:

@@ -37,7 +37,7 @@ from unqueue.server.exits.calls import Calls
 from unqueue.server.exits.keys import signing_key
 from unqueue.server.exits.service import Exits
 from unqueue.server.fleet import routes as fleet_routes
-from unqueue.server.fleet.service import Fleet, device_principal, lanes
+from unqueue.server.fleet.service import Fleet, device_principal, kiosks, lanes
 from unqueue.server.fleet.store import last_contact
 from unqueue.server.keys import secret_file
 from unqueue.server.orders import routes as orders_routes
@@ -62,6 +62,8 @@ from unqueue.server.staff.service import Staff
 from unqueue.server.staff.today import Today
 from unqueue.server.stored_value import routes as stored_value_routes
 from unqueue.server.stored_value.service import StoredValue, StoredValueProvider
+from unqueue.server.tills import routes as tills_routes
+from unqueue.server.tills.service import KioskCash, Tills
 from unqueue.server.trips import routes as trips_routes
 from unqueue.server.trips import store as trips_store
 from unqueue.server.trips.door import ScanDoor
@@ -115,6 +117,8 @@ class MerchantServer:
         self.notifications = Notifications(self.payments)
         self.payment_worker = PaymentWorker(self.payments)
         self.receipts = Receipts(self.database, settings.store, accounts)
+        cash = next((account.id for account in accounts if account.kind == "cash"), "cash")
+        self.tills = Tills(self.database, method=cash)
         self.returns = Returns(
             self.database,
             limit_minor=settings.payments.second_person_above_minor,
@@ -132,7 +136,8 @@ class MerchantServer:
             for account in accounts
             if account.kind == "stored_value"
         }
-        return {**opened, **own}
+        cash = {account.id: KioskCash(account.id, self.database) for account in accounts if account.kind == "cash"}
+        return {**opened, **own, **cash}
 
     def _open_exits(self, settings: Settings) -> None:
         """Exits, the calls they make, and the people who answer."""
@@ -150,7 +155,7 @@ class MerchantServer:
         self.access.register("staff", self.staff.principal)
         self.today = Today(self.database, currency=settings.store.currency, time_zone=settings.store.time_zone)
         name = StoreName(settings.store.id, settings.store.name_zh, settings.store.name_en)
-        self.floor = Floor(self.database, store=name, lanes_of=lanes, today=self.today)
+        self.floor = Floor(self.database, store=name, lanes_of=lanes, kiosks_of=kiosks, today=self.today)
 
     async def start(self) -> None:
         """Open the store: read what was, and go on with it."""
@@ -182,6 +187,7 @@ class MerchantServer:
             *orders_routes.routes(self.orders, self.trips, self.access),
             *coupons_routes.routes(self.coupons, self.orders, self.access, PAYERS),
             *payments_routes.routes(self.payments, self.notifications, self.orders, self.access),
+            *tills_routes.routes(self.tills, self.orders, self.access),
             *returns_routes.routes(self.returns, self.access),
             *receipts_routes.routes(self.receipts, self.orders, self.access),
             *stored_value_routes.routes(

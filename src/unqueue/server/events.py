@@ -24,8 +24,8 @@ from unqueue.server.access import Access, Principal
 KEEP_ALIVE_S = 15.0
 BACKLOG_MAX = 100  # a reader that is further behind is cut off; it reconnects and reads the state
 _NAMES = {
-    "trip": "basket", "order": "order", "payment": "payment", "coupon": "coupon", "exit": "exit", "call": "call",
-    "lane": "lane",
+    "trip": "basket", "order": "order", "payment": "payment", "coupon": "coupon", "return": "return",
+    "receipt": "receipt", "exit": "exit", "call": "call", "lane": "lane", "kiosk": "kiosk", "till": "kiosk",
 }  # fmt: skip
 FLOOR = "floor"
 

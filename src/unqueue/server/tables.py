@@ -14,6 +14,7 @@ from unqueue.server.receipts import store as receipts
 from unqueue.server.returns import store as returns
 from unqueue.server.staff import store as staff
 from unqueue.server.stored_value import store as stored_value
+from unqueue.server.tills import store as tills
 from unqueue.server.trips import store as trips
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "returns",
     "staff",
     "stored_value",
+    "tills",
     "trips",
 ]

@@ -163,4 +163,4 @@ class Till(RuleBasedStateMachine):
 
 
 class TestTill(Till.TestCase):
-    settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+    settings = settings(max_examples=15, stateful_step_count=20, deadline=None)

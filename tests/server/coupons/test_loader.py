@@ -1,6 +1,7 @@
 """Files of coupons: each thing that can't be used is told with coupon, field, cause and mend."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +186,12 @@ def test_many_serials(idle_database: Database) -> None:
     offer(idle_database, amount("b", 100))
     at = Redeeming(time_zone="Asia/Shanghai")
     assert put(idle_database, at, ordered(idle_database), "s-019999").saved_minor == 100
+
+
+def test_the_guides_examples_can_be_imported() -> None:
+    guide = (Path(__file__).parents[3] / "docs/guides/coupons.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    kinds = {coupon.__struct_config__.tag for coupon in read_json(f"[{','.join(examples)}]".encode())}
+    assert kinds == {"amount_off", "percent_off", "free_product", "north_american"}
+    (table,) = re.findall(r"```\n(kind,.*?)```", guide, re.DOTALL)
+    assert [coupon.id for coupon in read_csv(table.encode()).coupons] == ["soup"]

@@ -97,9 +97,17 @@ def _steps(exits: Exits, calls: Calls, access: Access, receipt_of: ReceiptOf) ->
         """Call staff to the lane."""
         return await calls.raise_alarm(await lane_device(access, request, lane), data)
 
+    @post("/api/kiosks/{kiosk:str}/alarms", status_code=200, tags=["exits"])
+    async def call_to_kiosk(kiosk: FromPath[str], data: JSONBody[Alarm], request: AnyRequest) -> CallView:
+        """Call staff to a kiosk."""
+        device = await access.principal(request, "device")
+        if device.id != kiosk or device.role != "kiosk":
+            raise NotFound
+        return await calls.raise_alarm(device, data)
+
     @get("/api/exits/{exit_id:str}/receipt", tags=["exits"])
     async def receipt(exit_id: FromPath[str], request: AnyRequest) -> Any:
         """The order's receipt, for the lane's printer."""
         return await receipt_of(await exits.order_of(await lane_device(access, request), exit_id))
 
-    return [weigh, release, left, abandon, raise_alarm, receipt]
+    return [weigh, release, left, abandon, raise_alarm, call_to_kiosk, receipt]

@@ -24,4 +24,12 @@ def routes(fleet: Fleet, access: Access) -> list[HTTPRouteHandler]:
             raise NotFound
         await fleet.hear(device, data)
 
-    return [heartbeat]
+    @post("/api/kiosks/{kiosk:str}/heartbeat", status_code=204, tags=["fleet"])
+    async def kiosk_heartbeat(kiosk: FromPath[str], data: JSONBody[Heartbeat], request: AnyRequest) -> None:
+        """How a kiosk and its devices are, every five seconds."""
+        device = await access.principal(request, "device")
+        if device.id != kiosk or device.role != "kiosk":
+            raise NotFound
+        await fleet.hear(device, data)
+
+    return [heartbeat, kiosk_heartbeat]

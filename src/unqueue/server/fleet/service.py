@@ -91,6 +91,15 @@ class Fleet:
 
 def lanes(connection: Connection) -> list[LaneView]:
     """The lanes as the floor shows them."""
+    return _views(connection, "lane")
+
+
+def kiosks(connection: Connection) -> list[LaneView]:
+    """The kiosks as the floor shows them."""
+    return _views(connection, "kiosk")
+
+
+def _views(connection: Connection, kind: DeviceKind) -> list[LaneView]:
     return [
         LaneView(
             id=lane.device_id,
@@ -99,12 +108,13 @@ def lanes(connection: Connection) -> list[LaneView]:
             seen_at=from_micros(lane.seen_us).isoformat() if lane.seen_us is not None else None,
             devices=dict(lane.parts),
         )
-        for lane in store.of_kind(connection, "lane")
+        for lane in store.of_kind(connection, kind)
     ]
 
 
 def _silent(connection: Connection, now_us: int) -> list[Device]:
-    return [lane for lane in store.of_kind(connection, "lane") if lane.state != OFFLINE and lane.is_silent(now_us)]
+    watched = [*store.of_kind(connection, "lane"), *store.of_kind(connection, "kiosk")]
+    return [device for device in watched if device.state != OFFLINE and device.is_silent(now_us)]
 
 
 def _record(tx: Transaction, device: Device, actor: str) -> None:

@@ -96,7 +96,7 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     """Money on its way back. ``due_us`` is when it is tried next; None once it arrived.
 
     ``cause``: it was not needed (``surplus``), the shopper wanted it back before the order was paid (``given_back``),
-    or goods came back (``return``, by ``return_id``).
+    or goods came back (``return``, by ``return_id``). ``place`` is the kiosk that has begun to pay it out in cash.
     """
 
     refund_id: str
@@ -110,6 +110,7 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     due_us: int | None
     cause: Cause = "surplus"
     return_id: str | None = None
+    place: str = ""
     tries: int = 0
     reference: str = ""
     problem: str | None = None
@@ -216,6 +217,16 @@ class PayerUnknown(DomainError):
     permanent: ClassVar[bool] = False
     zh: ClassVar[str] = "请重新打开付款页面"
     en: ClassVar[str] = "Please open the payment page again."
+
+
+class RefundAtKiosk(DomainError):
+    """Details: ``place``, the kiosk that has begun to give it back."""
+
+    code: ClassVar[str] = "refund_at_kiosk"
+    status: ClassVar[int] = 409
+    permanent: ClassVar[bool] = False
+    zh: ClassVar[str] = "自助机 {place} 正在退这笔钱，请先看那台机器"
+    en: ClassVar[str] = "Kiosk {place} is giving this back. Please look at that machine first."
 
 
 class ProviderBusy(DomainError):

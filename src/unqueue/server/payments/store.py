@@ -76,6 +76,7 @@ refunds = Table(
     Column("created_us", BigInteger, nullable=False),
     Column("cause", String(16), nullable=False),
     Column("return_id", String(32)),
+    Column("place", String(40), nullable=False),
     Column("due_us", BigInteger),
     Column("tries", Integer, nullable=False),
     Column("reference", String(128), nullable=False),
@@ -166,6 +167,24 @@ def refunds_due(connection: Connection, now_us: int, limit: int) -> list[Refund]
     return [Refund(**row) for row in connection.execute(query).mappings()]
 
 
+def pending_at(connection: Connection, place: str, method: str) -> list[Payment]:
+    """Attempts by a method that were begun at a kiosk and are open, oldest first."""
+    query = select(payments).where(
+        payments.c.status == "pending", payments.c.place == place, payments.c.method == method
+    )
+    return [Payment(**row) for row in connection.execute(query.order_by(payments.c.created_us)).mappings()]
+
+
+def refunds_at(connection: Connection, place: str, method: str) -> list[Refund]:
+    """Refunds by a method, on their way, of payments that were made at a kiosk; oldest first."""
+    query = (
+        select(refunds)
+        .join(payments, payments.c.payment_id == refunds.c.payment_id)
+        .where(refunds.c.due_us.is_not(None), refunds.c.method == method, payments.c.place == place)
+    )
+    return [Refund(**row) for row in connection.execute(query.order_by(refunds.c.created_us)).mappings()]
+
+
 def refunds_waiting(connection: Connection, limit: int) -> list[Refund]:
     """Refunds that were tried and have not arrived, the oldest first."""
     query = select(refunds).where(refunds.c.due_us.is_not(None), refunds.c.tries > 0)
@@ -191,4 +210,4 @@ _CHANGEABLE = (
     "query_due_us",
     "pauses",
 )
-_REFUND_CHANGEABLE = ("status", "due_us", "tries", "reference", "problem")
+_REFUND_CHANGEABLE = ("status", "place", "due_us", "tries", "reference", "problem")

@@ -18,7 +18,7 @@ from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderUnpaid
 from unqueue.server.payments import settling
 from unqueue.server.payments import store as payments_store
-from unqueue.server.payments.model import Payment
+from unqueue.server.payments.model import Payment, RefundAtKiosk
 from unqueue.server.payments.sold import sold_lines
 from unqueue.server.returns import model, store
 from unqueue.server.returns.model import (
@@ -159,6 +159,8 @@ class Returns:
             if refund is None:
                 raise NotFound
             if refund.status == "pending":
+                if refund.place:
+                    raise RefundAtKiosk(place=refund.place)
                 settling.pay_by_hand(tx, refund, by=staff.name, actor=staff.actor)
             return refund_view(tx.connection, refund)
 

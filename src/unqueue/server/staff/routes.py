@@ -68,6 +68,7 @@ class FloorView(msgspec.Struct, frozen=True):
 
     store: StoreName
     lanes: list[FloorLane]
+    kiosks: list[Any]
     calls: list[CallView]
     today: TodayView
 
@@ -75,10 +76,13 @@ class FloorView(msgspec.Struct, frozen=True):
 class Floor:
     """Puts the shop floor together."""
 
-    def __init__(self, database: Database, *, store: StoreName, lanes_of: LanesOf, today: Today) -> None:
+    def __init__(
+        self, database: Database, *, store: StoreName, lanes_of: LanesOf, kiosks_of: LanesOf, today: Today
+    ) -> None:
         self._database = database
         self._store = store
         self._lanes_of = lanes_of
+        self._kiosks_of = kiosks_of
         self._today = today
 
     async def view(self) -> FloorView:
@@ -92,7 +96,7 @@ class Floor:
             shown = exit_view(connection, one) if one is not None else None
             lanes.append(FloorLane(lane.id, lane.name, lane.state, lane.seen_at, lane.devices, shown))
         calls = call_views(connection, exits_store.open_calls(connection))
-        return FloorView(self._store, lanes, calls, self._today.view(connection))
+        return FloorView(self._store, lanes, self._kiosks_of(connection), calls, self._today.view(connection))
 
 
 def routes(staff: Staff, floor: Floor, calls: Calls, access: Access) -> list[HTTPRouteHandler]:

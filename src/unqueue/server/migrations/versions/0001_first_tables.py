@@ -10,7 +10,16 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-APPEND_ONLY = ("call_alarms", "exit_releases", "exit_weighings", "journal", "ledger", "receipts", "stored_moves")
+APPEND_ONLY = (
+    "call_alarms",
+    "exit_releases",
+    "exit_weighings",
+    "journal",
+    "ledger",
+    "receipts",
+    "stored_moves",
+    "till_reports",
+)
 
 
 def upgrade() -> None:
@@ -208,6 +217,35 @@ def upgrade() -> None:
         sa.CheckConstraint("balance_minor >= 0", name=op.f("stored_cards_balance_check")),
         sa.PrimaryKeyConstraint("card_id", name=op.f("stored_cards_pkey")),
     )
+    op.create_table(
+        "till_booked",
+        sa.Column("about", sa.String(length=64), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("postings", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("about", name=op.f("till_booked_pkey")),
+    )
+    op.create_table(
+        "till_reports",
+        sa.Column("report_id", sa.String(length=80), nullable=False),
+        sa.Column("kiosk", sa.String(length=40), nullable=False),
+        sa.Column("journal", sa.String(length=64), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("about", sa.String(length=64), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("heard_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("report_id", name=op.f("till_reports_pkey")),
+        sa.UniqueConstraint("journal", "seq", name="till_reports_journal_seq"),
+        info={"append_only": True},
+    )
+    with op.batch_alter_table("till_reports", schema=None) as batch_op:
+        batch_op.create_index("till_reports_about", ["about"], unique=False)
+        batch_op.create_index("till_reports_kiosk", ["kiosk", "kind", "heard_us"], unique=False)
+
     op.create_table(
         "trips",
         sa.Column("trip_id", sa.String(length=32), nullable=False),
@@ -612,6 +650,7 @@ def upgrade() -> None:
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("cause", sa.String(length=16), nullable=False),
         sa.Column("return_id", sa.String(length=32), nullable=True),
+        sa.Column("place", sa.String(length=40), nullable=False),
         sa.Column("due_us", sa.BigInteger(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("reference", sa.String(length=128), nullable=False),
@@ -730,6 +769,12 @@ def downgrade() -> None:
 
     op.drop_table("calls")
     op.drop_table("trips")
+    with op.batch_alter_table("till_reports", schema=None) as batch_op:
+        batch_op.drop_index("till_reports_kiosk")
+        batch_op.drop_index("till_reports_about")
+
+    op.drop_table("till_reports")
+    op.drop_table("till_booked")
     op.drop_table("stored_cards")
     op.drop_table("staff_members")
     op.drop_table("promotions")
