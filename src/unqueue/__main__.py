@@ -18,6 +18,8 @@ _PARTS = {
     "simulate": "unqueue.commands.simulate",
     "catalogue": "unqueue.commands.catalogue",
     "promotions": "unqueue.commands.promotions",
+    "coupons": "unqueue.commands.coupons",
+    "ledger": "unqueue.commands.ledger",
     "staff": "unqueue.commands.staff",
     "device": "unqueue.commands.device",
     "journal": "unqueue.commands.journal",

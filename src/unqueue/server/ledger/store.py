@@ -95,6 +95,34 @@ def held(connection: Connection, payment_id: str, account: str, currency: str) -
     return int(total)
 
 
+class Posted(NamedTuple):
+    """A posting as it stands in the books."""
+
+    entry_id: str
+    account: str
+    amount_minor: int
+    currency: str
+    at_us: int
+    order_id: str
+
+
+_POSTED = [ledger.c[name] for name in Posted._fields]
+
+
+def of_account(connection: Connection, account: str, limit: int) -> list[Posted]:
+    """An account's newest postings, oldest first."""
+    query = select(*_POSTED).where(ledger.c.account == account)
+    rows = connection.execute(query.order_by(ledger.c.at_us.desc(), ledger.c.entry_id.desc()).limit(limit))
+    return [Posted(*row) for row in rows][::-1]
+
+
+def of_order(connection: Connection, order_id: str) -> list[Posted]:
+    """All that was posted for an order, in order."""
+    query = select(*_POSTED).where(ledger.c.order_id == order_id)
+    rows = connection.execute(query.order_by(ledger.c.at_us, ledger.c.entry_id, ledger.c.position))
+    return [Posted(*row) for row in rows]
+
+
 class Imbalance(NamedTuple):
     """An entry whose postings sum to ``amount_minor`` instead of zero, and the accounts that they are on."""
 
