@@ -24,7 +24,8 @@ class SandboxProcess:
         self._process = subprocess.Popen([*self._command, "--port", self._port], stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        assert line, f"the sandbox ended before it was up, with status {self._process.wait(10)}"
+        if not line:
+            raise RuntimeError(f"the sandbox ended before it was up, with status {self._forget()}")
         self.announced = json.loads(line)
         self._port = self.url.rpartition(":")[2]
 

@@ -1,9 +1,11 @@
 import { asProblem, Problem, serverNow } from "../shared/api.ts";
 import type { ServerEvent } from "../shared/events.ts";
 import { inLanguage, t } from "../shared/language.svelte.ts";
+import { Extras } from "../shared/extras.svelte.ts";
 import { clearNotices, notify } from "../shared/notices.svelte.ts";
+import { channelFor, sorted } from "../shared/paying.ts";
 import { soundDone, soundLook } from "../shared/sound.ts";
-import type { ExitPass, Order, Payment, PaymentMethod, Receipt } from "../shared/types.ts";
+import type { ExitPass, Order, Payment, PaymentAction, PaymentMethod, Receipt } from "../shared/types.ts";
 import { uuid } from "../shared/uuid.ts";
 import type { Visit } from "./visit.svelte.ts";
 
@@ -49,6 +51,7 @@ export class Checkout {
   });
 
   readonly visit: Visit;
+  readonly extras = new Extras(this);
   #eventsFlow = false;
   #renewing = false;
   #pollTimer: ReturnType<typeof setTimeout> | undefined;
@@ -59,6 +62,10 @@ export class Checkout {
     this.visit = visit;
     visit.onEvent = (event) => this.#onEvent(event);
     visit.onReset = () => this.#forget();
+  }
+
+  get api() {
+    return this.visit.api;
   }
 
   /** Takes up a kept order after a reload, or one of another tab; call after the visit's own. */
@@ -97,17 +104,17 @@ export class Checkout {
     });
   }
 
-  /** Starts a payment and answers the wallet's address, or null where there is nothing to open. */
-  async pay(method: string): Promise<string | null> {
+  /** Starts a payment and answers what is to be done next, or null where there is nothing. */
+  async pay(method: PaymentMethod): Promise<PaymentAction | null> {
     const { order } = this;
-    let url: string | null = null;
-    if (order === null) return url;
+    let action: PaymentAction | null = null;
+    if (order === null) return action;
     await this.#work("pay", async () => {
       const payment = await this.#attempt(order, method);
-      url = payment?.action?.url ?? null;
+      action = payment?.action ?? null;
       await this.refresh();
     });
-    return url;
+    return action;
   }
 
   async closePayment(): Promise<void> {
@@ -131,7 +138,7 @@ export class Checkout {
 
   async loadMethods(): Promise<void> {
     try {
-      this.methods = await this.visit.api.paymentMethods();
+      this.methods = sorted(await this.visit.api.paymentMethods());
     } catch (error) {
       this.#tell(error);
     }
@@ -173,13 +180,16 @@ export class Checkout {
     this.#leaving = false;
   }
 
-  async #attempt(order: Order, method: string): Promise<Payment | null> {
+  async #attempt(order: Order, chosen: PaymentMethod): Promise<Payment | null> {
+    const { method } = chosen;
     const kept = this.visit.keep.read<Attempt>("attempt");
     const same = kept?.order === order.id && kept.method === method;
     const attempt: Attempt = same ? kept : { id: uuid(), order: order.id, method };
+    // The handset is no wallet's page: identifying the payer is for the order's own page.
+    const channel = chosen.channels.includes("page") ? "page" : channelFor(chosen);
     this.visit.keep.write("attempt", attempt);
     try {
-      const payment = await this.visit.api.pay(order.id, { method, id: attempt.id });
+      const payment = await this.visit.api.pay(order.id, { method, id: attempt.id, channel });
       this.visit.keep.write("attempt", null);
       return payment;
     } catch (error) {
@@ -213,7 +223,7 @@ export class Checkout {
     const status = (data as { status?: string } | null)?.status ?? null;
     if (event === "connected") this.#eventsFlow = true;
     if (event === "disconnected") this.#eventsFlow = false;
-    const orderEvent = event === "order" || event === "payment";
+    const orderEvent = event === "order" || event === "payment" || event === "coupon";
     if (this.order !== null && (orderEvent || event === "connected")) void this.refresh();
     // An order that this tab has not seen; the basket tells which. At a new connection it is read anyway.
     if (this.order === null && orderEvent) void this.visit.refresh().then(() => this.follow());

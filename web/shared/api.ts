@@ -117,8 +117,15 @@ export function shopperApi(token: string | null) {
     order: (id: string) => send<contract.Order>(`/api/orders/${path(id)}`),
     currentOrder: () => send<contract.Order>("/api/orders/current"),
     paymentMethods: () => send<contract.PaymentMethod[]>("/api/payment-methods"),
-    pay: (id: string, body: { method: string; id?: string }) =>
-      post<contract.Payment>(`/api/orders/${path(id)}/payments`, body),
+    pay: (id: string, body: contract.PaymentBody) => post<contract.Payment>(`/api/orders/${path(id)}/payments`, body),
+    payer: (id: string, method: string) =>
+      send<{ url: string }>(`/api/orders/${path(id)}/payer?method=${path(method)}`),
+    giveBack: (id: string) => post<contract.Order>(`/api/orders/${path(id)}/give-back`),
+    redeem: (id: string, body: { id: string; code: string }) =>
+      post<contract.Coupons>(`/api/orders/${path(id)}/coupons`, body),
+    withdraw: (id: string, redemption: string) =>
+      send<contract.Coupons>(`/api/orders/${path(id)}/coupons/${path(redemption)}`, { method: "DELETE" }),
+    cardBalance: (code: string) => post<contract.StoredCard>("/api/stored-value/balance", { code }),
     payment: (id: string, payment: string) =>
       send<contract.Payment>(`/api/orders/${path(id)}/payments/${path(payment)}`),
     closePayment: (id: string, payment: string) =>

@@ -128,8 +128,62 @@ export interface Payment {
   readonly status: PaymentStatus;
   readonly amount: Money;
   readonly created_at: string;
-  readonly action: { readonly kind: string; readonly url: string } | null;
+  /** The kiosk where it was begun, else empty. */
+  readonly place: string;
+  readonly action: PaymentAction | null;
   readonly problem: ProblemDocument | null;
+}
+
+/** What the shopper does next: go to `url`, send `fields` there as a form, hand them to the wallet, show a QR, or wait. */
+export interface PaymentAction {
+  readonly kind: "redirect" | "form" | "bridge" | "qr" | "none";
+  readonly url: string;
+  readonly fields: Readonly<Record<string, string>>;
+  /** The QR code, drawn. */
+  readonly svg: string;
+}
+
+/** Where the shopper is when paying. */
+export type Channel = "page" | "qr" | "in_wallet";
+
+export interface PaymentBody {
+  readonly method: string;
+  readonly id?: string;
+  readonly amount_minor?: number;
+  readonly channel?: Channel;
+  readonly payer_code?: string;
+  readonly instrument?: string;
+}
+
+/** A coupon on an order. The `store` bears it as a lower price, an `issuer` pays it back to the store. */
+export interface Redemption {
+  readonly id: string;
+  readonly coupon_id: string;
+  readonly zh: string;
+  readonly en: string;
+  readonly amount: Money;
+  readonly funded_by: "store" | "issuer";
+  readonly status: string;
+  readonly lines: readonly { readonly line: number; readonly amount: Money }[];
+}
+
+export interface Coupons {
+  readonly coupons: readonly Redemption[];
+  readonly total: Money;
+  readonly saved: Money;
+  readonly payable: Money;
+  readonly explained: { readonly zh: string; readonly en: string } | null;
+}
+
+/** A card of the store: gift card, membership card, or a voucher for returned bottles. */
+export interface StoredCard {
+  readonly id: string;
+  readonly kind: "gift" | "member" | "voucher";
+  readonly status: "active" | "blocked";
+  readonly balance: Money;
+  readonly tail: string;
+  readonly member: string | null;
+  readonly expires_at: string | null;
 }
 
 export type OrderStatus = "open" | "paid" | "left" | "closed";
@@ -145,9 +199,13 @@ export interface Order {
   readonly basket_hash: string;
   readonly basket: Basket;
   readonly total: Money;
+  /** The total without coupons; what was taken of it and is kept; and the rest. */
+  readonly payable: Money;
   readonly paid: Money;
+  readonly due: Money;
   readonly qr: { readonly url: string; readonly svg: string };
   readonly payments: readonly Payment[];
+  readonly coupons: readonly Redemption[];
 }
 
 export interface PaymentMethod {
@@ -155,6 +213,9 @@ export interface PaymentMethod {
   readonly zh: string;
   readonly en: string;
   readonly kind: string;
+  readonly channels: readonly Channel[];
+  /** The browser that asked is this wallet's own. */
+  readonly preferred: boolean;
 }
 
 export interface ExitPass {
@@ -186,8 +247,27 @@ export interface Receipt {
   readonly discount: Money;
   readonly deposit: Money;
   readonly total: Money;
+  readonly coupons: readonly {
+    readonly zh: string;
+    readonly en: string;
+    readonly amount: Money;
+    readonly funded_by: "store" | "issuer";
+  }[];
+  readonly payable: Money;
+  /** Why these coupons took off what they did, in words. */
+  readonly explained: { readonly zh: string; readonly en: string } | null;
   readonly taxes: readonly { rate_bp: number; net: Money; tax: Money; gross: Money }[];
-  readonly tenders: readonly { method: string; zh: string; en: string; amount: Money; reference: string }[];
+  readonly tenders: readonly Tender[];
+}
+
+/** What was paid with; `slip` holds the lines that a card terminal wants on the receipt. */
+export interface Tender {
+  readonly method: string;
+  readonly zh: string;
+  readonly en: string;
+  readonly amount: Money;
+  readonly reference: string;
+  readonly slip: readonly string[];
 }
 
 /** RFC 9457 problem details with our own members; more members may come along (such as an open `payment`). */
@@ -255,5 +335,80 @@ export interface LaneState {
   readonly order: { readonly number: string; readonly item_count: number } | null;
   readonly weight: { readonly measured_g: number; readonly expected_g: number; readonly tolerance_g: number } | null;
   readonly suspects: readonly Suspect[];
+  readonly devices: Readonly<Record<string, string>>;
+}
+
+export interface KioskTender {
+  readonly method: string;
+  readonly zh: string;
+  readonly en: string;
+  readonly kind: string;
+  readonly amount: Money;
+  readonly qr_svg: string | null;
+  readonly since: string;
+}
+
+export interface KioskCash {
+  readonly due: Money;
+  readonly cash_due: Money;
+  readonly rounding: Money;
+  readonly inserted: Money;
+  readonly remaining: Money;
+  readonly to_give: readonly Money[];
+  readonly accepted: readonly { readonly denomination: string; readonly credited: Money }[];
+  readonly refused: readonly {
+    readonly denomination: string;
+    readonly reason: string;
+    readonly zh: string;
+    readonly en: string;
+  }[];
+  readonly dispensed: Readonly<Record<string, number>>;
+  readonly debts: readonly { readonly number: string; readonly amount: Money; readonly in_doubt: boolean }[];
+}
+
+export interface KioskOrder {
+  readonly id: string;
+  readonly number: string;
+  readonly item_count: number;
+  readonly lines: readonly Line[];
+  readonly total: Money;
+  readonly payable: Money;
+  readonly paid: Money;
+  readonly due: Money;
+  readonly coupons: readonly Redemption[];
+  readonly payments: readonly {
+    readonly id: string;
+    readonly method: string;
+    readonly zh: string;
+    readonly en: string;
+    readonly amount: Money;
+    readonly status: PaymentStatus;
+  }[];
+}
+
+/** What the kiosk's own process says; see `docs/protocols/http.md`. */
+export interface KioskState {
+  readonly kiosk: string;
+  readonly name: string;
+  readonly seq: number;
+  readonly phase: "welcome" | "order" | "tender" | "giving_back" | "paid" | "out_of_service";
+  readonly language: "zh" | "en";
+  readonly prompt: { readonly id: string; readonly zh: string; readonly en: string };
+  readonly voice: string | null;
+  readonly order: KioskOrder | null;
+  readonly methods: readonly {
+    readonly method: string;
+    readonly zh: string;
+    readonly en: string;
+    readonly kind: string;
+    readonly ready: boolean;
+    readonly detail: string;
+  }[];
+  readonly tender: KioskTender | null;
+  readonly cash: KioskCash | null;
+  readonly notice: { readonly code: string; readonly zh: string; readonly en: string } | null;
+  readonly timeout: { readonly seconds_left: number } | null;
+  readonly help: "none" | "called";
+  readonly receipt: { readonly number: string; readonly printed: boolean; readonly problem: string | null } | null;
   readonly devices: Readonly<Record<string, string>>;
 }

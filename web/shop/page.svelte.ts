@@ -1,9 +1,11 @@
 import { asProblem, Problem, serverNow, shopperApi, type ShopperApi } from "../shared/api.ts";
 import { listen } from "../shared/events.ts";
 import { inLanguage } from "../shared/language.svelte.ts";
+import { Extras } from "../shared/extras.svelte.ts";
 import { notify } from "../shared/notices.svelte.ts";
+import { channelFor, follow, sorted } from "../shared/paying.ts";
 import { soundDone, soundLook } from "../shared/sound.ts";
-import type { ExitPass, Order, Payment, PaymentMethod, Receipt } from "../shared/types.ts";
+import type { ExitPass, Order, Payment, PaymentBody, PaymentMethod, Receipt } from "../shared/types.ts";
 import { uuid } from "../shared/uuid.ts";
 
 export type Phase = "loading" | "unknown" | "open" | "pending" | "paid" | "left" | "closed";
@@ -33,7 +35,8 @@ export class OrderPage {
     return this.order.status;
   });
 
-  readonly #api: ShopperApi;
+  readonly api: ShopperApi;
+  readonly extras = new Extras(this);
   readonly #token: string | null;
   #attempts = new Map<string, string>();
   #poll: ReturnType<typeof setTimeout> | undefined;
@@ -42,7 +45,7 @@ export class OrderPage {
 
   constructor(token: string | null) {
     this.#token = token;
-    this.#api = shopperApi(token);
+    this.api = shopperApi(token);
     this.#unknown = token === null;
   }
 
@@ -74,7 +77,7 @@ export class OrderPage {
   async refresh(): Promise<void> {
     clearTimeout(this.#poll);
     try {
-      this.#take(await this.#api.currentOrder());
+      this.#take(await this.api.currentOrder());
       this.connected = true;
     } catch (error) {
       const problem = asProblem(error);
@@ -84,18 +87,46 @@ export class OrderPage {
     this.#pollLater();
   }
 
-  async pay(method: string): Promise<void> {
+  async pay(method: PaymentMethod, payer_code = ""): Promise<void> {
     const { order } = this;
     if (order === null || this.working !== null) return;
     this.working = "pay";
-    const payment = await this.#attempt(order, method);
-    if (payment?.status === "pending" && payment.action?.url) {
+    const channel = channelFor(method);
+    if (channel === "in_wallet" && payer_code === "" && (await this.#identify(order, method))) return;
+    const payment = await this.#attempt(
+      order,
+      method.method,
+      payer_code === "" ? { channel } : { channel, payer_code },
+    );
+    if (payment?.status === "pending" && payment.action !== null && follow(payment.action)) {
       // The page is being left: “working” stays until the browser shows it again.
-      location.assign(payment.action.url);
       return;
     }
     this.working = null;
     await this.refresh();
+  }
+
+  /** A wallet's own browser is led away to say who it is, and comes back with a code. */
+  async #identify(order: Order, method: PaymentMethod): Promise<boolean> {
+    try {
+      const { url } = await this.api.payer(order.id, method.method);
+      if (url === "") return false;
+      location.assign(url);
+      return true;
+    } catch (error) {
+      tell(error);
+      return false;
+    }
+  }
+
+  /** Back from being identified: the payment goes on by itself, once, and the code leaves the address. */
+  async #goOn(): Promise<void> {
+    const asked = new URLSearchParams(location.search);
+    const [code, state] = [asked.get("code"), asked.get("state")];
+    if (code === null || state === null || this.order?.status !== "open" || this.pending !== null) return;
+    history.replaceState(null, "", location.pathname);
+    const method = this.methods?.find((one) => one.method === state);
+    if (method) await this.pay(method, code);
   }
 
   /** Gives the open attempt up, so that another way can be chosen. */
@@ -104,7 +135,7 @@ export class OrderPage {
     if (order === null || pending === null || this.working !== null) return;
     this.working = "close";
     try {
-      await this.#api.closePayment(order.id, pending.id);
+      await this.api.closePayment(order.id, pending.id);
     } catch (error) {
       tell(error);
     }
@@ -114,18 +145,19 @@ export class OrderPage {
 
   async loadMethods(): Promise<void> {
     try {
-      this.methods = await this.#api.paymentMethods();
+      this.methods = sorted(await this.api.paymentMethods());
+      void this.#goOn();
     } catch {
       setTimeout(() => void this.loadMethods(), RETRY_MS);
     }
   }
 
   /** A second press of the same way is the same attempt: it keeps its id until the server has taken it. */
-  async #attempt(order: Order, method: string): Promise<Payment | null> {
+  async #attempt(order: Order, method: string, how: Partial<PaymentBody>): Promise<Payment | null> {
     const id = this.#attempts.get(method) ?? uuid();
     this.#attempts.set(method, id);
     try {
-      const payment = await this.#api.pay(order.id, { method, id });
+      const payment = await this.api.pay(order.id, { method, id, ...how });
       this.#attempts.delete(method);
       return payment;
     } catch (error) {
@@ -160,7 +192,7 @@ export class OrderPage {
     if (document.hidden) return this.#pollLater();
     const { order, pending } = this;
     // Asking for the payment makes the server ask the provider, when its notification is overdue.
-    if (order !== null && pending !== null) await this.#api.payment(order.id, pending.id).catch(() => null);
+    if (order !== null && pending !== null) await this.api.payment(order.id, pending.id).catch(() => null);
     await this.refresh();
   }
 
@@ -169,7 +201,7 @@ export class OrderPage {
     let wait_ms = RETRY_MS;
     clearTimeout(this.#renew);
     try {
-      this.pass = await this.#api.pass(order_id);
+      this.pass = await this.api.pass(order_id);
       wait_ms = Math.max(RETRY_MS, (Date.parse(this.pass.expires_at) - serverNow()) * 0.6);
     } catch (error) {
       if (asProblem(error).code === "order_left") return void this.refresh();
@@ -181,7 +213,7 @@ export class OrderPage {
   async #loadReceipt(order_id: string): Promise<void> {
     if (this.receipt !== null) return;
     try {
-      this.receipt = await this.#api.receipt(order_id);
+      this.receipt = await this.api.receipt(order_id);
     } catch {
       setTimeout(() => void this.#loadReceipt(order_id), RETRY_MS);
     }

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from unqueue.kernel.clock import Clock
 from unqueue.kernel.settings import Objection, Settings
 from unqueue.kernel.settings import Provider as Account
-from unqueue.providers import sandbox_wallet, unionpay
+from unqueue.providers import alipay, nexo_terminal, sandbox_wallet, unionpay, wechat_pay, zvt_terminal
 from unqueue.providers.address import is_local
 from unqueue.providers.port import Provider
 
@@ -25,8 +25,12 @@ class Kind(NamedTuple):
 
 
 KINDS: Mapping[str, Kind] = {
+    "alipay": Kind(alipay.open_account, alipay.check_account),
+    "nexo_terminal": Kind(nexo_terminal.open_account, nexo_terminal.check_account),
     "sandbox_wallet": Kind(sandbox_wallet.open_account, sandbox_wallet.check_account),
     "unionpay": Kind(unionpay.open_account, unionpay.check_account),
+    "wechat_pay": Kind(wechat_pay.open_account, wechat_pay.check_account),
+    "zvt_terminal": Kind(zvt_terminal.open_account, zvt_terminal.check_account),
 }
 """``kind`` in ``[[payments.providers]]`` → what stands behind it."""
 

@@ -77,11 +77,15 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefundRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A part or all of what a charge took, to be given back; ``created_us`` is when the store decided so."""
+    """A part or all of what a charge took, to be given back; ``created_us`` is when the store decided so.
+
+    ``notify_url`` is where the provider tells the store what becomes of it; without one, the store asks.
+    """
 
     refund_id: str
     amount: Money
     created_us: int
+    notify_url: str = ""
 
 
 AttemptStatus = Literal["unknown", "pending", "succeeded", "failed", "closed"]

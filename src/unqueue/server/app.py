@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Request, get
+from litestar import Litestar, Request, get, post
 from litestar.datastructures import CacheControlHeader, State
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
@@ -262,12 +262,33 @@ def screens() -> Sequence[HTTPRouteHandler | Router]:
     return [
         home,
         pay_page,
+        back_by_post,
+        handset_back,
+        handset_back_by_post,
         *(_screen(name) for name in ("handset", "console", "shop") if (WEB / name).exists()),
     ]
 
 
 @get("/", include_in_schema=False, sync_to_thread=False)
 def home() -> Redirect:
+    return Redirect("/handset/")
+
+
+@post("/o/{token:str}", status_code=303, include_in_schema=False, sync_to_thread=False)
+def back_by_post(token: FromPath[str]) -> Redirect:
+    """UnionPay's gateway returns the browser by POST. What it says is not believed: the page asks the server."""
+    return Redirect(f"/o/{token}", status_code=303)
+
+
+@post("/handset/back", status_code=303, include_in_schema=False, sync_to_thread=False)
+def handset_back_by_post() -> Redirect:
+    """The same for a payment that was begun on a handset."""
+    return Redirect("/handset/", status_code=303)
+
+
+@get("/handset/back", include_in_schema=False, sync_to_thread=False)
+def handset_back() -> Redirect:
+    """Where a provider sends the browser after paying on a handset."""
     return Redirect("/handset/")
 
 

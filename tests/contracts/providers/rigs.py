@@ -11,20 +11,31 @@ import httpx
 from tests.support.sandboxes import SandboxProcess
 from tests.support.wallets import Listener, Told
 
-from unqueue.providers.port import Action, AttemptStatus, Provider
+from unqueue.providers.port import FRESH_S_MAX, Action, AttemptStatus, Provider
+
+JSON = {"Accept": "application/json"}
+# Sandboxes speak plain HTTP: verify=False spares each client the reading of all certificates (0.1 s).
 
 
 class Rig(Protocol):
     """A provider under test. ``declined`` is what it says of an attempt whose shopper would not pay; ``waiting`` of one
-    that nobody has looked at yet; ``tells_refunds`` whether it notifies of refunds, ``tells_declines`` of declines.
+    that nobody has looked at yet; ``expired`` of one that nobody has looked at in time. ``tells_refunds``: it notifies
+    of refunds, ``tells_declines``: of declines. ``begun_by_browser``: it hears of an attempt from the shopper's
+    browser, and not from the store. ``closes``: it can be told to take no money; ``revokes``: for what it has not heard
+    of, too, and then still does not know it. ``age_s_max``: how old a notification may be.
     """
 
     provider: Provider
     listener: Listener
     declined: AttemptStatus
     waiting: AttemptStatus
+    expired: AttemptStatus
     tells_refunds: bool
     tells_declines: bool
+    begun_by_browser: bool
+    closes: bool
+    revokes: bool
+    age_s_max: int
 
     def shopper_pays(self, action: Action, trouble: str = "none") -> None: ...
     def shopper_declines(self, action: Action) -> None: ...
@@ -49,8 +60,13 @@ class KitRig:
 
     declined: AttemptStatus = "failed"
     waiting: AttemptStatus = "pending"
+    expired: AttemptStatus = "closed"
     tells_refunds = False
     tells_declines = False
+    begun_by_browser = False
+    closes = True
+    revokes = False
+    age_s_max = FRESH_S_MAX
 
     def __init__(self, process: SandboxProcess, listener: Listener) -> None:
         self.process = process
@@ -58,7 +74,7 @@ class KitRig:
 
     def cashier_url(self, action: Action) -> str:
         """Where the shopper's phone gets to with an action; empty where it gets nowhere."""
-        with httpx.Client(trust_env=False, follow_redirects=True, headers={"Accept": "application/json"}) as phone:
+        with httpx.Client(trust_env=False, verify=False, follow_redirects=True, headers=JSON) as phone:
             if action.kind == "qr":
                 answer = phone.get(self.process.url + "/scan", params={"code": action.url})
                 return str(answer.json().get("cashier_url", ""))
@@ -75,7 +91,7 @@ class KitRig:
     def _press(self, action: Action, button: str, trouble: str) -> None:
         form = {"action": button, "trouble": trouble}
         if url := self.cashier_url(action):
-            httpx.post(url, data=form, headers={"Accept": "application/json"}, trust_env=False)
+            httpx.post(url, data=form, headers=JSON, trust_env=False, verify=False)
 
     def crash(self) -> None:
         self.process.kill()

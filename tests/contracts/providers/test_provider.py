@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import msgspec
 import pytest
 from tests.contracts.providers.rigs import Rig, untouched
 from tests.support.wallets import Told
@@ -16,6 +17,7 @@ from tests.support.wallets import Told
 from unqueue.kernel.ids import new_id
 from unqueue.kernel.money import Money
 from unqueue.providers.port import (
+    FRESH_S_MAX,
     Attempt,
     Channel,
     Charge,
@@ -34,7 +36,11 @@ from unqueue.providers.port import (
 pytestmark = pytest.mark.anyio
 
 SECOND = 1_000_000
-KINDS: dict[Channel, set[str]] = {"page": {"redirect", "form"}, "qr": {"qr"}, "in_wallet": {"bridge", "redirect"}}
+KINDS: dict[Channel, set[str]] = {
+    "page": {"redirect", "form", "none"},
+    "qr": {"qr"},
+    "in_wallet": {"bridge", "redirect"},
+}
 
 
 def now_us() -> int:
@@ -68,17 +74,19 @@ def nothing() -> Charge:
     return Charge(attempt_id=new_id(), amount=Money(1290, "CNY"), created_us=now_us())
 
 
-def refund_of(amount: Money, refund_id: str = "") -> RefundRequest:
-    return RefundRequest(refund_id=refund_id or new_id(), amount=amount, created_us=now_us())
+def refund_of(amount: Money) -> RefundRequest:
+    return RefundRequest(refund_id=new_id(), amount=amount, created_us=now_us())
 
 
 def parsed(rig: Rig, told: Told) -> Notification | RefundNotification:
-    assert isinstance(rig.provider, Notifies)
+    if not isinstance(rig.provider, Notifies):
+        pytest.skip("it tells nothing by itself")
     return rig.provider.parse_notification(told.headers, told.body)
 
 
 def answer_with(rig: Rig, *, ok: bool) -> None:
-    assert isinstance(rig.provider, Notifies)
+    if not isinstance(rig.provider, Notifies):
+        pytest.skip("it tells nothing by itself")
     answer = rig.provider.acknowledge(ok)
     rig.listener.status, rig.listener.answer = answer.status, answer.body
 
@@ -136,13 +144,18 @@ async def test_an_id_belongs_to_one_attempt(rig: Rig) -> None:
     attempt = attempt_for(rig)
     await rig.provider.create(attempt)
     dearer = attempt_for(rig, attempt_id=attempt.attempt_id, amount=Money(9999, "CNY"))
+    if rig.begun_by_browser:
+        rig.shopper_pays(await rig.provider.create(attempt))
+        rig.shopper_pays(await rig.provider.create(dearer))
+        assert (await rig.provider.query(charge_of(attempt))).amount == attempt.amount
+        return
     with pytest.raises(ProviderRefused):
         await rig.provider.create(dearer)
 
 
 async def test_what_it_never_heard_of_is_unknown(rig: Rig) -> None:
     assert (await rig.provider.query(nothing())).status == "unknown"
-    assert (await rig.provider.close(nothing())).status == "unknown"
+    assert (await rig.provider.close(nothing())).status == ("closed" if rig.revokes else "unknown")
     assert (await rig.provider.query_refund(refund_of(Money(1, "CNY")), nothing())).status == "unknown"
 
 
@@ -191,9 +204,12 @@ async def test_what_is_not_acknowledged_is_told_again(rig: Rig) -> None:
 async def test_a_closed_attempt_takes_no_money(rig: Rig) -> None:
     attempt = attempt_for(rig)
     action = await rig.provider.create(attempt)
+    if not rig.closes:
+        assert (await rig.provider.close(charge_of(attempt))).status == rig.waiting, "it does not pretend"
+        return
     assert (await rig.provider.close(charge_of(attempt))).status == "closed"
     rig.shopper_pays(action)
-    assert (await rig.provider.query(charge_of(attempt))).status == "closed"
+    assert (await rig.provider.query(charge_of(attempt))).status == ("unknown" if rig.revokes else "closed")
     assert (await rig.provider.close(charge_of(attempt))).status == "closed"
 
 
@@ -209,13 +225,14 @@ async def test_an_attempt_expires(rig: Rig) -> None:
     action = await rig.provider.create(attempt)
     await asyncio.sleep(max(0.0, (attempt.expires_us - now_us()) / SECOND) + 0.05)
     rig.shopper_pays(action)
-    assert (await rig.provider.query(charge_of(attempt))).status == "closed"
+    assert (await rig.provider.query(charge_of(attempt))).status == rig.expired
 
 
 async def test_refunds_in_parts_and_never_more_than_was_taken(rig: Rig) -> None:
     attempt = attempt_for(rig)
     charge = charge_of(attempt)
     rig.shopper_pays(await rig.provider.create(attempt))
+    recorded = msgspec.structs.replace(charge, reference=(await rig.provider.query(charge)).reference)
     first, rest = refund_of(Money(290, "CNY")), refund_of(Money(1000, "CNY"))
     begun = await rig.provider.refund(first, charge)
     assert begun.status in {"pending", "succeeded"}
@@ -225,12 +242,12 @@ async def test_refunds_in_parts_and_never_more_than_was_taken(rig: Rig) -> None:
     with pytest.raises(ProviderRefused):
         await rig.provider.refund(refund_of(Money(1001, "CNY")), charge)
     with pytest.raises(ProviderRefused):
-        await rig.provider.refund(refund_of(rest.amount, first.refund_id), charge)
+        await rig.provider.refund(msgspec.structs.replace(first, amount=rest.amount), charge)
     assert (await rig.provider.refund(rest, charge)).status in {"pending", "succeeded"}
     assert (await settled(rig, rest, charge)).status == "succeeded"
     with pytest.raises(ProviderRefused):
         await rig.provider.refund(refund_of(Money(1, "CNY")), charge)
-    state = await rig.provider.query(charge)
+    state = await rig.provider.query(recorded)
     assert (state.status, state.amount) == ("succeeded", attempt.amount), "what was taken stays what was taken"
 
 
@@ -238,7 +255,7 @@ async def test_a_refund_is_told_where_the_provider_tells_of_refunds(rig: Rig) ->
     attempt = attempt_for(rig)
     rig.shopper_pays(await rig.provider.create(attempt))
     rig.listener.next()
-    request = refund_of(Money(290, "CNY"))
+    request = msgspec.structs.replace(refund_of(Money(290, "CNY")), notify_url=rig.listener.url)
     await rig.provider.refund(request, charge_of(attempt))
     if rig.tells_refunds:
         told = parsed(rig, rig.listener.next())
@@ -287,8 +304,9 @@ async def test_a_crash_forgets_nothing_and_tells_what_was_untold(rig: Rig) -> No
     assert (await rig.provider.query(charge_of(waiting))).status == "succeeded"
 
 
-@pytest.mark.parametrize("skew_s", [-305, 305])
-async def test_a_stale_notification_is_refused(rig: Rig, skew_s: int) -> None:
+@pytest.mark.parametrize("early", [True, False])
+async def test_a_stale_notification_is_refused(rig: Rig, *, early: bool) -> None:
+    skew_s = FRESH_S_MAX + 5 if early else -rig.age_s_max - 5
     rig.shopper_pays(await rig.provider.create(attempt_for(rig)))
     told = rig.listener.next()
     now_s = int(time.time())
@@ -333,8 +351,9 @@ async def test_answers_of_someone_else_are_no_answers(rig: Rig) -> None:
     account = rig.impostor()
     with pytest.raises(ProviderUnavailable):
         await account.query(nothing())
-    with pytest.raises(ProviderUnavailable):
-        await account.create(attempt_for(rig))
+    if not rig.begun_by_browser:
+        with pytest.raises(ProviderUnavailable):
+            await account.create(attempt_for(rig))
     await account.stop()
 
 

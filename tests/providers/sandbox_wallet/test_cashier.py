@@ -9,11 +9,11 @@ import pytest
 
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.money import Money
+from unqueue.providers.sandbox_kit import pages
+from unqueue.providers.sandbox_kit.model import TROUBLES
 from unqueue.providers.sandbox_wallet import signing
 from unqueue.providers.sandbox_wallet.messages import PaymentRequest
-from unqueue.providers.sandbox_wallet.sandbox import pages
 from unqueue.providers.sandbox_wallet.sandbox.app import WalletApp
-from unqueue.providers.sandbox_wallet.sandbox.model import TROUBLES
 from unqueue.providers.sandbox_wallet.sandbox.options import Merchant, Options
 
 pytestmark = pytest.mark.anyio
@@ -105,8 +105,8 @@ async def test_it_shows_merchant_order_and_amount_in_both_languages(cashier: Cas
 
 async def test_its_links_work_behind_any_prefix(cashier: Cashier) -> None:
     page = Page((await cashier.browser.get(cashier.open())).text)
-    assert page.links == ["../wallet.css", "../wallet.svg", "?language=en"]
-    for asset, kind in (("/wallet.css", "text/css"), ("/wallet.svg", "image/svg+xml")):
+    assert page.links == ["../cashier.css", "../cashier.svg", "?language=en"]
+    for asset, kind in (("/cashier.css", "text/css"), ("/cashier.svg", "image/svg+xml")):
         answer = await cashier.browser.get(asset)
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith(kind)

@@ -42,8 +42,9 @@ def cashier_url(wallet: WalletProcess) -> str:
         amount=Money(123_456, "CNY"),
         subject_zh="3 件商品",
         subject_en="3 items",
-        return_url=f"{wallet.url}/wallet.svg",
+        return_url=f"{wallet.url}/cashier.svg",
         notify_url="http://127.0.0.1:9/nobody",
+        created_us=int(time.time() * 1_000_000),
         expires_us=int((time.time() + 600) * 1_000_000),
     )
 
@@ -80,7 +81,7 @@ def test_it_fits_a_small_phone_and_pays(
     )
     assert min(heights) >= 48
     page.locator("button[value=pay]").click()
-    page.wait_for_url("**/wallet.svg")
+    page.wait_for_url("**/cashier.svg")
     page.goto(urls[number])
     assert page.locator("h1.succeeded").is_visible()
     assert page.locator("button").count() == 0
@@ -96,4 +97,26 @@ def test_the_language_can_be_switched(urls: list[str], browser: Browser) -> None
     assert page.get_by_role("button", name="Pay", exact=True).is_visible()
     page.get_by_text("中文").click()
     assert page.get_by_role("button", name="付款", exact=True).is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize(("scheme", "locale"), [("light", "zh-CN"), ("dark", "en-GB")])
+def test_the_phone_page_takes_the_content_of_a_code(
+    wallet: WalletProcess, urls: list[str], browser: Browser, scheme: str, locale: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": 360, "height": 640}, color_scheme="dark" if scheme == "dark" else "light", locale=locale
+    )
+    page = context.new_page()
+    page.goto(f"{wallet.url}/scan")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert Axe().run(page).response["violations"] == []
+    page.locator("textarea").fill("weixin://wxpay/bizpayurl?pr=nobody")
+    page.locator("button").click()
+    assert page.get_by_role("alert").is_visible()
+    assert page.locator("textarea").input_value() == "weixin://wxpay/bizpayurl?pr=nobody"
+    assert Axe().run(page).response["violations"] == []
+    page.locator("textarea").fill(urls[3])
+    page.locator("button").click()
+    assert page.locator("button[value=pay]").is_visible()
     context.close()

@@ -24,7 +24,7 @@ def test_it_says_where_it_is_and_ends_well(tmp_path: Path) -> None:
     assert announced["public_url"] == "https://front.example/wallet"
     assert Path(announced["public_key_file"]).read_text().startswith("-----BEGIN PUBLIC KEY-----")
     assert (tmp_path / "demo-store.key").exists(), "without a merchant there is one to try out"
-    assert httpx.get(announced["url"] + "/wallet.css", trust_env=False).status_code == 200
+    assert httpx.get(announced["url"] + "/cashier.css", trust_env=False).status_code == 200
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
     process.stdout.close()

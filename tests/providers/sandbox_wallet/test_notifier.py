@@ -8,10 +8,10 @@ import pytest
 
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.money import Money
+from unqueue.providers.sandbox_kit.model import Trouble
 from unqueue.providers.sandbox_wallet import signing
 from unqueue.providers.sandbox_wallet.messages import PaymentRequest
 from unqueue.providers.sandbox_wallet.sandbox.app import WalletApp
-from unqueue.providers.sandbox_wallet.sandbox.model import Trouble
 from unqueue.providers.sandbox_wallet.sandbox.options import Merchant, Options
 
 pytestmark = pytest.mark.anyio
@@ -56,7 +56,7 @@ def pay(wallet: WalletApp, trouble: Trouble) -> None:
         expires_s=9_999_999_999,
     )
     token = wallet.wallet.create("m1", request).cashier_url.rpartition("/")[2]
-    wallet.wallet.pay(token, trouble)
+    wallet.book.pay(token, trouble)
 
 
 async def send_for(wallet: WalletApp, clock: ManualClock, seconds: int, step: int = 1) -> None:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from unqueue.kernel.clock import ManualClock, from_micros
 from unqueue.kernel.money import Money
-from unqueue.providers.port import Notification, ProviderUnavailable
+from unqueue.providers.port import Charge, Notification, ProviderUnavailable, RefundRequest
 from unqueue.providers.sandbox_wallet import signing
 from unqueue.providers.sandbox_wallet.client import SandboxWallet
 from unqueue.providers.sandbox_wallet.messages import PaymentState
@@ -58,6 +58,10 @@ def account(at_s: int, transport: httpx.AsyncBaseTransport | None = None) -> San
     )
 
 
+def charge(attempt_id: str) -> Charge:
+    return Charge(attempt_id=attempt_id, amount=Money(1290, "CNY"), created_us=0)
+
+
 def headers_of(kind: str) -> dict[str, str]:
     part = GOLDEN[kind]
     return {
@@ -93,7 +97,8 @@ async def test_the_client_sends_the_request_that_openssl_signed(monkeypatch: pyt
         return httpx.Response(response["status"], headers=headers_of("response"), content=response["body"].encode())
 
     wallet = account(request["timestamp_s"], httpx.MockTransport(answer))
-    state = await wallet.refund("refund-1", "0123456789abcdef", Money(290, "CNY"))
+    asked_for = RefundRequest(refund_id="refund-1", amount=Money(290, "CNY"), created_us=0)
+    state = await wallet.refund(asked_for, charge("0123456789abcdef"))
     await wallet.stop()
     assert (state.status, state.amount, state.reference) == ("succeeded", Money(290, "CNY"), "R0123456789ABCDE")
     assert (sent[0].method, sent[0].url.path) == (request["method"], request["path"])
@@ -123,7 +128,7 @@ async def test_an_authentic_answer_about_something_else_is_no_answer(payment_id:
 
     wallet = account(1000, httpx.MockTransport(answer))
     with pytest.raises(ProviderUnavailable, match="answer_mismatch"):
-        await wallet.query("12345678")
+        await wallet.query(charge("12345678"))
     await wallet.stop()
 
 

@@ -170,7 +170,7 @@ async def test_where_the_shopper_returns_to_depends_on_who_pays(till: Till) -> N
         (attempt,) = await till.attempts(shopper.order.order_id)
         page = await till.bank.press(attempt.action_url)
         back.append(page.json()["return_url"])
-    assert back == [f"{PUBLIC_URL}/handset/", f"{PUBLIC_URL}/o/{phone.order_token}"]
+    assert back == [f"{PUBLIC_URL}/handset/back", f"{PUBLIC_URL}/o/{phone.order_token}"]
 
 
 async def test_unknown_methods_and_others_payments_are_refused(till: Till) -> None:

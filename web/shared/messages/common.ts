@@ -66,6 +66,27 @@ export const common = {
   },
   "payment.refunded": { zh: "已退款", en: "Refunded" },
 
+  "extras.title": { zh: "优惠券或购物卡", en: "Coupon or gift card" },
+  "extras.code": { zh: "券码或卡号", en: "Coupon or card number" },
+  "extras.use": { zh: "使用", en: "Use" },
+  "extras.remove": { zh: "取下优惠券 {name}", en: "Take off the coupon {name}" },
+  "extras.payable": { zh: "用券后应付", en: "To pay after coupons" },
+  "extras.paid": { zh: "已付", en: "Paid so far" },
+  "extras.due": { zh: "还需付", en: "Still to pay" },
+  "extras.give_back": { zh: "退回已付的 {amount}", en: "Get the {amount} back" },
+  "extras.given_back": {
+    zh: "已付的钱正在退回原处",
+    en: "What you paid is on its way back to where it came from.",
+  },
+  "extras.card_empty": {
+    zh: "尾号 {tail} 的卡上没有余额了",
+    en: "There is nothing left on the card ending in {tail}.",
+  },
+  "extras.card_paid": { zh: "尾号 {tail} 的卡付了 {amount}", en: "The card ending in {tail} paid {amount}." },
+  "extras.free": { zh: "不用再付了，完成", en: "Nothing to pay: done" },
+  "payment.scan_qr": { zh: "请用手机钱包扫这个码", en: "Please scan this code with your phone’s wallet" },
+  "payment.elsewhere": { zh: "正在付款机上付款", en: "A payment is under way at a kiosk" },
+
   "receipt.title": { zh: "购物小票", en: "Receipt" },
   "receipt.number": { zh: "小票号", en: "Receipt no." },
   "receipt.order": { zh: "订单号", en: "Order no." },
@@ -73,6 +94,10 @@ export const common = {
   "receipt.tax_id": { zh: "纳税人识别号", en: "Tax ID" },
   "receipt.paid_with": { zh: "付款方式", en: "Paid with" },
   "receipt.reference": { zh: "流水号 {reference}", en: "Ref. {reference}" },
+  "receipt.payable": { zh: "实付", en: "To pay" },
+  "receipt.coupon": { zh: "优惠券", en: "Coupon" },
+  "receipt.issuer": { zh: "由发行方承担", en: "paid by its issuer" },
+  "receipt.download": { zh: "保存小票", en: "Save the receipt" },
   "receipt.thanks": { zh: "谢谢光临，祝您生活愉快", en: "Thank you. Have a lovely day." },
 
   "scan.title": { zh: "摄像头扫码", en: "Camera scanner" },

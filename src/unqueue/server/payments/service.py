@@ -320,7 +320,7 @@ class Payments:
         return f"{base}/api/payments/notifications/{method}"
 
     def _attempt(self, payment: Payment, order: Order) -> Attempt:
-        back = f"/o/{self._order_token(order.order_id)}" if payment.return_to == "order" else "/handset/"
+        back = f"/o/{self._order_token(order.order_id)}" if payment.return_to == "order" else "/handset/back"
         many = order.item_count != 1
         asked = msgspec.json.decode(payment.asked, type=Asked) if payment.asked else Asked()
         return Attempt(

@@ -12,16 +12,18 @@ from unqueue.server.coupons import redeeming
 from unqueue.server.coupons import service as coupons_service
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderPartPaid, Standing
+from unqueue.server.orders.service import qr_svg
 from unqueue.server.payments import settling, store
 from unqueue.server.payments.model import PROBLEMS, Payment
 
 
 class ActionView(msgspec.Struct, frozen=True):
-    """What the shopper does next; ``kind`` and ``fields`` as in ``providers.port.Action``."""
+    """What the shopper does next; ``kind`` and ``fields`` as in ``providers.port.Action``. ``svg`` draws a QR code."""
 
     kind: str
     url: str
     fields: dict[str, str] = {}
+    svg: str = ""
 
 
 class PaymentView(msgspec.Struct, frozen=True):
@@ -69,7 +71,8 @@ def _action(payment: Payment) -> ActionView | None:
     if payment.status != "pending" or payment.action_kind is None:
         return None
     fields = msgspec.json.decode(payment.action_fields, type=dict[str, str]) if payment.action_fields else {}
-    return ActionView(payment.action_kind, payment.action_url, fields)
+    svg = qr_svg(payment.action_url) if payment.action_kind == "qr" else ""
+    return ActionView(payment.action_kind, payment.action_url, fields, svg)
 
 
 def standing(connection: Connection, order: Order) -> Standing:

@@ -1,4 +1,4 @@
-"""The wallet's own rules as tables."""
+"""A sandbox's own rules as tables."""
 
 from typing import Any
 
@@ -6,9 +6,8 @@ import msgspec
 import pytest
 
 from unqueue.kernel.money import Money
-from unqueue.providers.sandbox_wallet.messages import NotificationBody
-from unqueue.providers.sandbox_wallet.sandbox import model
-from unqueue.providers.sandbox_wallet.sandbox.model import Payment, Refused
+from unqueue.providers.sandbox_kit import model
+from unqueue.providers.sandbox_kit.model import Payment, Refund, Refused
 
 SECOND = 1_000_000
 PAYMENT = Payment(
@@ -99,18 +98,34 @@ def test_what_is_paid_stays_paid() -> None:
 )
 def test_what_is_told_of_a_payment(trouble: Any, due_s: list[int], wrong: set[str], forged: bool) -> None:
     paid = payment("succeeded")
-    planned = model.plan(paid, trouble, "n1", 0, 30 * SECOND)
+    planned = model.plan(paid, trouble, msgspec.json.encode, 0, 30 * SECOND)
     assert [entry.due_us // SECOND for entry in planned] == due_s
     assert {entry.forged for entry in planned} <= {forged}
-    truth = {"merchant_id": "m1", "payment_id": "p1", "order_id": "o1", "order_number": "104729389"}
-    truth |= {"status": "succeeded", "reference": "W1"}
+    assert {entry.url for entry in planned} <= {paid.notify_url}
     for entry in planned:
-        told = msgspec.json.decode(entry.body, type=NotificationBody)
-        differing = {name for name, value in truth.items() if getattr(told, name) != value}
-        if told.amount != paid.amount:
-            differing.add("amount")
+        told = msgspec.json.decode(entry.body, type=Payment)
+        differing = {name for name in Payment.__struct_fields__ if getattr(told, name) != getattr(paid, name)}
         assert differing == wrong
         assert (entry.tries_max is not None) == bool(wrong or forged), "the truth is told until it is heard"
+
+
+def test_nothing_is_told_where_the_protocol_says_nothing_or_nobody_listens() -> None:
+    assert model.plan(payment("failed"), "none", lambda _: None, 0, 0) == []
+    deaf = msgspec.structs.replace(PAYMENT, notify_url="")
+    assert model.plan(deaf, "none", msgspec.json.encode, 0, 0) == []
+
+
+def test_a_refund_is_on_its_way_until_it_settles() -> None:
+    refund = Refund(
+        merchant_id="m1",
+        payment_id="p1",
+        refund_id="r1",
+        reference="R1",
+        amount=Money(1, "CNY"),
+        created_us=0,
+        settles_us=5,
+    )
+    assert [model.refund_status_at(refund, at_us) for at_us in (0, 4, 5)] == ["pending", "pending", "succeeded"]
 
 
 def test_every_trouble_is_known() -> None:

@@ -1,0 +1,1 @@
+"""Alipay's sandbox: its gateway's protocol with pretended money, in its own process. Nothing in a store imports it."""
