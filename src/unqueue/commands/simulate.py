@@ -1,5 +1,7 @@
-"""``unqueue simulate``: devices and the wallet, simulated, each in a process of its own."""
+"""``unqueue simulate``: devices, wallets and banks, simulated, each in a process of its own."""
 
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import typer
@@ -8,22 +10,27 @@ from typer.main import get_command
 
 from unqueue.devices.simulators.command import app as devices
 
-WALLET = "wallet"
+SANDBOXES: Mapping[str, str] = {
+    "alipay": "unqueue.providers.alipay.sandbox.command",
+    "card-terminal": "unqueue.providers.card_terminal_sandbox.command",
+    "unionpay": "unqueue.providers.unionpay.sandbox.command",
+    "wallet": "unqueue.providers.sandbox_wallet.sandbox.command",
+    "wechat-pay": "unqueue.providers.wechat_pay.sandbox.command",
+}
+"""The providers' commands, and the module of each."""
 
 
 class _Simulators(TyperGroup):
-    """The devices' commands, and the wallet's, which is a web server: only who runs the wallet pays for loading it."""
+    """The devices' commands, and the providers', which are web servers: only who runs one pays for loading it."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*_devices().list_commands(ctx), WALLET]
+        return [*_devices().list_commands(ctx), *SANDBOXES]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name != WALLET:
+        if cmd_name not in SANDBOXES:
             return _devices().get_command(ctx, cmd_name)
-        from unqueue.providers.sandbox_wallet.sandbox.command import app as wallet
-
-        group: Any = get_command(wallet)
-        return group.get_command(ctx, WALLET)
+        group: Any = get_command(import_module(SANDBOXES[cmd_name]).app)
+        return group.get_command(ctx, cmd_name)
 
 
 def _devices() -> Any:

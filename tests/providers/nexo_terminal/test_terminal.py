@@ -113,6 +113,19 @@ async def test_the_shopper_stops(terminal: TerminalProcess, store: NexoTerminal)
     assert (await outcome(store, charge_of(attempt))).status == "failed"
 
 
+async def test_the_store_gives_up_what_it_began_before_it_was_started_again(
+    terminal: TerminalProcess, store: NexoTerminal
+) -> None:
+    attempt = attempt_for()
+    await store.create(attempt)
+    await asyncio.to_thread(terminal.wait_until_waiting)
+    await store.stop()
+    later = terminal.nexo()
+    assert (await later.close(charge_of(attempt))).status == "closed"
+    assert not terminal.taken(attempt.attempt_id)
+    await later.stop()
+
+
 async def test_one_shopper_at_a_time(terminal: TerminalProcess, store: NexoTerminal) -> None:
     first, second = attempt_for(), attempt_for()
     await store.create(first)

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable
 from datetime import date
@@ -241,7 +242,10 @@ async def test_what_a_channel_needs_is_told(client: WeChatPay, changes: dict[str
         await client.create(attempt(**changes))
 
 
-async def test_an_openid_that_can_not_be_had(client: WeChatPay, gateway: OddGateway) -> None:
+async def test_an_openid_that_can_not_be_had(
+    client: WeChatPay, gateway: OddGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     for answer, error in (
         (httpx.Response(200, json={"errcode": 40163, "errmsg": "code been used"}), ProviderRefused),
         (httpx.Response(200, json={"errcode": -1, "errmsg": "system error"}), ProviderUnavailable),
@@ -253,6 +257,8 @@ async def test_an_openid_that_can_not_be_had(client: WeChatPay, gateway: OddGate
         with pytest.raises(error) as told:
             await client.identify("code-1")
         assert shop_secret(gateway) not in str(told.value)
+    assert shop_secret(gateway) in str(gateway.asked[0].url), "WeChat wants it there"
+    assert shop_secret(gateway) not in caplog.text
 
 
 def shop_secret(gateway: OddGateway) -> str:

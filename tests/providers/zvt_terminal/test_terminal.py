@@ -149,6 +149,20 @@ async def test_the_store_gives_up(terminal: TerminalProcess, store: ZvtTerminal,
     assert booked(terminal) == before + int(moment == "too late")
 
 
+async def test_the_store_gives_up_what_it_began_before_it_was_started_again(
+    terminal: TerminalProcess, store: ZvtTerminal, tmp_path: Path
+) -> None:
+    before = booked(terminal)
+    attempt = attempt_for()
+    await store.create(attempt)
+    await asyncio.to_thread(terminal.wait_until_waiting)
+    await store.stop()
+    later = terminal.zvt(tmp_path / "journal")
+    assert (await later.close(charge_of(attempt))).status in {"closed", "failed"}
+    assert booked(terminal) == before
+    await later.stop()
+
+
 async def test_one_shopper_at_a_time(terminal: TerminalProcess, store: ZvtTerminal) -> None:
     first, second = attempt_for(), attempt_for()
     await store.create(first)

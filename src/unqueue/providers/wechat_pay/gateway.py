@@ -9,6 +9,7 @@ fresh.
 import gzip
 import hashlib
 import json
+import logging
 import zlib
 from datetime import date
 from http import HTTPStatus
@@ -34,6 +35,9 @@ _ANSWER_BYTES_MAX = 1_000_000
 _BILL_BYTES_MAX = 500_000_000
 _BUSY = {"SYSTEM_ERROR", "SYSTEMERROR", "BANKERROR", "BANK_ERROR", "FREQUENCY_LIMITED", "FREQUENCY_LIMIT_EXCEED"}
 """Refusals that ask to be asked again."""
+
+# WeChat's address for openids takes the AppSecret in its query, and httpx logs the address of every request at INFO.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class Gateway:

@@ -25,13 +25,23 @@ from unqueue.providers.port import (
     RefundState,
 )
 from unqueue.providers.zvt_terminal import reading, wire
-from unqueue.providers.zvt_terminal.dialogue import Dialogue, Ending, Line, Patience, Refused, open_dialogue
+from unqueue.providers.zvt_terminal.dialogue import (
+    Dialogue,
+    Ending,
+    Line,
+    NotReached,
+    Patience,
+    Refused,
+    abort_from_outside,
+    open_dialogue,
+)
 from unqueue.providers.zvt_terminal.journal import Entry, Journal
 from unqueue.providers.zvt_terminal.wire import Apdu, StatusInformation
 
 AMOUNT_MINOR_MAX = 10**12 - 1
 _WAIT = Action("none")
 _AHEAD_S = 0.5
+_LOOKS = 10
 
 
 class DayEnd(msgspec.Struct, frozen=True):
@@ -116,14 +126,28 @@ class ZvtTerminal:
         return ProviderState("unknown") if entry is None else reading.attempt_state(entry)
 
     async def close(self, charge: Charge) -> ProviderState:
+        entry = self._journal.get(charge.attempt_id)
         running = self._running
         if running is not None and running.subject_id == charge.attempt_id and running.task is not None:
             running.stop.set()
             await asyncio.wait({running.task}, timeout=self._patience.ending_s)
-        state = await self.query(charge)
-        if state.status == "pending":
-            raise ProviderUnavailable("abort_unclear", "the terminal is still at it")
-        return state
+        elif running is None and entry is not None and entry.status == "begun":
+            await abort_from_outside(self._line, self._patience)
+        for _ in range(_LOOKS):
+            state = await self._query_busy(charge)
+            if state.status != "pending":
+                return state
+            await asyncio.sleep(self._patience.ending_s / _LOOKS)
+        raise ProviderUnavailable("abort_unclear", "the terminal is still at it")
+
+    async def _query_busy(self, charge: Charge) -> ProviderState:
+        """As ``query``, and a terminal that lets nobody in has not ended what it is at."""
+        try:
+            return await self.query(charge)
+        except NotReached as error:
+            if error.code != "not_registered":
+                raise
+            return ProviderState("pending", charge.amount)
 
     async def refund(self, request: RefundRequest, charge: Charge) -> RefundState:
         amount, whole = request.amount, charge.amount

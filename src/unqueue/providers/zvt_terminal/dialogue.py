@@ -214,6 +214,21 @@ async def open_dialogue(line: Line, patience: Patience) -> Dialogue:
     return dialogue
 
 
+async def abort_from_outside(line: Line, patience: Patience) -> None:
+    """Have a terminal give up a dialogue that we lost. It changes nothing when there is none; NotReached."""
+    try:
+        async with asyncio.timeout(patience.answer_s):
+            reader, writer = await asyncio.open_connection(line.host, line.port)
+            try:
+                writer.write(wire.encode(Apdu(wire.ABORT_BY_STORE)))
+                await reader.read(wire.LONG)
+            finally:
+                writer.close()
+                await writer.wait_closed()
+    except (OSError, TimeoutError) as error:
+        raise NotReached("not_reached", type(error).__name__) from None
+
+
 class _in_time:  # noqa: N801  # read as a verb: async with _in_time(5)
     """asyncio.timeout whose end is a ProviderUnavailable."""
 

@@ -11,7 +11,6 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 
 from unqueue.kernel.ids import same_secret
-from unqueue.providers.port import FRESH_S_MAX
 from unqueue.providers.sandbox_kit.cashier import HEADERS, Refusal, Scanned, wants_json
 from unqueue.providers.sandbox_kit.model import Refused
 from unqueue.providers.wechat_pay import signing
@@ -21,6 +20,8 @@ from unqueue.providers.wechat_pay.sandbox.orders import Orders
 AnyRequest = Request[Any, Any, State]
 CODE_S_MAX = 300
 """How long a code of the OAuth redirect can be exchanged."""
+PREPAY_S_MAX = 7200
+"""How long WeChat's own browser can pay with a ``prepay_id``."""
 
 BRIDGE_JS = """// A page that loads this in an ordinary browser finds itself in the sandbox's WeChat.
 (() => {
@@ -150,7 +151,7 @@ class Visits:
             signed = signing.read_headers(as_if)
         except signing.Unverified as error:
             raise Refused(400, "SIGN_ERROR", error.problem) from None
-        fresh = abs(self._orders.book.now_us // 1_000_000 - signed.timestamp_s) <= FRESH_S_MAX
+        fresh = abs(self._orders.book.now_us // 1_000_000 - signed.timestamp_s) <= PREPAY_S_MAX
         ours = given["appId"] == self._options.app_id and fields.get("signType") == "RSA"
         if not (fresh and ours and signing.is_signed(self._secrets.merchant_public_key, signed.signature, text)):
             raise Refused(400, "SIGN_ERROR", "支付验证签名失败")
