@@ -125,6 +125,13 @@ def test_a_unit_serves_one_product_coupon() -> None:
     assert [(effect.amount_minor, effect.problem) for effect in effects] == [(500, None), (500, None), (0, "goods")]
 
 
+def test_a_coupon_that_does_nothing_takes_no_goods() -> None:
+    effects = take(
+        [line(1, 500, 2)], amount("a", 100, MILK, units=3), percent("b", 1, MILK, units=1), free("c", units=2)
+    )
+    assert [(effect.amount_minor, effect.problem) for effect in effects] == [(0, "goods"), (0, "goods"), (1000, None)]
+
+
 @pytest.mark.parametrize(
     ("one", "other", "together"),
     [

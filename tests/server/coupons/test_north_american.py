@@ -58,6 +58,8 @@ CASES: list[tuple[str, NorthAmericanCoupon, dict[int, int]]] = [
     ("either: the first", ticket(75, units(1, "120"), units(3, "140"), rule="0"), {1: 75}),
     ("either: the second", ticket(75, units(9, "120"), units(2, "140"), rule="0"), {2: 75}),
     ("either: none", ticket(75, units(9, "120"), units(3, "140"), rule="0"), {}),
+    ("either, of the same goods: what the first could not use is there for the second",
+     ticket(75, units(9, "120"), units(3, "120"), rule="0"), {1: 75}),
     ("all", ticket(80, units(1, "120"), units(1, "140"), rule="1"), {1: 50, 2: 30}),
     ("not all", ticket(80, units(1, "120"), units(3, "140"), rule="1"), {}),
     ("first and one of the others", ticket(80, units(1, "120"), units(3, "140"), units(1, "000", "0012666"), rule="2"),
@@ -158,3 +160,13 @@ def test_goods_of_the_order_are_found_by_their_prefix(
             found = next(line for line in lines if line.line == share.line)
             is_whole = effect.held.ticket is not None and model.stage_of(effect.held) == "basket_amount"
             assert is_whole or found.gtin[1:].startswith(prefix)
+
+
+def test_goods_that_paid_for_one_coupon_are_worth_less_to_the_next() -> None:
+    by_spend = ticket(400, Purchase(2300, "2", "140", OURS))
+    held = [
+        Held("a", "a", agreed(), by_spend),
+        Held("b", "b", agreed(), ticket(2, units(1, "140"), saving=Saving("2"))),
+    ]
+    effects = model.apply(BASKET, held, Policy())
+    assert [shares(effect) for effect in effects] == [{2: 400}, {2: 200}]

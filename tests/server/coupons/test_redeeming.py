@@ -123,6 +123,16 @@ def test_withdrawing_gives_the_use_back(idle_database: Database) -> None:
         idle_database.write_now(lambda tx: AT.withdraw(tx, other, redemption.redemption_id, actor="test"))
 
 
+def test_without_one_coupon_the_others_are_applied_anew(idle_database: Database) -> None:
+    offer(idle_database, amount("a", 1000), percent("p", 1000))
+    order = order_with(idle_database, A_CODE, "C00P")
+    first, second = seen(idle_database, order).coupons
+    assert (first.amount_minor, second.amount_minor) == (1000, 100)
+    left = idle_database.write_now(lambda tx: AT.withdraw(tx, order, first.redemption_id, actor="test"))
+    assert [one.amount_minor for one in left.coupons] == [200]
+    assert left == seen(idle_database, order)
+
+
 def test_paying_uses_what_was_reserved(idle_database: Database) -> None:
     offer(idle_database, amount("a", 300, uses_max=1), percent("b", 1000, serials=("XMAS1", "XMAS2")))
     order = order_with(idle_database, A_CODE, "XMAS1")

@@ -6,7 +6,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from unqueue.devices.simulators import io_module, printer, scale, scanner
+from unqueue.devices.simulators import cctalk, io_module, printer, scale, scanner, ssp_recycler
 from unqueue.devices.simulators.serving import Announce
 
 SIMULATORS: dict[str, tuple[type, Callable[[Any, Announce], Awaitable[None]]]] = {
@@ -14,4 +14,6 @@ SIMULATORS: dict[str, tuple[type, Callable[[Any, Announce], Awaitable[None]]]] =
     "scanner": (scanner.ScannerOptions, scanner.run),
     "io": (io_module.IoOptions, io_module.run),
     "printer": (printer.PrinterOptions, printer.run),
+    "note-recycler": (ssp_recycler.RecyclerOptions, ssp_recycler.run),
+    "cctalk": (cctalk.CctalkOptions, cctalk.run),
 }

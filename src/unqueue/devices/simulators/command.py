@@ -9,10 +9,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from unqueue.devices.simulators import cctalk as cctalk_simulator
 from unqueue.devices.simulators import io_module as io_simulator
 from unqueue.devices.simulators import printer as printer_simulator
 from unqueue.devices.simulators import scale as scale_simulator
 from unqueue.devices.simulators import scanner as scanner_simulator
+from unqueue.devices.simulators import ssp_recycler as recycler_simulator
 
 app = typer.Typer(
     name="simulate",
@@ -124,6 +126,79 @@ def printer(
     """
     options = printer_simulator.PrinterOptions(port=port, control_port=control_port, directory=directory)
     asyncio.run(printer_simulator.run(options, announce))
+
+
+@app.command(short_help="A ccTalk bus: coin acceptor, coin hoppers, bill validator.")
+def cctalk(
+    *,
+    tcp_port: TcpPort = None,
+    link: Link = None,
+    control_port: ControlPort = 0,
+    currency: Annotated[cctalk_simulator.Currency, typer.Option(help="What money it knows.")] = "CNY",
+    hopper: Annotated[
+        list[str] | None, typer.Option(help="A hopper and its stock, as CNY-100-coin=200; may be repeated.")
+    ] = None,
+    recycle: Annotated[bool, typer.Option(help="Coins that have a hopper fall into it.")] = False,
+    echo: Annotated[bool, typer.Option(help="The host hears itself, as on the single wire.")] = True,
+    bill_checksum: Annotated[Literal["sum", "crc"], typer.Option(help="The validator's checksum.")] = "crc",
+    coin_ms: Annotated[int, typer.Option(min=0, help="How long a hopper takes for a coin.")] = 150,
+    give_up_ms: Annotated[int, typer.Option(min=0, help="How long a hopper looks for a coin.")] = 1_000,
+    stack_ms: Annotated[int, typer.Option(min=0, help="How long a note is on its way to the stacker.")] = 1_000,
+    escrow_ms: Annotated[int, typer.Option(min=1, help="How long a note waits in escrow by itself.")] = 10_000,
+    string_ms: Annotated[int, typer.Option(min=0, help="How soon a coin on a string is pulled out.")] = 200,
+    stacker_capacity: Annotated[int, typer.Option(min=1, help="How many notes the stacker holds.")] = 600,
+    seed: Annotated[int, typer.Option(help="Seed of line noise.")] = 1,
+) -> None:
+    """A coin acceptor (address 2), coin hoppers (3 and on) and a bill validator (40) on one ccTalk line.
+
+    Physical side: {"insert": "CNY-100-coin", "how": null | "string" | "counterfeit" | "jam"}, {"power": "off" | "on" |
+    "blink", "address": 2}, {"jam": true | false, "address": 3}, {"fill": 100, "address": 3}, {"stacker": "removed" |
+    "replaced" | "full", "address": 40}, {"fault": "unplugged" | "silent" | "late" | "garbage" | "split" | null},
+    {"cut_after_bytes": 17} pulls the cable then, {"get": true} asks where all money lies.
+    """
+    options = cctalk_simulator.CctalkOptions(
+        tcp_port=tcp_port, link=link, control_port=control_port, currency=currency,
+        hoppers=None if hopper is None else tuple(hopper), recycle=recycle, echo=echo, bill_checksum=bill_checksum,
+        coin_ms=coin_ms, give_up_ms=give_up_ms, stack_ms=stack_ms, escrow_ms=escrow_ms, string_ms=string_ms,
+        stacker_capacity=stacker_capacity, seed=seed,
+    )  # fmt: skip
+    asyncio.run(cctalk_simulator.run(options, announce))
+
+
+@app.command(short_help="A note recycler that speaks SSP and eSSP.")
+def note_recycler(
+    *,
+    tcp_port: TcpPort = None,
+    link: Link = None,
+    control_port: ControlPort = 0,
+    denominations: Annotated[
+        str, typer.Option(help="Its notes, as CNY-1000-note with commas between them.")
+    ] = ",".join(recycler_simulator.DENOMINATIONS),
+    encrypted: Annotated[bool, typer.Option(help="Want a key before it answers, as payout devices do.")] = True,
+    poll_with_ack: Annotated[bool, typer.Option(help="Repeat events until they are acknowledged.")] = True,
+    serial: Annotated[int, typer.Option(min=0, help="Its serial number.")] = 4_880_564,
+    step_ms: Annotated[int, typer.Option(min=1, help="How long each movement of a note takes.")] = 150,
+    boot_ms: Annotated[int, typer.Option(min=1, help="How long it takes to start.")] = 500,
+    escrow_ms: Annotated[
+        int, typer.Option(min=1, help="How long it holds a note without a word of the host.")
+    ] = 10_000,
+    store_notes_max: Annotated[int, typer.Option(min=0, help="Notes that its payout store holds.")] = 80,
+    cashbox_notes_max: Annotated[int, typer.Option(min=0, help="Notes that its cashbox holds.")] = 600,
+) -> None:
+    """A note recycler (as NV200 with Smart Payout) on a new pseudo-terminal or a TCP port.
+
+    Physical side: {"insert": "CNY-1000-note", "quality": "genuine" | "counterfeit" | "unknown"}, {"pull": true}
+    pulls at it, {"jam": "safe" | "unsafe" | null}, {"cashbox": "full" | "removed" | "replaced"},
+    {"refill": {"CNY-1000-note": 5}} adds to the payout store and {"store": {"CNY-1000-note": 5}} makes it so many,
+    {"empty_store": true}, {"power": true | false}, {"fault": "unplugged" | "silent" | null}, {"get": true}. Each is
+    answered with where every note lies, and what shoppers put in, got back and were paid.
+    """
+    options = recycler_simulator.RecyclerOptions(
+        tcp_port=tcp_port, link=link, control_port=control_port, denominations=tuple(denominations.split(",")),
+        encrypted=encrypted, poll_with_ack=poll_with_ack, serial=serial, step_ms=step_ms, boot_ms=boot_ms,
+        escrow_ms=escrow_ms, store_notes_max=store_notes_max, cashbox_notes_max=cashbox_notes_max,
+    )  # fmt: skip
+    asyncio.run(recycler_simulator.run(options, announce))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from unqueue.devices.transports.tasks import end
 logger = logging.getLogger(__name__)
 
 _PARITY = {"none": serialx.Parity.NONE, "even": serialx.Parity.EVEN, "odd": serialx.Parity.ODD}
+_STOP_BITS = {1: serialx.StopBits.ONE, 2: serialx.StopBits.TWO}
 
 
 class LineSettings(msgspec.Struct, frozen=True):
@@ -33,6 +34,7 @@ class LineSettings(msgspec.Struct, frozen=True):
     baud_rate: int = 9600
     data_bits: Literal[7, 8] = 8
     parity: Literal["none", "even", "odd"] = "none"
+    stop_bits: Literal[1, 2] = 1
     retry_s_min: float = 0.1
     retry_s_max: float = 5.0
     connect_timeout_s: float = 3.0
@@ -158,7 +160,7 @@ async def _connect(
 ) -> serialx.BaseSerialTransport:
     loop = asyncio.get_running_loop()
     transport, _ = await serialx.create_serial_connection(
-        loop, lambda: protocol, settings.url, settings.baud_rate, stopbits=serialx.StopBits.ONE, **how
+        loop, lambda: protocol, settings.url, settings.baud_rate, stopbits=_STOP_BITS[settings.stop_bits], **how
     )
     return transport
 

@@ -19,6 +19,7 @@ def open_account(account: Account, clock: Clock) -> Alipay:
         merchant_id=account.merchant_id,
         app_id=account.options["app_id"],
         gateway=gateway_of(account.url),
+        front_gateway=gateway_of(account.options.get("front_url", "").rstrip("/") or account.url),
         key=key,
         alipay_key=alipay_key,
         clock=clock,
@@ -45,7 +46,7 @@ def _checked(account: Account) -> tuple[RSAPrivateKey, RSAPublicKey]:
     private, public = account.private_key_file, account.provider_public_key_file
     if not (account.merchant_id and private and public):
         raise ValueError("alipay needs merchant_id, private_key_file and provider_public_key_file")
-    app_id = options_of(account, {"app_id": None})["app_id"]
+    app_id = options_of(account, {"app_id": None, "front_url": ""})["app_id"]
     if not (app_id.isascii() and app_id.isdigit()):
         raise ValueError(f"an app_id of Alipay is digits: {app_id}")
     if not (account.merchant_id.isascii() and account.merchant_id.isdigit()):

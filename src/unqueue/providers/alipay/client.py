@@ -66,12 +66,14 @@ class Alipay:
         key: RSAPrivateKey,
         alipay_key: RSAPublicKey,
         clock: Clock,
+        front_gateway: str = "",
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.provider_id = provider_id
         self.merchant_id = merchant_id
         self._app_id = app_id
         self._gateway = gateway
+        self._front_gateway = front_gateway or gateway
         self._key = key
         self._alipay_key = alipay_key
         self._clock = clock
@@ -105,7 +107,7 @@ class Alipay:
         # Signed as of when the attempt began, so that asking again gives the same address.
         at = china_time_us(attempt.created_us)
         returns = {"notify_url": attempt.notify_url, "return_url": attempt.return_url}
-        return Action("redirect", f"{self._gateway}?{urlencode(self._signed(method, content, at, returns))}")
+        return Action("redirect", f"{self._front_gateway}?{urlencode(self._signed(method, content, at, returns))}")
 
     async def query(self, charge: Charge) -> ProviderState:
         """``unknown`` until the shopper is at the trade, too: only then is there one at Alipay."""

@@ -1,0 +1,490 @@
+"""The ccTalk drivers where their port says nothing: lines, late answers, counters, settings, makers' tables."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from tests.support.cash_rigs import Hearer, counted, listening
+
+from unqueue.devices.drivers.cctalk_bill_validator import BillValidatorSettings, CctalkBillValidator
+from unqueue.devices.drivers.cctalk_bus import BusTrouble, CctalkBus, CctalkBusSettings, Handle, Refused
+from unqueue.devices.drivers.cctalk_coin_acceptor import CctalkCoinAcceptor, CoinAcceptorSettings
+from unqueue.devices.drivers.cctalk_events import bill_event, coin_event
+from unqueue.devices.drivers.cctalk_hopper import CctalkHoppers, HopperSettings
+from unqueue.devices.drivers.cctalk_marks import at_rest
+from unqueue.devices.ports import (
+    CashAcceptor,
+    Credited,
+    CreditUnknown,
+    DeviceFailed,
+    DeviceStatus,
+    GivenBack,
+    InEscrow,
+    Trouble,
+    wait_until_ready,
+)
+from unqueue.devices.simulators.cctalk import CctalkOptions, SimulatedBus
+from unqueue.devices.wire.cctalk import Header
+from unqueue.devices.wire.cctalk_messages import Event, EventBuffer, Question, decode_ack, decode_event_buffer
+from unqueue.kernel.cash import Denomination
+
+YUAN, HALF = Denomination("CNY", 100, "coin"), Denomination("CNY", 50, "coin")
+TEN = Denomination("CNY", 1000, "note")
+
+
+@contextlib.asynccontextmanager
+async def simulated(**options: Any) -> AsyncIterator[SimulatedBus]:
+    quick = {"coin_ms": 3, "give_up_ms": 10, "stack_ms": 5, "string_ms": 3, **options}
+    simulator = SimulatedBus(CctalkOptions(**quick))
+    await simulator.line.plug()
+    try:
+        yield simulator
+    finally:
+        await simulator.line.close()
+
+
+def bus_of(simulator: SimulatedBus, **settings: Any) -> CctalkBus:
+    url = simulator.line.announced()["url"]
+    return CctalkBus(CctalkBusSettings(url, **{"answer_timeout_s": 0.15, "busy_pause_s": 0.001, **settings}))
+
+
+def coins_of(simulator: SimulatedBus, **settings: Any) -> CctalkCoinAcceptor:
+    quick = {"poll_interval_s": 0.003, "guard_s": 0.02, "settle_s": 0.03, "positions": 3, **settings}
+    return CctalkCoinAcceptor(bus_of(simulator), CoinAcceptorSettings(**quick))
+
+
+def notes_of(simulator: SimulatedBus, **settings: Any) -> CctalkBillValidator:
+    quick = {"poll_interval_s": 0.003, "settle_s": 0.03, "positions": 4, **settings}
+    return CctalkBillValidator(bus_of(simulator), BillValidatorSettings(**quick))
+
+
+async def opened(device: CashAcceptor, *money: Denomination) -> None:
+    assert await wait_until_ready(device, 3, 0.001) == DeviceStatus("ready")
+    await asyncio.sleep(0.02)
+    await device.enable(frozenset(money))
+
+
+async def insert(simulator: SimulatedBus, money: Denomination, how: str | None = None) -> str:
+    went: str = (await simulator.handle({"insert": str(money), "how": how}))["went"]
+    return went
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        ({"echo": True}, {}),
+        ({"echo": False}, {}),
+        ({"echo": False}, {"echo": False}),
+        ({"echo": True, "tcp_port": 0}, {}),
+        ({"echo": False, "tcp_port": 0}, {}),
+    ],
+)
+@pytest.mark.parametrize("fault", [None, "garbage", "split"])
+def test_every_line(options: dict[str, Any], settings: dict[str, Any], fault: str | None) -> None:
+    async def scene() -> None:
+        async with simulated(**options) as simulator:
+            await simulator.handle({"fault": fault})
+            bus = bus_of(simulator, **settings)
+            async with bus:
+                async with asyncio.timeout(3):
+                    while not bus.connected:
+                        await asyncio.sleep(0.001)
+                for address, kind, header in ((2, "Coin Acceptor", 229), (40, "Bill Validator", 159)):
+                    handle = Handle(bus, address, kind, simulator.devices[address].checksum, kind)  # type: ignore[arg-type]
+                    for _ in range(10):
+                        buffer = await handle.question(Header(header), decode_event_buffer)
+                        assert buffer == EventBuffer(0, (Event(0, 0),) * 5)
+                    with pytest.raises(Refused):
+                        await handle.question(Header.TEST_HOPPER, decode_ack)
+
+    asyncio.run(scene())
+
+
+def test_a_bill_validator_with_the_simple_checksum() -> None:
+    async def scene() -> None:
+        async with simulated(bill_checksum="sum") as simulator:
+            hearer, device = Hearer(), notes_of(simulator, checksum="sum")
+            async with device, listening(device, hearer):
+                await opened(device, TEN)
+                await insert(simulator, TEN)
+                await hearer.hear(Credited)
+
+    asyncio.run(scene())
+
+
+def test_another_kind_of_device_at_the_address_is_not_believed() -> None:
+    async def scene() -> None:
+        async with simulated() as simulator, coins_of(simulator, address=3) as device:
+            status = await wait_until_ready(device, 1)
+            assert status.status == "failed"
+            assert "Coin Acceptor" in status.detail
+
+    asyncio.run(scene())
+
+
+def test_nobody_at_the_address_is_said_and_nothing_else_suffers() -> None:
+    async def scene() -> None:
+        async with simulated() as simulator:
+            bus = bus_of(simulator, answer_timeout_s=0.02, attempts=2)
+            missing = Handle(bus, 9, "Payout", "sum", "hopper 9")
+            present = Handle(bus, 2, "Coin Acceptor", "sum", "coins")
+            async with bus:
+                await asyncio.sleep(0.05)
+                for _ in range(3):
+                    with pytest.raises(BusTrouble, match="does not answer"):
+                        await missing.question(Header.SIMPLE_POLL, decode_ack)
+                    await present.question(Header.SIMPLE_POLL, decode_ack)
+
+    asyncio.run(scene())
+
+
+def test_late_answers_are_not_taken_for_others() -> None:
+    """Every answer comes late for a while: nothing is credited twice, lost, or for another coin's value."""
+
+    async def scene() -> None:
+        async with simulated() as simulator:
+            bus = bus_of(simulator, answer_timeout_s=0.1)
+            settings = CoinAcceptorSettings(poll_interval_s=0.003, guard_s=0.0, settle_s=0.03, positions=3)
+            hearer, device = Hearer(), CctalkCoinAcceptor(bus, settings)
+            async with device, listening(device, hearer):
+                await opened(device, YUAN, HALF)
+                for money in (YUAN, HALF, YUAN):
+                    await insert(simulator, money)
+                    await simulator.handle({"fault": "late"})
+                    await asyncio.sleep(0.25)
+                    await simulator.handle({"fault": None})
+                    assert (await wait_until_ready(device, 3, 0.005)).status == "ready"
+                    await opened(device, YUAN, HALF)
+                await hearer.hear(Credited, 3)
+                await asyncio.sleep(0.6)  # what is still under way comes in
+                assert await device.denominations() == {Denomination("CNY", value, "coin") for value in (10, 50, 100)}
+            assert hearer.credited() == {YUAN: 2, HALF: 1} == counted(simulator.state()["inside"])
+
+    asyncio.run(scene())
+
+
+def test_the_counter_goes_round() -> None:
+    async def scene() -> None:
+        async with simulated() as simulator:
+            hearer, device = Hearer(), coins_of(simulator, guard_s=0.0)
+            acceptor = simulator.coin_acceptor
+            async with device, listening(device, hearer):
+                await opened(device, YUAN)
+                while acceptor.state()["counter"] < 253:
+                    acceptor.note(0, 1)
+                    await hearer.hear(GivenBack, acceptor.state()["counter"])
+                await device.enable(frozenset({YUAN}))
+                for count in range(1, 6):
+                    await insert(simulator, YUAN)
+                    await hearer.hear(Credited, count)
+            assert acceptor.state()["counter"] == 3
+            assert hearer.unknown() == 0
+            assert [event.mark.split(":")[1].split(".")[0] for event in hearer.of(Credited)] == [
+                "254", "255", "1", "2", "3"
+            ]  # fmt: skip
+
+    asyncio.run(scene())
+
+
+def test_more_than_five_events_at_once_are_a_gap() -> None:
+    async def scene() -> None:
+        async with simulated() as simulator:
+            hearer, device = Hearer(), coins_of(simulator, poll_interval_s=0.3, guard_s=0.0)
+            async with device, listening(device, hearer):
+                await opened(device, YUAN)
+                await asyncio.sleep(0.35)
+                for _ in range(8):
+                    assert await insert(simulator, YUAN) == "cashbox"
+                await hearer.hear(Credited, 5)
+            assert [type(event) for event in hearer.events] == [CreditUnknown] + [Credited] * 5
+            assert hearer.unknown() == 3
+
+    asyncio.run(scene())
+
+
+def test_while_nobody_listens_nothing_is_taken() -> None:
+    async def scene() -> None:
+        async with simulated() as simulator, coins_of(simulator) as device:
+            await opened(device, YUAN)
+            assert await insert(simulator, YUAN) == "given back"
+            hearer = Hearer()
+            async with listening(device, hearer):
+                await asyncio.sleep(0.05)
+                assert await insert(simulator, YUAN) == "cashbox"
+                await hearer.hear(Credited)
+
+    asyncio.run(scene())
+
+
+def test_while_too_much_is_not_acknowledged_nothing_is_taken() -> None:
+    async def scene() -> None:
+        async with simulated() as simulator, coins_of(simulator, guard_s=0.0) as device:
+            events = device.events(None)
+            waiting = asyncio.ensure_future(anext(events))
+            await opened(device, YUAN)
+            went = []
+            for _ in range(6):
+                went.append(await insert(simulator, YUAN))
+                await asyncio.sleep(0.03)
+            assert went == ["cashbox"] * 3 + ["given back"] * 3
+            async with asyncio.timeout(2):
+                heard = [await waiting]
+                for _ in range(2):
+                    await device.acknowledge(heard[-1].mark)
+                    heard.append(await anext(events))
+            assert [type(event) for event in heard] == [Credited] * 3
+            await device.acknowledge(heard[-1].mark)
+            await asyncio.sleep(0.03)
+            assert await insert(simulator, YUAN) == "cashbox"
+
+    asyncio.run(scene())
+
+
+def test_a_fraud_locks_until_somebody_enables_again() -> None:
+    async def scene() -> None:
+        async with simulated() as simulator:
+            hearer, device = Hearer(), coins_of(simulator)
+            async with device, listening(device, hearer):
+                await opened(device, YUAN)
+                await insert(simulator, YUAN, "string")
+                await hearer.hear(Trouble)
+                await asyncio.sleep(0.02)
+                assert await insert(simulator, YUAN) == "given back"
+                await device.enable(frozenset({YUAN}))
+                assert await insert(simulator, YUAN) == "cashbox"
+
+    asyncio.run(scene())
+
+
+def test_a_string_that_is_pulled_late_is_still_fraud() -> None:
+    async def scene() -> None:
+        async with simulated(string_ms=80) as simulator:
+            hearer, device = Hearer(), coins_of(simulator, guard_s=0.0)
+            async with device, listening(device, hearer):
+                await opened(device, YUAN)
+                await insert(simulator, YUAN, "string")
+                await hearer.hear(Credited)
+                [trouble] = await hearer.hear(Trouble)
+                assert trouble.kind == "fraud"
+            assert [type(event) for event in hearer.events] == [Credited, Trouble]
+
+    asyncio.run(scene())
+
+
+def test_coins_that_go_to_a_hopper_say_so() -> None:
+    async def scene() -> None:
+        async with simulated(recycle=True, hoppers=(f"{YUAN}=5",)) as simulator:
+            hearer, device = Hearer(), coins_of(simulator, paths={4: "dispenser"})
+            async with device, listening(device, hearer):
+                await opened(device, YUAN, HALF)
+                await insert(simulator, YUAN)
+                await hearer.hear(Credited, 1)
+                await insert(simulator, HALF)
+                await hearer.hear(Credited, 2)
+            assert [event.where for event in hearer.of(Credited)] == ["dispenser", "cashbox"]
+            assert simulator.hoppers[0].stock == 6
+
+    asyncio.run(scene())
+
+
+def test_settings_say_what_a_coin_is() -> None:
+    async def scene() -> None:
+        async with simulated() as simulator:
+            token = Denomination("CNY", 777, "coin")
+            async with coins_of(simulator, denominations={"CN100A": str(token)}) as device:
+                assert await wait_until_ready(device, 3) == DeviceStatus("ready")
+                assert token in await device.denominations()
+                assert YUAN not in await device.denominations()
+                assert device.about == {"serial_number": 4711002, "manufacturer": "UNQ", "product": "SIM-CA"}
+
+    asyncio.run(scene())
+    with pytest.raises(ValueError, match="names no denomination"):
+        CctalkCoinAcceptor(CctalkBus(CctalkBusSettings("x")), CoinAcceptorSettings(denominations={"CN100A": "free"}))
+
+
+def test_a_machine_that_was_switched_off_at_rest_is_no_riddle() -> None:
+    async def scene(*, rest: bool) -> float:
+        async with simulated() as simulator:
+            hearer, device = Hearer(), coins_of(simulator)
+            async with device, listening(device, hearer):
+                await opened(device, YUAN)
+                await insert(simulator, YUAN)
+                await hearer.hear(Credited)
+            await simulator.handle({"power": "blink", "address": 2})
+            assert hearer.mark is not None
+            if rest:
+                hearer.mark = at_rest(hearer.mark)
+            device = coins_of(simulator)
+            async with device, listening(device, hearer):
+                await hearer.hear(Trouble)
+                await asyncio.sleep(0.03)
+            return hearer.unknown()
+
+    assert asyncio.run(scene(rest=True)) == 0
+    assert asyncio.run(scene(rest=False)) == float("inf")
+
+
+def test_another_device_in_its_place_is_a_reset() -> None:
+    async def scene() -> None:
+        async with simulated() as simulator:
+            hearer, device = Hearer(), coins_of(simulator)
+            async with device, listening(device, hearer):
+                await opened(device, YUAN)
+                await insert(simulator, YUAN)
+                await hearer.hear(Credited)
+                await simulator.handle({"fault": "unplugged"})
+                await asyncio.sleep(0.05)
+                simulator.coin_acceptor.serial_number = 99
+                for _ in range(3):
+                    simulator.coin_acceptor.note(3, 1)  # what it took elsewhere
+                await simulator.handle({"fault": None})
+                await hearer.hear(CreditUnknown)
+                await opened(device, YUAN)
+                await insert(simulator, YUAN)
+                await hearer.hear(Credited, 2)
+                await asyncio.sleep(0.03)
+            assert hearer.credited() == {YUAN: 2}
+            assert hearer.mark is not None
+            assert hearer.mark.startswith("99:")
+
+    asyncio.run(scene())
+
+
+def test_a_note_is_held_as_long_as_nobody_decides() -> None:
+    async def scene() -> None:
+        async with simulated(escrow_ms=60) as simulator, notes_of(simulator, hold_interval_s=0.02) as device:
+            events = device.events(None)
+            waiting = asyncio.ensure_future(anext(events))
+            await opened(device, TEN)
+            await insert(simulator, TEN)
+            held = await asyncio.wait_for(waiting, 2)
+            assert isinstance(held, InEscrow)
+            await asyncio.sleep(0.25)
+            assert simulator.bill_validator.state()["escrow"] == str(TEN)
+            await device.acknowledge(held.mark)
+            await device.give_back()
+            assert isinstance(await asyncio.wait_for(anext(events), 2), GivenBack)
+
+    asyncio.run(scene())
+
+
+def test_an_order_for_a_note_that_has_gone_does_not_move_the_next() -> None:
+    async def scene() -> None:
+        async with simulated(escrow_ms=30) as simulator, notes_of(simulator, hold_interval_s=9) as device:
+            events = device.events(None)
+            waiting = asyncio.ensure_future(anext(events))
+            await opened(device, TEN)
+            await insert(simulator, TEN)
+            first = await asyncio.wait_for(waiting, 2)
+            await asyncio.sleep(0.05)  # it goes back by itself
+            await insert(simulator, TEN)
+            await device.stack()  # what was decided about the first
+            await asyncio.sleep(0.02)
+            assert simulator.bill_validator.state()["taken"] == {}
+            heard = [first]
+            for _ in range(3):
+                await device.acknowledge(heard[-1].mark)
+                heard.append(await asyncio.wait_for(anext(events), 1))
+            assert [type(event) for event in heard] == [InEscrow, GivenBack, InEscrow, GivenBack]
+
+    asyncio.run(scene())
+
+
+def test_the_stacker_is_removed_replaced_and_full() -> None:
+    async def scene() -> None:
+        async with simulated(stacker_capacity=1) as simulator:
+            hearer, device = Hearer(), notes_of(simulator)
+            async with device, listening(device, hearer):
+                await opened(device, TEN)
+                await insert(simulator, TEN)
+                await hearer.hear(Trouble, 1)
+                assert await insert(simulator, TEN) == "given back"
+                await hearer.hear(Trouble, 2)
+                await simulator.handle({"stacker": "removed", "address": 40})
+                await hearer.hear(Trouble, 3)
+                await simulator.handle({"stacker": "replaced", "address": 40})
+                await hearer.hear(Trouble, 4)
+                await insert(simulator, TEN)
+                await hearer.hear(Credited, 2)
+            kinds = [(event.kind, event.blocks) for event in hearer.of(Trouble)]
+            assert kinds[:4] == [("full", True)] * 2 + [("cashbox_removed", True), ("cashbox_replaced", False)]
+
+    asyncio.run(scene())
+
+
+def test_an_emergency_stop_stops_and_is_told() -> None:
+    async def scene() -> None:
+        async with simulated(coin_ms=10, hoppers=(f"{YUAN}=50", f"{YUAN}=50")) as simulator:
+            both = [HopperSettings(address=address, denomination=str(YUAN)) for address in (3, 4)]
+            async with CctalkHoppers(bus_of(simulator), both) as hoppers:
+                assert await wait_until_ready(hoppers, 3) == DeviceStatus("ready")
+                mark = await hoppers.begin()
+                await hoppers.dispense({YUAN: 40}, mark)  # two hoppers of one coin share
+                await asyncio.sleep(0.06)
+                await hoppers.stop()
+                payout = await hoppers.payout(mark)
+                assert payout.done
+                assert payout.exact
+                assert payout.problem == "stopped"
+                assert payout.paid == counted(simulator.state()["paid_out"])
+                assert 2 <= payout.paid[YUAN] < 40
+                assert all(hopper.given for hopper in simulator.hoppers)
+
+    asyncio.run(scene())
+
+
+def test_only_an_order_that_went_out_is_uncertain() -> None:
+    async def scene(cut_after_bytes: int) -> tuple[bool, int]:
+        async with (
+            simulated(hoppers=(f"{YUAN}=50",)) as simulator,
+            CctalkHoppers(bus_of(simulator), [HopperSettings(address=3, denomination=str(YUAN))]) as hoppers,
+        ):
+            assert await wait_until_ready(hoppers, 3) == DeviceStatus("ready")
+            mark = await hoppers.begin()
+            await simulator.handle({"cut_after_bytes": cut_after_bytes})
+            with pytest.raises(DeviceFailed) as failed:
+                await hoppers.dispense({YUAN: 3}, mark)
+            return failed.value.details["uncertain"], simulator.hoppers[0].state()["remaining"]
+
+    async def scenes() -> None:
+        fates = {at: await scene(at) for at in (1, 20, 51, 55, 60, 63)}
+        assert not any(remaining and not uncertain for uncertain, remaining in fates.values()), fates
+        assert fates[1] == (False, 0)
+        assert fates[60] == (True, 3)  # the whole order arrived, and no byte of an answer came back
+        assert any(uncertain for uncertain, _ in fates.values()), fates
+
+    asyncio.run(scenes())
+
+
+@pytest.mark.parametrize("code", range(256))
+def test_every_code_of_a_coin_acceptor_and_a_bill_validator_means_something(code: int) -> None:
+    """Nothing may come to pass without moving the mark, and nothing that may be money without being told."""
+    coin = coin_event(Event(0, code), {}, {}, doubtful=False, robbed=False)
+    note = bill_event(Event(0, code), {}, in_escrow=False)
+    assert coin
+    assert note
+    safe = {1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 22, 24, 25, 26, 30, 32, 33, 37, 38, 254, *range(128, 160)}
+    assert (code in safe) == (not any(isinstance(event, CreditUnknown) for event in coin))
+
+
+def test_a_coin_of_unknown_value_is_not_credited() -> None:
+    assert coin_event(Event(7, 1), {}, {}, doubtful=False, robbed=False) == [
+        CreditUnknown("a coin of position 7, whose value is not known", 1, "")
+    ]
+    assert bill_event(Event(7, 0), {}, in_escrow=False) == [
+        CreditUnknown("a note of type 7, whose value is not known", 1, "")
+    ]
+
+
+def test_a_question_without_data_has_no_type_of_its_own() -> None:
+    with pytest.raises(AssertionError):
+        asyncio.run(_ask_wrongly())
+
+
+async def _ask_wrongly() -> None:
+    async with simulated() as simulator, bus_of(simulator) as bus:
+        await asyncio.sleep(0.05)
+        bus.expect(2, "Coin Acceptor")
+        await bus.ask(2, Question(Header.DISPENSE_HOPPER_COINS), decode_ack)
