@@ -1,24 +1,29 @@
 """The demo's store: its settings files, its goods from the demo catalogue, its attendant and its lanes."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
 
+from unqueue.commands.demo_wallets import GIFT_CARD, accounts, text, toml_of
 from unqueue.kernel.database import Database
+from unqueue.kernel.ids import token_hash
+from unqueue.kernel.money import Money
 from unqueue.kernel.settings import Settings, load_settings
 from unqueue.server.catalogue import store as catalogue_store
 from unqueue.server.catalogue.gtin import shortest
 from unqueue.server.catalogue.importing import import_products
 from unqueue.server.catalogue.model import Product
 from unqueue.server.catalogue.templates import parse_template
+from unqueue.server.coupons.loader import load as load_coupons
+from unqueue.server.coupons.service import import_coupons
 from unqueue.server.fleet.service import register_device
 from unqueue.server.promotions.service import import_rules, load_rules
 from unqueue.server.setup import migrate_database, settings_rules
 from unqueue.server.staff import store as staff_store
 from unqueue.server.staff.service import create_staff
+from unqueue.server.stored_value.service import NewCard, issue
 from unqueue.twin.demo import Place, Prepared, free_port
 from unqueue.twin.world import Good
 
@@ -72,8 +77,18 @@ def _fill(database: Database) -> None:
     """Products, promotions, and the attendant: the first time, and when the demo's files have changed."""
     import_products(database, STOCK / "products.csv", currency="CNY", actor="demo")
     import_rules(database, load_rules(STOCK / "promotions.json"), actor="demo")
+    import_coupons(database, load_coupons(STOCK / "coupons.json"), currency="CNY", actor="demo")
+    _hand_out_card(database)
     if database.read_now(lambda connection: staff_store.by_name(connection, ATTENDANT["name"])) is None:
         create_staff(database, ATTENDANT["name"], ATTENDANT["pin"])
+
+
+def _hand_out_card(database: Database) -> None:
+    """The demo's gift card, once: what was spent of it stays spent."""
+    code, amount_minor = GIFT_CARD
+    wanted = NewCard([code], "gift", Money(amount_minor, "CNY"))
+    issue_id = token_hash("demo gift card")[:32]
+    database.write_now(lambda tx: issue(tx, wanted, issue_id, "demo"))
 
 
 def _goods(database: Database, settings: Settings) -> dict[str, Good]:
@@ -111,32 +126,23 @@ def _goods(database: Database, settings: Settings) -> dict[str, Good]:
 
 
 def _server_toml(place: Place, directory: Path, port: int) -> str:
-    wallet = place.wallet
-    wallet_directory = Path(str(wallet["public_key_file"])).parent
     lines = [
         "# Written anew by `unqueue demo` at each start.",
         "[store]",
         'id = "demo"',
-        *(f"{key} = {_text(value)}" for key, value in NAMES.items()),
+        *(f"{key} = {text(value)}" for key, value in NAMES.items()),
         'address_zh = "上海市示范路 1 号"',
         'address_en = "1 Demo Road, Shanghai"',
         'tax_id = "91310000DEMO000001"',
-        f"public_url = {_text(place.public_url)}",
+        f"public_url = {text(place.public_url)}",
         "[server]",
         f"port = {port}",
-        f"data_dir = {_text(directory / 'data')}",
-        "[[payments.providers]]",
-        'id = "sandbox"',
-        'kind = "sandbox_wallet"',
-        'zh = "沙盒钱包"',
-        'en = "Sandbox wallet"',
-        f"url = {_text(wallet['url'])}",
-        'merchant_id = "demo-store"',
-        f"private_key_file = {_text(wallet_directory / 'demo-store.key')}",
-        f"provider_public_key_file = {_text(wallet['public_key_file'])}",
+        f"data_dir = {text(directory / 'data')}",
     ]
+    for account in accounts(place.wallets):
+        lines += toml_of(account)
     for name, template in STORE_CODES.items():
-        lines += ["[[catalogue.store_codes]]", f"name = {_text(name)}", f"template = {_text(template)}"]
+        lines += ["[[catalogue.store_codes]]", f"name = {text(name)}", f"template = {text(template)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -144,24 +150,19 @@ def _lane_toml(lane: str, devices: Mapping[str, Any], token: str, port: int, ser
     lines = [
         "# Written anew by `unqueue demo` at each start.",
         "[lane]",
-        f"id = {_text(lane)}",
-        f"name = {_text(lane.rpartition('-')[2])}",
+        f"id = {text(lane)}",
+        f"name = {text(lane.rpartition('-')[2])}",
         f'server_url = "http://127.0.0.1:{server_port}"',
-        f"token = {_text(token)}",
+        f"token = {text(token)}",
         f"port = {port}",
         "[lane.scale]",
-        f"port = {_text(devices['scale']['url'])}",
+        f"port = {text(devices['scale']['url'])}",
         "[lane.io]",
-        f"host = {_text(devices['io']['host'])}",
+        f"host = {text(devices['io']['host'])}",
         f"port = {devices['io']['port']}",
         "[lane.scanner]",
-        f"port = {_text(devices['scanner']['url'])}",
+        f"port = {text(devices['scanner']['url'])}",
         "[lane.printer]",
-        f"url = {_text(devices['printer']['url'])}",
+        f"url = {text(devices['printer']['url'])}",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _text(value: object) -> str:
-    """A TOML string (a JSON string is one, TOML 1.0.0 "basic strings")."""
-    return json.dumps(str(value), ensure_ascii=False)

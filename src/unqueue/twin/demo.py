@@ -28,6 +28,8 @@ from unqueue.twin.world import Good, LaneWorld
 
 _log = logging.getLogger(__name__)
 SIMULATORS = ("scale", "io", "scanner", "printer")
+WALLETS = ("wallet", "wechat-pay", "alipay", "unionpay")
+"""The sandboxes in which the demo's shoppers pay; each stands under its own name at the front door."""
 READY_TIMEOUT_S = 60.0
 MOODS: tuple[Mood, ...] = ("honest",) * 17 + ("forgetful",) * 2 + ("dishonest",)
 
@@ -62,7 +64,7 @@ class Place(msgspec.Struct, frozen=True):
     directory: Path
     public_url: str
     lanes: Mapping[str, Mapping[str, Mapping[str, Any]]]
-    wallet: Mapping[str, Any]
+    wallets: Mapping[str, Mapping[str, Any]]
 
 
 Prepare = Callable[[Place], Awaitable[Prepared]]
@@ -96,9 +98,9 @@ class Demo:
         self.public_url = f"{'https' if options.lan else 'http'}://{address}:{options.port}"
         lanes = ("lane-1", "lane-2") if options.shoppers else ("lane-1",)
         self._tell("devices and wallet")
-        devices, wallet = await self._start_outside(lanes)
+        devices, wallets = await self._start_outside(lanes)
         self._tell("products, promotions, people")
-        place = Place(options.directory, self.public_url, devices, wallet)
+        place = Place(options.directory, self.public_url, devices, wallets)
         prepared = self.prepared = await self._prepare(place)
         self._tell("server and lanes")
         await self._start_store(prepared)
@@ -111,7 +113,7 @@ class Demo:
             attendant=prepared.attendant,
             lanes=places,
         )
-        await self._open_front_door(prepared, wallet, address)
+        await self._open_front_door(prepared, wallets, address)
         await self._until_ready(prepared, places)
         if options.shoppers:
             self._let_shoppers_in(places["lane-2"])
@@ -150,28 +152,22 @@ class Demo:
         self.processes[name] = process
         return await process.start(announces=announces)
 
-    async def _start_outside(self, lanes: tuple[str, ...]) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    async def _start_outside(
+        self, lanes: tuple[str, ...]
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+        """Devices by lane, and wallets, each with what it said of itself."""
         names = [(lane, device) for lane in lanes for device in SIMULATORS]
-        wallet_port = free_port()
-        directory = self.options.directory
-        wallet = self.start_process(
-            "wallet",
-            "simulate",
-            "wallet",
-            "--port",
-            str(wallet_port),
-            "--data-dir",
-            str(directory / "wallet"),
-            "--public-url",
-            f"{self.public_url}/wallet",
-            announces=True,
-        )
         devices = [self.start_process(f"{lane}-{device}", "simulate", device, announces=True) for lane, device in names]
-        started_wallet, *started = await asyncio.gather(wallet, *devices)
+        started = await asyncio.gather(*map(self._start_wallet, WALLETS), *devices)
+        wallets = dict(zip(WALLETS, (process.announced for process in started), strict=False))
         by_lane: dict[str, dict[str, Any]] = {lane: {} for lane in lanes}
-        for (lane, device), process in zip(names, started, strict=True):
+        for (lane, device), process in zip(names, started[len(WALLETS) :], strict=True):
             by_lane[lane][device] = process.announced
-        return by_lane, started_wallet.announced
+        return by_lane, wallets
+
+    async def _start_wallet(self, name: str) -> Process:
+        where = ("--data-dir", str(self.options.directory / name), "--public-url", f"{self.public_url}/{name}")
+        return await self.start_process(name, "simulate", name, "--port", str(free_port()), *where, announces=True)
 
     async def _start_store(self, prepared: Prepared) -> None:
         await asyncio.gather(
@@ -208,12 +204,15 @@ class Demo:
         self._stack.push_async_callback(server.close)
         return LanePlace(world, screen, server)
 
-    async def _open_front_door(self, prepared: Prepared, wallet: Mapping[str, Any], address: str) -> None:
+    async def _open_front_door(
+        self, prepared: Prepared, wallets: Mapping[str, Mapping[str, Any]], address: str
+    ) -> None:
         assert self.store is not None, "the store is described first"
         front = FrontDoor()
         self._stack.push_async_callback(front.close)
         front.forward("/", f"http://127.0.0.1:{prepared.server_port}", strip=False)
-        front.forward("/wallet/", wallet["url"], strip=True)
+        for name, wallet in wallets.items():
+            front.forward(f"/{name}/", wallet["url"], strip=True)
         for lane, port in prepared.lane_ports.items():
             front.forward(f"/lanes/{lane}/", f"http://127.0.0.1:{port}", strip=True)
         pages = Path(__file__).parent.parent / "web_dist" / "demo"

@@ -86,37 +86,7 @@ class StoredValue:
 
         A voucher is paid for by the deposits that the returned bottles carried, another card at the service desk.
         """
-        hashes = sorted({code_hash(code) for code in wanted.codes})
-
-        def write(tx: Transaction) -> Card:
-            known = store.get(tx.connection, issue_id)
-            if known is not None:
-                if (known.kind, known.currency) != (wanted.kind, wanted.amount.currency):
-                    raise MoveConflict
-                return known
-            for hashed in hashes:
-                other = store.by_code(tx.connection, hashed)
-                if other is not None:
-                    raise CardTaken(tail=other.tail)
-            card = Card(
-                card_id=issue_id,
-                kind=wanted.kind,
-                status="active",
-                balance_minor=0,
-                currency=wanted.amount.currency,
-                tail=model.tail_of(wanted.codes[0]),
-                member=wanted.member,
-                issued_us=tx.at_us,
-                expires_us=wanted.expires_us,
-            )
-            store.insert_card(tx, card, hashes)
-            if wanted.amount.amount_minor:
-                source = DEPOSIT if wanted.kind == "voucher" else DESK
-                _give(tx, card, _move(new_id(), "issue", wanted.amount, actor), source)
-            _record(tx, "issued", card, actor)
-            return msgspec.structs.replace(card, balance_minor=wanted.amount.amount_minor)
-
-        return await self._database.unit(write)
+        return await self._database.unit(lambda tx: issue(tx, wanted, issue_id, actor))
 
     async def top_up(self, card_id: str, amount: Money, move_id: str, actor: str) -> Card:
         """Put more onto a card; again with the same id is the same top-up. NotFound."""
@@ -260,6 +230,37 @@ class StoredValueProvider:
 
     async def stop(self) -> None:
         """There is nothing to let go of."""
+
+
+def issue(tx: Transaction, wanted: NewCard, issue_id: str, actor: str) -> Card:
+    """Hand out a card, in a unit of work; see :meth:`StoredValue.issue`."""
+    hashes = sorted({code_hash(code) for code in wanted.codes})
+    known = store.get(tx.connection, issue_id)
+    if known is not None:
+        if (known.kind, known.currency) != (wanted.kind, wanted.amount.currency):
+            raise MoveConflict
+        return known
+    for hashed in hashes:
+        other = store.by_code(tx.connection, hashed)
+        if other is not None:
+            raise CardTaken(tail=other.tail)
+    card = Card(
+        card_id=issue_id,
+        kind=wanted.kind,
+        status="active",
+        balance_minor=0,
+        currency=wanted.amount.currency,
+        tail=model.tail_of(wanted.codes[0]),
+        member=wanted.member,
+        issued_us=tx.at_us,
+        expires_us=wanted.expires_us,
+    )
+    store.insert_card(tx, card, hashes)
+    if wanted.amount.amount_minor:
+        source = DEPOSIT if wanted.kind == "voucher" else DESK
+        _give(tx, card, _move(new_id(), "issue", wanted.amount, actor), source)
+    _record(tx, "issued", card, actor)
+    return msgspec.structs.replace(card, balance_minor=wanted.amount.amount_minor)
 
 
 def code_hash(code: str) -> str:
