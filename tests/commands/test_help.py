@@ -36,7 +36,7 @@ def test_help(words: list[str]) -> None:
         (["serve"], "[server] host and port"),
         (["lane"], "the settings' [lane] table"),
         (["doctor"], "have a [lane]"),
-        (["device", "add"], "goes into [lane] of"),
+        (["device", "add"], "goes into [lane] or [kiosk] of"),
     ],
 )
 def test_tables_of_the_settings_keep_their_brackets(words: list[str], told: str) -> None:

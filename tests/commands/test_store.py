@@ -35,6 +35,12 @@ def test_a_lane_is_registered(settings: Path) -> None:
     assert 'id = "lane-1"\ntoken = "d_' in answer.stdout
 
 
+def test_a_kiosk_is_registered(settings: Path) -> None:
+    answer = run("device", "add", "kiosk-1", "--kind", "kiosk", "--settings", str(settings))
+    assert answer.exit_code == 0
+    assert '[kiosk]\nid = "kiosk-1"\ntoken = "d_' in answer.stdout
+
+
 def test_the_journal_shows_the_latest_and_says_that_there_is_more(settings: Path) -> None:
     run("device", "add", "lane-1", "--settings", str(settings))
     database = Database(load_settings(settings, {}).database_url)

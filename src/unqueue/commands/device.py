@@ -24,7 +24,10 @@ def add(
     kind: Annotated[Literal["lane", "kiosk"], typer.Option(help="What it is.")] = "lane",
     settings: SettingsOption = None,
 ) -> None:
-    """Register a lane or kiosk, or give it a new token (its old one ends). It goes into the device's own settings."""
+    """Register a lane or kiosk, or give it a new token (its old one ends).
+
+    The token goes into [lane] or [kiosk] of the device's own settings.
+    """
     from unqueue.server.fleet.service import register_device
     from unqueue.server.setup import migrate_database
 
