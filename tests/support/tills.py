@@ -4,7 +4,7 @@ Nothing here is pretended: the wallet is its own application with its own databa
 only without a network in between. :class:`Wire` stands in for the network where it has to fail.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ from unqueue.server.promotions.model import RuleBook
 from unqueue.server.promotions.rules import PercentOff, Target
 from unqueue.server.receipts import routes as receipts_routes
 from unqueue.server.receipts.service import Receipts
+from unqueue.server.receipts.store import order_of
 from unqueue.server.returns.service import Returns
 from unqueue.server.stored_value import routes as stored_value_routes
 from unqueue.server.stored_value.service import StoredValue, StoredValueProvider
@@ -191,7 +192,13 @@ class LateTransport(httpx.AsyncBaseTransport):
 class Till:
     """The store: its services, and HTTP as its shoppers speak it."""
 
-    def __init__(self, database: Database, bank: Bank, providers: dict[str, Provider] | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bank: Bank,
+        providers: dict[str, Provider] | None = None,
+        accounts: Sequence[Account] = (),
+    ) -> None:
         self.database = database
         self.bank = bank
         self.access = Access(database)
@@ -214,7 +221,7 @@ class Till:
                 CARD: StoredValueProvider(CARD, database),
                 "cash": KioskCash("cash", database),
             },
-            [ACCOUNT, CARD_ACCOUNT, CASH_ACCOUNT],
+            [ACCOUNT, CARD_ACCOUNT, CASH_ACCOUNT, *accounts],
             public_url=PUBLIC_URL,
             notify_bases={},
             order_token=self.orders.token,
@@ -222,7 +229,7 @@ class Till:
         self.notifications = Notifications(self.payments)
         self.worker = PaymentWorker(self.payments)
         self.cards = StoredValue(database)
-        self.returns = Returns(database, limit_minor=RETURN_LIMIT_MINOR, by_hand=frozenset())
+        self.returns = Returns(database, limit_minor=RETURN_LIMIT_MINOR, by_hand=frozenset(), order_of_receipt=order_of)
         self.coupons = Coupons(database, Redeeming(time_zone="Asia/Shanghai"), open_payment=open_attempt)
         self.receipts = Receipts(database, SELLER, [ACCOUNT, CARD_ACCOUNT, CASH_ACCOUNT])
         self.tills = Tills(database, method="cash")

@@ -21,6 +21,23 @@ RIGS = {
 """Kind → a context manager that starts its sandbox and gives a factory of rigs."""
 
 
+LACKS = {"nexo_terminal": {"telling"}, "zvt_terminal": {"telling", "signing"}}
+"""Kind → what it does not do by its nature: a terminal tells nothing by itself, and ZVT signs nothing. The tests of
+these are not there for it.
+"""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    kept, gone = [], []
+    for item in items:
+        kind = getattr(item, "callspec", None) and item.callspec.params.get("make_rig")  # type: ignore[attr-defined]
+        marks = {mark.name for mark in item.iter_markers()}
+        (gone if LACKS.get(str(kind), set()) & marks else kept).append(item)
+    if gone:
+        config.hook.pytest_deselected(items=gone)
+        items[:] = kept
+
+
 @pytest.fixture(scope="module", params=RIGS)
 def make_rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Rig]]:
     with RIGS[request.param](tmp_path_factory.mktemp("sandbox")) as make:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from tests.contracts.providers.rigs import KitRig
 from tests.support.card_terminals import TerminalProcess, running_terminal
 from tests.support.wallets import Listener, Told
@@ -21,7 +20,7 @@ class _Silence:
     answer = b""
 
     def next(self, _timeout_s: float = 10.0) -> Told:
-        pytest.skip("a card terminal tells nothing by itself")
+        raise AssertionError("a card terminal tells nothing by itself")
 
 
 class TerminalRig(KitRig):
@@ -50,7 +49,7 @@ class TerminalRig(KitRig):
         self.terminal.start()
 
     def resigned(self, told: Told, at_s: int) -> Told:
-        pytest.skip(f"nothing was told that could be told again at {at_s}: {told}")
+        raise AssertionError(f"nothing was told that could be told again at {at_s}: {told}")
 
     def impostor(self) -> Provider:
         return self.stranger()
@@ -63,7 +62,7 @@ class ZvtRig(TerminalRig):
     cards = 3  # parts of a payment go back to the card, which stays there
 
     def stranger(self) -> Provider:
-        pytest.skip("ZVT signs nothing: who is in the store's network is believed")
+        raise AssertionError("ZVT signs nothing: who is in the store's network is believed")
 
 
 @contextmanager

@@ -26,8 +26,15 @@ from unqueue.devices.ports import (
     wait_until_ready,
 )
 from unqueue.devices.simulators.cctalk import CctalkOptions, SimulatedBus
-from unqueue.devices.wire.cctalk import Header
-from unqueue.devices.wire.cctalk_messages import Event, EventBuffer, Question, decode_ack, decode_event_buffer
+from unqueue.devices.wire.cctalk import HOST, Frame, Header, encode_frame
+from unqueue.devices.wire.cctalk_messages import (
+    Event,
+    EventBuffer,
+    Question,
+    decode_ack,
+    decode_event_buffer,
+    decode_text,
+)
 from unqueue.kernel.cash import Denomination
 
 YUAN, HALF = Denomination("CNY", 100, "coin"), Denomination("CNY", 50, "coin")
@@ -161,6 +168,36 @@ def test_late_answers_are_not_taken_for_others() -> None:
                 await asyncio.sleep(0.6)  # what is still under way comes in
                 assert await device.denominations() == {Denomination("CNY", value, "coin") for value in (10, 50, 100)}
             assert hearer.credited() == {YUAN: 2, HALF: 1} == counted(simulator.state()["inside"])
+
+    asyncio.run(scene())
+
+
+def test_the_second_answer_to_what_are_you_is_not_taken_for_another() -> None:
+    """The hopper says what it is too late the first time, so that it says so twice."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        names = {Header.REQUEST_EQUIPMENT_CATEGORY: b"Payout", Header.REQUEST_PRODUCT_CODE: b"HOP-1"}
+        answers: list[bytes] = []
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                request = await reader.readexactly(5)
+                answers.append(encode_frame(Frame(HOST, Header.REPLY, names[Header(request[3])], 3)))
+                if len(answers) > 1:  # nothing is said to the first
+                    writer.write(answers.pop(0))
+                    if request[3] == Header.REQUEST_PRODUCT_CODE:
+                        writer.write(answers.pop(0))
+        writer.close()
+
+    async def scene() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        bus = CctalkBus(CctalkBusSettings(f"socket://127.0.0.1:{port}", answer_timeout_s=0.05))
+        hopper = Handle(bus, 3, "Payout", "sum", "hopper 3")
+        async with server, bus:
+            async with asyncio.timeout(2):
+                while not bus.connected:
+                    await asyncio.sleep(0.001)
+            assert await hopper.question(Header.REQUEST_PRODUCT_CODE, decode_text) == "HOP-1"
 
     asyncio.run(scene())
 
@@ -438,7 +475,7 @@ def test_an_emergency_stop_stops_and_is_told() -> None:
 def test_only_an_order_that_went_out_is_uncertain() -> None:
     async def scene(cut_after_bytes: int) -> tuple[bool, int]:
         async with (
-            simulated(hoppers=(f"{YUAN}=50",)) as simulator,
+            simulated(coin_ms=500, hoppers=(f"{YUAN}=50",)) as simulator,
             CctalkHoppers(bus_of(simulator), [HopperSettings(address=3, denomination=str(YUAN))]) as hoppers,
         ):
             assert await wait_until_ready(hoppers, 3) == DeviceStatus("ready")

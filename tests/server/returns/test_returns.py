@@ -13,7 +13,7 @@ from unqueue.providers.port import Charge, ProviderRefused, RefundRequest, Refun
 from unqueue.providers.sandbox_wallet.client import SandboxWallet
 from unqueue.server.access import Principal
 from unqueue.server.ledger import store as ledger
-from unqueue.server.orders.model import OrderUnpaid
+from unqueue.server.orders.model import OrderUnknown, OrderUnpaid
 from unqueue.server.returns.model import ReturnConflict, ReturnDecided, ReturnTooMany, SecondPersonNeeded
 from unqueue.server.returns.service import Wanted
 from unqueue.server.stored_value.service import NewCard
@@ -54,6 +54,37 @@ async def test_a_bottle_comes_back_with_its_deposit_and_its_share_of_the_discoun
     after = await till.returns.look(shopper.order.number)
     assert next(line for line in after.lines if line.line == beer.line).left == 1
     assert after.returns[0].shares[0].status == "succeeded"
+
+
+async def test_an_order_is_found_by_its_number_its_receipt_and_its_qr(till: Till) -> None:
+    shopper = await paid(till, MILK)
+    receipt = await shopper.call("GET", f"{shopper.path}/receipt")
+    qr = (await shopper.read())["qr"]["url"]
+    number = shopper.order.number
+    for code in (number, f" {number[:3]} {number[3:]} ", receipt["number"], receipt["number"].lower(), qr):
+        assert (await till.returns.look(code)).order_id == shopper.order.order_id, code
+    for code in ("000000000", "R-20200101-000001", qr[:-1], ""):
+        with pytest.raises(OrderUnknown):
+            await till.returns.look(code)
+
+
+async def test_a_quote_says_what_the_return_will_bring_and_takes_nothing_back(till: Till) -> None:
+    shopper = await paid(till, BEER, BEER, MILK, card_minor=1000)
+    for wanted in ([Wanted(1, 1)], [Wanted(1, 1), Wanted(2, 1)]):
+        quote = await till.returns.quote(shopper.order.order_id, wanted)
+        assert (await till.returns.quote(shopper.order.order_id, wanted)) == quote
+        made = await till.returns.propose(shopper.order.order_id, wanted, "", new_id(), AN)
+        assert (made.amount, made.status) == (quote.amount, "accepted")
+        shares = [(one.payment_id, one.amount) for one in made.shares]
+        assert shares == [(one.payment_id, one.amount) for one in quote.shares]
+    with pytest.raises(ReturnTooMany):
+        await till.returns.quote(shopper.order.order_id, [Wanted(1, 1)])
+
+
+async def test_a_quote_tells_that_a_second_person_will_be_needed(till: Till) -> None:
+    shopper = await paid(till, BOOK, BOOK, BOOK)
+    assert (await till.returns.quote(shopper.order.order_id, [Wanted(1, 3)])).second_person
+    assert not (await till.returns.quote(shopper.order.order_id, [Wanted(1, 1)])).second_person
 
 
 async def test_everything_back_leaves_nothing_in_the_books(till: Till) -> None:

@@ -1,0 +1,500 @@
+"""A small world for the till: devices that are nothing but their port, a purse, and a power supply that fails.
+
+The fakes keep the physical truth: where every piece lies. Their memory outlives the kiosk's power cuts, as that of a
+device with a power supply of its own does. They stand in for ports only; the till's tests with the real drivers and
+simulators are in test_till_on_the_wire.py.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from unqueue.devices.ports import (
+    CashEvent,
+    Credited,
+    CreditUnknown,
+    DeviceFailed,
+    DeviceStatus,
+    GivenBack,
+    InEscrow,
+    Payout,
+    Trouble,
+)
+from unqueue.kernel.cash import Denomination
+from unqueue.kernel.clock import ManualClock
+from unqueue.kernel.money import Money
+from unqueue.kiosk.cash import session as sessions
+from unqueue.kiosk.cash.currencies import CashPolicy, ExchangeRate
+from unqueue.kiosk.cash.desk import Timing
+from unqueue.kiosk.cash.ledger import cashbox, dispenser, held, suspense
+from unqueue.kiosk.cash.machine import CashDevice, CashDeviceSettings
+from unqueue.kiosk.cash.outbox import NotTaken
+from unqueue.kiosk.cash.reports import PaymentFinished, Report
+from unqueue.kiosk.cash.session import Session
+from unqueue.kiosk.cash.store import CashJournal, Transaction
+from unqueue.kiosk.cash.till import CashTill
+
+START = datetime(2026, 3, 1, 9, tzinfo=UTC)
+JIAO5, YUAN, YUAN5, YUAN10, YUAN20, YUAN50, YUAN100 = (
+    Denomination("CNY", 50, "coin"), Denomination("CNY", 100, "coin"), Denomination("CNY", 500, "note"),
+    Denomination("CNY", 1000, "note"), Denomination("CNY", 2000, "note"), Denomination("CNY", 5000, "note"),
+    Denomination("CNY", 10000, "note"),
+)  # fmt: skip
+EURO10 = Denomination("EUR", 1000, "note")
+TIMING = Timing(
+    payout_poll_s=0,
+    payout_wait_s=0.02,
+    escrow_wait_s=0.02,
+    abandoned_after_s=600,
+    rest_after_s=0,
+    retry_s=0.001,
+    tick_s=3600,
+)
+POLICY = CashPolicy(
+    currency="CNY", increment_minor=10,
+    rates=(ExchangeRate("EUR", "7.8523", START - timedelta(days=1), START + timedelta(days=400)),),
+)  # fmt: skip
+
+
+class PowerCut(BaseException):
+    """The kiosk is without power from here on."""
+
+
+class Power:
+    """Counts the steps of the kiosk, and cuts its power at one of them. What is dead does nothing more."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.cut_at: int | None = None
+        self.is_dead = False
+
+    def step(self) -> None:
+        if self.is_dead:
+            raise PowerCut
+        self.steps += 1
+        if self.steps == self.cut_at:
+            self.is_dead = True
+            raise PowerCut
+
+    def restore(self) -> None:
+        self.is_dead, self.cut_at = False, None
+
+
+class FakePort:
+    """What the fakes of both ports share: a name, a plug, and the kiosk's power between us and it."""
+
+    def __init__(self, name: str, power: Power) -> None:
+        self.name = name
+        self.power = power
+        self.is_plugged = True
+
+    def reach(self) -> None:
+        """A call arrives at the device."""
+        self.power.step()
+        if not self.is_plugged:
+            raise DeviceFailed(device=self.name, detail="unplugged")
+
+    async def answer(self) -> None:
+        """The device did it; its answer goes back."""
+        await asyncio.sleep(0)
+        self.power.step()
+
+    async def claim(self) -> None:
+        self.power.step()
+
+    async def release(self) -> None:
+        self.power.step()
+
+    async def status(self) -> DeviceStatus:
+        return DeviceStatus("ready" if self.is_plugged else "failed")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class FakeDispenser(FakePort):
+    """Holds pieces and gives them, one at each look, as mechanics are slow. `jams_after`: pieces until it stops."""
+
+    def __init__(
+        self, name: str, power: Power, pieces: Mapping[Denomination, int], purse: "Counter[Denomination]"
+    ) -> None:
+        super().__init__(name, power)
+        self.pieces: Counter[Denomination] = Counter(pieces)
+        self.purse = purse
+        self.jams_after: int | None = None
+        self.is_exact = True
+        self.begun = 0
+        self.payouts: dict[str, tuple[dict[Denomination, int], Counter[Denomination], str, bool]] = {}
+
+    async def denominations(self) -> frozenset[Denomination]:
+        self.reach()
+        return frozenset(self.pieces)
+
+    async def levels(self) -> dict[Denomination, int]:
+        self.reach()
+        await self.answer()
+        return dict(self.pieces)
+
+    async def begin(self) -> str:
+        self.reach()
+        await self.answer()
+        return f"{self.name}#{self.begun}"
+
+    async def dispense(self, counts: Mapping[Denomination, int], mark: str) -> None:
+        self.reach()
+        if mark not in self.payouts:
+            assert mark == f"{self.name}#{self.begun}", "a mark that was never given"
+            self.begun += 1
+            self.payouts[mark] = (dict(counts), Counter(), "", False)
+        await self.answer()
+
+    async def payout(self, mark: str) -> Payout:
+        self.reach()
+        self.move(mark)
+        await self.answer()
+        if mark not in self.payouts:
+            return Payout(paid={}, done=True)
+        _, paid, problem, done = self.payouts[mark]
+        told = paid
+        if problem and not self.is_exact and paid:
+            told = paid.copy()
+            told[next(iter(paid))] -= 1  # it gave one more than it is sure of
+        return Payout(paid=dict(+told), done=done, problem=problem, exact=self.is_exact or not problem)
+
+    def move(self, mark: str) -> None:
+        """One more piece falls out."""
+        if mark not in self.payouts or self.payouts[mark][3]:
+            return
+        asked, paid, _, _ = self.payouts[mark]
+        todo = +(Counter(asked) - paid)
+        problem = ""
+        for piece in sorted(todo):
+            if self.jams_after is not None and self.jams_after <= 0:
+                problem = "jam"
+            elif self.pieces[piece] == 0:
+                problem = "empty"
+            else:
+                self.pieces[piece] -= 1
+                self.purse[piece] += 1
+                paid[piece] += 1
+                if self.jams_after is not None:
+                    self.jams_after -= 1
+            break
+        done = bool(problem) or not +(Counter(asked) - paid)
+        self.payouts[mark] = (asked, paid, problem, done)
+
+    def run_on(self) -> None:
+        """The kiosk is away; the mechanics go on with what they were told."""
+        for mark in self.payouts:
+            while not self.payouts[mark][3]:
+                self.move(mark)
+
+
+class FakeAcceptor(FakePort):
+    """Takes coins at once, notes by way of escrow. `into`: dispensers that pieces fall into while these have room."""
+
+    def __init__(
+        self, name: str, power: Power, known: frozenset[Denomination], purse: "Counter[Denomination]",
+        into: Mapping[Denomination, FakeDispenser],
+    ) -> None:  # fmt: skip
+        super().__init__(name, power)
+        self.known = known
+        self.purse = purse
+        self.into = into
+        self.box: Counter[Denomination] = Counter()
+        self.wanted: frozenset[Denomination] = frozenset()
+        self.escrow: Denomination | None = None
+        self.log: list[CashEvent] = []
+        self.acknowledged = 0
+        self.room = 10**9
+        self.grew = asyncio.Event()
+
+    def say(self, event: CashEvent) -> None:
+        self.log.append(event)
+        self.grew.set()
+
+    @property
+    def next_mark(self) -> str:
+        return f"{self.name}@{len(self.log) + 1}"
+
+    def insert(self, piece: Denomination) -> bool:
+        """The shopper puts a piece in; whether the device takes it."""
+        if not self.is_plugged or piece not in self.wanted or self.escrow is not None or not self.purse[piece]:
+            return False
+        self.purse[piece] -= 1
+        if piece.form == "note":
+            self.escrow = piece
+            self.say(InEscrow(piece, self.next_mark))
+        else:
+            self._swallow(piece)
+        return True
+
+    def _swallow(self, piece: Denomination) -> None:
+        target = self.into.get(piece)
+        if target is not None and target.pieces[piece] < self.room:
+            target.pieces[piece] += 1
+            self.say(Credited(piece, "dispenser", self.next_mark))
+        else:
+            self.box[piece] += 1
+            self.say(Credited(piece, "cashbox", self.next_mark))
+
+    async def denominations(self) -> frozenset[Denomination]:
+        self.reach()
+        return self.known
+
+    async def enable(self, wanted: frozenset[Denomination]) -> None:
+        self.reach()
+        self.wanted = wanted
+        await self.answer()
+
+    async def events(self, after: str | None) -> AsyncIterator[CashEvent]:
+        # Nothing was ever heard: what comes from now on. Otherwise what came after the mark; what was acknowledged is
+        # forgotten, booked or not.
+        heard = int(after.partition("@")[2].rstrip("r")) if after is not None else len(self.log)
+        self.acknowledged = max(self.acknowledged, heard)
+        while True:
+            self.power.step()
+            if self.acknowledged < len(self.log):
+                yield self.log[self.acknowledged]
+                continue
+            self.grew.clear()
+            await self.grew.wait()
+
+    async def acknowledge(self, mark: str) -> None:
+        self.power.step()
+        number = int(mark.partition("@")[2])
+        assert number <= self.acknowledged + 1, "events are acknowledged in order"
+        self.acknowledged = max(self.acknowledged, number)
+        await self.answer()
+
+    async def mark(self) -> str:
+        self.reach()
+        await self.answer()
+        return f"{self.name}@{len(self.log)}"
+
+    def at_rest(self, mark: str) -> str:
+        return f"{mark}r"
+
+    async def stack(self) -> None:
+        self.reach()
+        if self.escrow is None:
+            raise DeviceFailed(device=self.name, detail="nothing in escrow")
+        piece, self.escrow = self.escrow, None
+        self._swallow(piece)
+        await self.answer()
+
+    async def give_back(self) -> None:
+        self.reach()
+        if self.escrow is None:
+            raise DeviceFailed(device=self.name, detail="nothing in escrow")
+        self.reject("asked")
+        await self.answer()
+
+    def reject(self, reason: str) -> None:
+        if self.escrow is not None:
+            self.purse[self.escrow] += 1
+            self.escrow = None
+            self.say(GivenBack(reason, self.next_mark))
+
+    def trouble(self, kind: str, *, blocks: bool = False) -> None:
+        self.say(Trouble(kind, f"it says {kind}", blocks, self.next_mark))  # type: ignore[arg-type]
+
+    def unknown(self, detail: str = "events were lost") -> None:
+        self.say(CreditUnknown(detail, 1, self.next_mark))
+
+
+class CuttingJournal(CashJournal):
+    """The real journal; power may go before and after each commit. The kiosk's process dies here, not the disk, so that
+    nothing waits for the disk.
+    """
+
+    synchronous = "OFF"
+
+    def __init__(self, path: Path, kiosk: str, power: Power) -> None:
+        super().__init__(path, kiosk)
+        self.power = power
+
+    @contextmanager
+    def transaction(self, at_us: int) -> Iterator[Transaction]:
+        with super().transaction(at_us) as transaction:
+            yield transaction
+            self.power.step()
+        self.power.step()
+
+
+class World:
+    """One kiosk: a coin acceptor that feeds a hopper of yuan, a hopper of 5 jiao, and a note recycler for 5, 10, 20."""
+
+    def __init__(
+        self, path: Path, *, yuan: int = 20, jiao5: int = 10, notes: Mapping[Denomination, int] | None = None
+    ) -> None:
+        self.path = path
+        self.power = Power()
+        self.clock = ManualClock(START)
+        purse = dict.fromkeys((JIAO5, YUAN, YUAN5, YUAN10, YUAN20, YUAN50, YUAN100, EURO10), 50)
+        self.purse: Counter[Denomination] = Counter(purse)
+        self.purse_at_first = self.purse.copy()
+        notes = {YUAN5: 10, YUAN10: 10, YUAN20: 5} if notes is None else notes
+        self.hopper = FakeDispenser("hopper", self.power, {YUAN: yuan}, self.purse)
+        self.hopper5 = FakeDispenser("hopper5", self.power, {JIAO5: jiao5}, self.purse)
+        self.stacker = FakeDispenser("notes", self.power, notes, self.purse)
+        self.coins = FakeAcceptor("coins", self.power, frozenset({JIAO5, YUAN}), self.purse, {YUAN: self.hopper})
+        recycled = dict.fromkeys((YUAN5, YUAN10, YUAN20), self.stacker)
+        known = frozenset({YUAN5, YUAN10, YUAN20, YUAN50, YUAN100, EURO10})
+        self.notes = FakeAcceptor("notes", self.power, known, self.purse, recycled)
+        self.server: list[Report] = []
+        self.server_is_away = False
+        self.journal: CuttingJournal | None = None
+        self._till: CashTill | None = None
+        self._filled = False
+        self.steps_of_start = 0
+
+    @property
+    def till(self) -> CashTill:
+        assert self._till is not None, "the till is off"
+        return self._till
+
+    @property
+    def books(self) -> CuttingJournal:
+        assert self.journal is not None, "the till is off"
+        return self.journal
+
+    def devices(self) -> list[CashDevice]:
+        feeds = {YUAN: "hopper"}
+        recycled = dict.fromkeys((YUAN5, YUAN10, YUAN20), "notes")
+        return [
+            CashDevice(CashDeviceSettings(name="coins", feeds=feeds), acceptor=self.coins),
+            CashDevice(CashDeviceSettings(name="hopper"), dispenser=self.hopper),
+            CashDevice(CashDeviceSettings(name="hopper5"), dispenser=self.hopper5),
+            CashDevice(CashDeviceSettings(name="notes", feeds=recycled), acceptor=self.notes, dispenser=self.stacker),
+        ]
+
+    async def send(self, report: Report) -> None:
+        self.power.step()
+        if self.server_is_away:
+            raise NotTaken
+        self.server.append(report)
+        await asyncio.sleep(0)
+        self.power.step()
+
+    async def switch_on(self) -> None:
+        """Power comes, the kiosk's process starts."""
+        self.journal = CuttingJournal(self.path, "k1", self.power)
+        till = CashTill(
+            journal=self.journal, devices=self.devices(), policy=POLICY, clock=self.clock, send=self.send, timing=TIMING
+        )
+        self._till = till
+        if not self._filled:
+            for port in (self.hopper, self.hopper5, self.stacker):
+                if +port.pieces:
+                    till.staff.fill_float(port.name, dict(+port.pieces), "Li Na", f"fill-{port.name}")
+            self._filled = True
+        await till.__aenter__()
+
+    async def switch_off(self) -> None:
+        """Power goes: tasks end where they are, what was not committed is gone."""
+        if self._till is not None:
+            self.power.is_dead = True
+            for task in self._till._tasks:
+                task.cancel()
+            await asyncio.gather(*self._till._tasks, return_exceptions=True)
+            assert self._till._failure is None or not self._till._failure.done(), self._till._failure.exception()
+        if self.journal is not None:
+            self.journal.close()
+        self._till, self.journal = None, None
+        self.power.restore()
+
+    async def recover(self) -> None:
+        """Off and on until it stays on."""
+        await self.switch_off()
+        await self.switch_on()
+
+    async def settle(self) -> None:
+        """Until nothing moves any more, or the power is gone."""
+        quiet = 0
+        for _ in range(20_000):
+            before = self._picture()
+            await asyncio.sleep(0)
+            if self.power.is_dead:
+                return
+            if self.till.is_halted:
+                await self.till.wait_failed()
+            quiet = quiet + 1 if self._picture() == before else 0
+            if quiet > 8:
+                if not self._is_busy():
+                    return
+                await asyncio.sleep(0.0005)
+        raise AssertionError(f"it never comes to rest: {self.till.view()}")
+
+    def _is_busy(self) -> bool:
+        session = self.till._desk.session
+        waiting = not self.server_is_away and self.books.waiting_reports(1)
+        return bool(waiting) or (session is not None and session.state in {"changing", "returning"})
+
+    def _picture(self) -> tuple[object, ...]:
+        logs = [(len(port.log), port.acknowledged, port.wanted) for port in (self.coins, self.notes)]
+        return (self.till._desk.version, len(self.server), self.power.steps, *logs)
+
+    def insert(self, piece: Denomination) -> bool:
+        """The shopper puts in a piece where it fits."""
+        return (self.notes if piece.form == "note" else self.coins).insert(piece)
+
+    async def begin(self, payment_id: str, due_minor: int, seconds: float = 120) -> None:
+        await self.till.begin(payment_id, Money(due_minor, "CNY"), self.clock.now() + timedelta(seconds=seconds))
+        await self.settle()
+
+    def session(self, payment_id: str) -> Session:
+        found = self.books.session(payment_id)
+        assert found is not None, payment_id
+        return found
+
+    def check(self, *, suspense_max: int = 0) -> None:
+        """The promises, once everything is at rest: books and pieces agree per denomination, nobody lost money."""
+        contents = self.books.contents
+        assert contents == self.books.replay(), "the contents are a replay of the movements"
+        doubtful = 0
+        places = {dispenser(port.name): port.pieces for port in (self.hopper, self.hopper5, self.stacker)}
+        places |= {cashbox(port.name): port.box for port in (self.coins, self.notes)}
+        for place, pieces in places.items():
+            booked, unsure = held(contents, place), held(contents, suspense(place))
+            for piece in {*pieces, *booked, *unsure}:
+                low, high = booked.get(piece, 0), booked.get(piece, 0) + unsure.get(piece, 0)
+                assert 0 <= low <= pieces[piece] <= high, (place, piece, low, pieces[piece], high)
+            doubtful += sum(unsure.values())
+        assert doubtful <= suspense_max, contents
+        for port in (self.coins, self.notes):
+            assert port.escrow is None or not port.is_plugged, "no note hangs between shopper and machine"
+        if not doubtful:
+            moved = {piece: self.purse_at_first[piece] - self.purse[piece] for piece in self.purse}
+            kept = {piece: -count for piece, count in held(contents, "shopper").items()}
+            assert {piece: count for piece, count in moved.items() if count} == kept
+        self._check_payments()
+
+    def _check_payments(self) -> None:
+        """Given − got back − paid = named debt, in every payment and currency; and the server knows it."""
+        told = {r.body.payment_id: r.body for r in self.server if isinstance(r.body, PaymentFinished)}
+        for row in self.books._connection.execute("SELECT payment_id FROM sessions").fetchall():
+            session = self.session(row[0])
+            assert session.state in {"taking", "finished"}, session
+            if session.state == "taking":
+                continue
+            assert not sessions.owed(session), session
+            assert not sessions.overpaid(session), session
+            report = told.get(session.payment_id)
+            if not self.server_is_away:
+                assert report is not None, session.payment_id
+                assert report.credited_minor - report.change_minor - report.debts_minor == report.net_minor or (
+                    session.conversions or report.outcome == "cancelled"
+                )
+                if report.outcome == "paid":
+                    assert report.net_minor == report.due_minor + report.rounding_minor
+                assert report.revision == session.revision
