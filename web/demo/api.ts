@@ -1,5 +1,5 @@
 import { request } from "../shared/api.ts";
-import type { LaneState, Money } from "../shared/types.ts";
+import type { KioskState, LaneState, Money } from "../shared/types.ts";
 
 /** The simulated world's own API, and the shelf of the catalogue. */
 export interface DemoLane {
@@ -117,6 +117,29 @@ export const weighedLabel = (gtin: string, weight_g: number) =>
   request<WeighedLabel>(`/api/catalogue/products/${quote(gtin)}/label?weight_g=${weight_g}`);
 
 export const barcodeUrl = (code: string) => `/api/catalogue/barcodes/${quote(code)}.svg`;
+
+/** What a shopper sees before a pay kiosk: the money that it knows, what lies in its trays, and its card terminal. */
+export interface KioskWorld {
+  readonly coins: readonly string[];
+  readonly notes: readonly string[];
+  readonly tray: Readonly<Record<string, number>>;
+  readonly terminal: { readonly waiting: boolean };
+  readonly receipts: number;
+}
+
+export type CardOutcome = "approve" | "decline";
+
+export function kioskApi(kiosk: string) {
+  const base = `/demo/api/kiosks/${quote(kiosk)}`;
+  const post = (path: string, body: unknown) => request<KioskWorld>(`${base}/${path}`, { method: "POST", body });
+  return {
+    read: () => request<KioskWorld>(base),
+    says: () => request<KioskState>(`/kiosks/${quote(kiosk)}/state`),
+    insert: (denomination: string, is_false = false) => post("cash", { denomination, false: is_false }),
+    present: (outcome: CardOutcome) => post("card", { entry: "contactless", outcome }),
+    show: (code: string) => post("scanner", { code }),
+  };
+}
 
 export function laneApi(lane: string) {
   const base = `/demo/api/lanes/${quote(lane)}`;

@@ -28,6 +28,12 @@ export function wedge(frame: HTMLIFrameElement, code: string): void {
   for (const event of events) page.dispatchEvent(event);
 }
 
+/** What the order's QR on the handset's screen says, or null while it shows none. */
+export function orderOn(frame: HTMLIFrameElement | undefined): string | null {
+  const shown = frame?.contentDocument?.querySelector<HTMLElement>(".order [data-code*='/o/']");
+  return shown?.dataset["code"] ?? null;
+}
+
 /** The code of the exit pass on the handset's screen, or null while it shows none. */
 export function passOn(frame: HTMLIFrameElement | undefined): string | null {
   const shown = frame?.contentDocument?.querySelector<HTMLElement>(".pass [data-code]");

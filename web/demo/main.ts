@@ -5,6 +5,7 @@ import { language } from "../shared/language.svelte.ts";
 // One door, three rooms; each brings only its own furniture.
 const ROOMS: Readonly<Record<string, () => Promise<{ default: Component }>>> = {
   "/demo/shop": () => import("./ShopRoom.svelte"),
+  "/demo/kiosk": () => import("./KioskRoom.svelte"),
   "/demo/lane": () => import("./LaneRoom.svelte"),
 };
 

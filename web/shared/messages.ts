@@ -1,6 +1,7 @@
 import { common } from "./messages/common.ts";
 import { handset } from "./messages/handset.ts";
 import { lane } from "./messages/lane.ts";
+import { kiosk } from "./messages/kiosk.ts";
 import { console_ } from "./messages/console.ts";
 import { shop } from "./messages/shop.ts";
 import { demo } from "./messages/demo.ts";
@@ -10,7 +11,7 @@ import type { ParametersOf } from "./messages/format.ts";
  * The catalogue of every text on every screen, Chinese and English side by side. Keys start with their screen's name
  * (`handset.start`), those that screens share with what they are about (`money.total`).
  */
-export const messages = { ...common, ...handset, ...lane, ...console_, ...shop, ...demo } as const;
+export const messages = { ...common, ...handset, ...lane, ...kiosk, ...console_, ...shop, ...demo } as const;
 
 export type MessageKey = keyof typeof messages;
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from unqueue.commands.demo_kiosk import KioskPlace, kiosk_toml, stock_of
 from unqueue.commands.demo_wallets import GIFT_CARD, accounts, text, toml_of
 from unqueue.kernel.database import Database
 from unqueue.kernel.ids import token_hash
@@ -24,7 +25,7 @@ from unqueue.server.setup import migrate_database, settings_rules
 from unqueue.server.staff import store as staff_store
 from unqueue.server.staff.service import create_staff
 from unqueue.server.stored_value.service import NewCard, issue
-from unqueue.twin.demo import Place, Prepared, free_port
+from unqueue.twin.demo import KIOSK, Place, Prepared, free_port
 from unqueue.twin.world import Good
 
 STOCK = Path(__file__).parent.parent / "twin" / "stock"
@@ -50,6 +51,7 @@ async def prepare(place: Place) -> Prepared:
     database = Database(settings.database_url)
     try:
         _fill(database)
+        kiosk_token = register_device(database, KIOSK, "kiosk", KIOSK.rpartition("-")[2])
         tokens = {lane: register_device(database, lane, "lane", lane.rpartition("-")[2]) for lane in place.lanes}
         goods = _goods(database, settings)
     finally:
@@ -61,7 +63,14 @@ async def prepare(place: Place) -> Prepared:
         text = _lane_toml(lane, devices, tokens[lane], ports[lane], server_port)
         files[lane].touch(mode=0o600)
         files[lane].write_text(text, encoding="utf-8")
+    kiosk = KioskPlace(directory / f"{KIOSK}.toml", directory / KIOSK, free_port(), kiosk_token)
+    kiosk.settings.touch(mode=0o600)
+    kiosk.settings.write_text(kiosk_toml(kiosk, place.kiosk, server_port), encoding="utf-8")
     return Prepared(
+        kiosk_settings=kiosk.settings,
+        kiosk_port=kiosk.port,
+        kiosk_token=kiosk_token,
+        kiosk_stock=stock_of(kiosk.data_dir),
         server_settings=server_file,
         lane_settings=files,
         lane_ports=ports,
@@ -139,7 +148,7 @@ def _server_toml(place: Place, directory: Path, port: int) -> str:
         f"port = {port}",
         f"data_dir = {text(directory / 'data')}",
     ]
-    for account in accounts(place.wallets):
+    for account in accounts(place.wallets, place.kiosk["terminal"]):
         lines += toml_of(account)
     for name, template in STORE_CODES.items():
         lines += ["[[catalogue.store_codes]]", f"name = {text(name)}", f"template = {text(template)}"]

@@ -7,12 +7,13 @@ from typing import Any
 
 STORED_VALUE = {"id": "gift-card", "kind": "stored_value", "zh": "购物卡", "en": "Gift card"}
 CASH = {"id": "cash", "kind": "cash", "zh": "现金", "en": "Cash"}
+TERMINAL_PASSPHRASE, TERMINAL_KEY = "demo passphrase", "demo-key"
 GIFT_CARD = ("2990 1234 5678 9012", 5_000)
 """A card that the demo's shoppers may pay with: its code, and what lies on it, in fen."""
 
 
-def accounts(wallets: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The ways to pay, by what each sandbox said of itself when it started."""
+def accounts(wallets: Mapping[str, Mapping[str, Any]], terminal: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The ways to pay, by what each sandbox, and the kiosk's card terminal, said of itself when it started."""
     found = [_wallet(wallets["wallet"])]
     if "wechat-pay" in wallets:
         found.append({"id": "wechat", "zh": "微信支付", "en": "WeChat Pay", **wallets["wechat-pay"]["account"]})
@@ -20,7 +21,7 @@ def accounts(wallets: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
         found.append(_alipay(wallets["alipay"]))
     if "unionpay" in wallets:
         found.append(_unionpay(wallets["unionpay"]))
-    return [*found, STORED_VALUE, CASH]
+    return [*found, STORED_VALUE, CASH, _terminal(terminal)]
 
 
 def toml_of(account: Mapping[str, Any]) -> list[str]:
@@ -64,6 +65,30 @@ def _alipay(alipay: Mapping[str, Any]) -> dict[str, Any]:
         "private_key_file": directory / "demo-store.key",
         "provider_public_key_file": alipay["public_key_file"],
         "options": {"app_id": "2021000000000001", "front_url": alipay["public_url"]},
+    }
+
+
+def _terminal(terminal: Mapping[str, Any]) -> dict[str, Any]:
+    root = Path(str(terminal["root_file"]))
+    passphrase = root.parent / "passphrase"
+    passphrase.touch(mode=0o600)
+    passphrase.write_text(TERMINAL_PASSPHRASE + "\n", encoding="utf-8")
+    return {
+        "id": "card",
+        "kind": "nexo_terminal",
+        "zh": "银行卡",
+        "en": "Bank card",
+        "url": terminal["url"],
+        "merchant_id": "demo-store",
+        "at": "kiosk-1",
+        "options": {
+            "poi_id": terminal["poi_id"],
+            "sale_id": "demo-store-kiosk-1",
+            "key_identifier": TERMINAL_KEY,
+            "tls_name": terminal["tls_name"],
+            "currency": "CNY",
+        },
+        "files": {"passphrase": passphrase, "root": root},
     }
 
 

@@ -20,6 +20,7 @@ from unqueue.devices.simulators.control import ControlClient
 from unqueue.twin.certificate import lan_address, make_certificate
 from unqueue.twin.client import StoreClient
 from unqueue.twin.front import FrontDoor
+from unqueue.twin.kiosk import FLOAT, FLOAT_OF_DEVICES, HOPPERS, KioskWorld
 from unqueue.twin.plan import DemoStore, LanGuide, demo_app
 from unqueue.twin.processes import Process, ProcessFailed, warm_up
 from unqueue.twin.shoppers import Attendant, Diary, LanePlace, Mood, Pace, Shopper
@@ -28,6 +29,27 @@ from unqueue.twin.world import Good, LaneWorld
 
 _log = logging.getLogger(__name__)
 SIMULATORS = ("scale", "io", "scanner", "printer")
+KIOSK = "kiosk-1"
+KIOSK_DEVICES: Mapping[str, tuple[str, ...]] = {
+    "cctalk": (
+        "cctalk",
+        "--recycle",
+        *(part for coin in HOPPERS.values() for part in ("--hopper", f"{coin}=0")),
+    ),
+    "recycler": ("note-recycler",),
+    "terminal": (
+        "card-terminal",
+        "--protocol",
+        "nexo",
+        "--passphrase",
+        "demo passphrase",
+        "--key-identifier",
+        "demo-key",
+    ),
+    "scanner": ("scanner",),
+    "printer": ("printer",),
+}
+"""The simulated devices of the demo's pay kiosk, by what they are to it."""
 WALLETS = ("wallet", "wechat-pay", "alipay", "unionpay")
 """The sandboxes in which the demo's shoppers pay; each stands under its own name at the front door."""
 READY_TIMEOUT_S = 60.0
@@ -46,13 +68,20 @@ class DemoOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """What a store that is ready to open consists of: settings files, goods, and the attendant's credentials."""
+    """What a store that is ready to open consists of: settings files, goods, and the attendant's credentials.
+
+    ``kiosk_stock`` is what the kiosk's books say lies in it for change; None for a kiosk that was never filled.
+    """
 
     server_settings: Path
     lane_settings: Mapping[str, Path]
     lane_ports: Mapping[str, int]
     lane_tokens: Mapping[str, str]
     server_port: int
+    kiosk_settings: Path
+    kiosk_port: int
+    kiosk_token: str
+    kiosk_stock: Mapping[str, int] | None
     goods: Mapping[str, Good]
     names: Mapping[str, str]
     attendant: Mapping[str, str]
@@ -65,6 +94,7 @@ class Place(msgspec.Struct, frozen=True):
     public_url: str
     lanes: Mapping[str, Mapping[str, Mapping[str, Any]]]
     wallets: Mapping[str, Mapping[str, Any]]
+    kiosk: Mapping[str, Mapping[str, Any]]
 
 
 Prepare = Callable[[Place], Awaitable[Prepared]]
@@ -98,13 +128,16 @@ class Demo:
         self.public_url = f"{'https' if options.lan else 'http'}://{address}:{options.port}"
         lanes = ("lane-1", "lane-2") if options.shoppers else ("lane-1",)
         self._tell("devices and wallet")
-        devices, wallets = await self._start_outside(lanes)
+        devices, wallets, kiosk = await self._start_outside(lanes)
         self._tell("products, promotions, people")
-        place = Place(options.directory, self.public_url, devices, wallets)
+        place = Place(options.directory, self.public_url, devices, wallets, kiosk)
         prepared = self.prepared = await self._prepare(place)
         self._tell("server and lanes")
         await self._start_store(prepared)
         places = {lane: await self._lane_place(lane, devices[lane], prepared) for lane in lanes}
+        kiosk_world = await self._kiosk_world(kiosk)
+        await kiosk_world.fill(dict(prepared.kiosk_stock if prepared.kiosk_stock is not None else FLOAT))
+        await self.start_kiosk()
         guide = LanGuide(self.public_url, _qr_svg(self.public_url)) if options.lan else None
         self.store = DemoStore(
             names=prepared.names,
@@ -112,9 +145,12 @@ class Demo:
             lan=guide,
             attendant=prepared.attendant,
             lanes=places,
+            kiosks={KIOSK: kiosk_world},
         )
         await self._open_front_door(prepared, wallets, address)
         await self._until_ready(prepared, places)
+        if prepared.kiosk_stock is None:
+            self.spawn(self._book_float(prepared))
         if options.shoppers:
             self._let_shoppers_in(places["lane-2"])
 
@@ -154,16 +190,26 @@ class Demo:
 
     async def _start_outside(
         self, lanes: tuple[str, ...]
-    ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-        """Devices by lane, and wallets, each with what it said of itself."""
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+        """Devices by lane, wallets, and the kiosk's devices, each with what it said of itself."""
         names = [(lane, device) for lane in lanes for device in SIMULATORS]
         devices = [self.start_process(f"{lane}-{device}", "simulate", device, announces=True) for lane, device in names]
-        started = await asyncio.gather(*map(self._start_wallet, WALLETS), *devices)
-        wallets = dict(zip(WALLETS, (process.announced for process in started), strict=False))
+        kiosk = [
+            self.start_process(f"{KIOSK}-{name}", "simulate", *words, *self._kept(name), announces=True)
+            for name, words in KIOSK_DEVICES.items()
+        ]
+        started = await asyncio.gather(*map(self._start_wallet, WALLETS), *kiosk, *devices)
+        said = iter([process.announced for process in started])
+        wallets = {name: next(said) for name in WALLETS}
+        at_kiosk = {name: next(said) for name in KIOSK_DEVICES}
         by_lane: dict[str, dict[str, Any]] = {lane: {} for lane in lanes}
-        for (lane, device), process in zip(names, started[len(WALLETS) :], strict=True):
-            by_lane[lane][device] = process.announced
-        return by_lane, wallets
+        for (lane, device), announced in zip(names, said, strict=True):
+            by_lane[lane][device] = announced
+        return by_lane, wallets, at_kiosk
+
+    def _kept(self, name: str) -> tuple[str, ...]:
+        """A card terminal has books of its own; the other devices forget everything without power."""
+        return ("--data-dir", str(self.options.directory / f"{KIOSK}-{name}")) if name == "terminal" else ()
 
     async def _start_wallet(self, name: str) -> Process:
         where = ("--data-dir", str(self.options.directory / name), "--public-url", f"{self.public_url}/{name}")
@@ -190,6 +236,29 @@ class Demo:
         assert self.prepared is not None, "prepare first"
         await self.start_process(lane, "lane", "--settings", str(self.prepared.lane_settings[lane]))
 
+    async def start_kiosk(self) -> None:
+        assert self.prepared is not None, "prepare first"
+        await self.start_process(KIOSK, "kiosk", "--settings", str(self.prepared.kiosk_settings))
+
+    async def _kiosk_world(self, devices: Mapping[str, Mapping[str, Any]]) -> KioskWorld:
+        hands = {
+            name: await self._stack.enter_async_context(ControlClient(int(device["control_port"])))
+            for name, device in devices.items()
+        }
+        return KioskWorld(KIOSK, **hands)
+
+    async def _book_float(self, prepared: Prepared) -> None:
+        """The attendant signs for the float that was poured into a new kiosk."""
+        client = StoreClient(
+            f"http://127.0.0.1:{prepared.kiosk_port}", prepared.kiosk_token, patience_s=READY_TIMEOUT_S
+        )
+        try:
+            for device, counts in FLOAT_OF_DEVICES.items():
+                deed = {"id": f"float-{device}", "device": device, "by": prepared.attendant["name"], "counts": counts}
+                await client.post("staff/cash/fill", deed)
+        finally:
+            await client.close()
+
     async def _lane_place(self, lane: str, devices: Mapping[str, Any], prepared: Prepared) -> LanePlace:
         controls = {
             device: await self._stack.enter_async_context(ControlClient(int(devices[device]["control_port"])))
@@ -213,6 +282,7 @@ class Demo:
         front.forward("/", f"http://127.0.0.1:{prepared.server_port}", strip=False)
         for name, wallet in wallets.items():
             front.forward(f"/{name}/", wallet["url"], strip=True)
+        front.forward(f"/kiosks/{KIOSK}/", f"http://127.0.0.1:{prepared.kiosk_port}", strip=True)
         for lane, port in prepared.lane_ports.items():
             front.forward(f"/lanes/{lane}/", f"http://127.0.0.1:{port}", strip=True)
         pages = Path(__file__).parent.parent / "web_dist" / "demo"

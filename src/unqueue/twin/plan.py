@@ -12,6 +12,7 @@ from litestar.response import File
 from litestar.static_files import create_static_files_router
 
 from unqueue.kernel.errors import DomainError, NotFound
+from unqueue.twin.kiosk import Inserted, KioskWorld, Presented
 from unqueue.twin.shoppers import LanePlace, Shopper
 
 
@@ -55,12 +56,14 @@ class DemoStore:
         lan: LanGuide | None,
         attendant: Mapping[str, str],
         lanes: Mapping[str, LanePlace],
+        kiosks: Mapping[str, KioskWorld],
     ) -> None:
         self.names = names
         self.public_url = public_url
         self.lan = lan
         self.attendant = attendant
         self.lanes = lanes
+        self.kiosks = kiosks
         self.shoppers: list[Shopper] = []
         self.visits = 0
 
@@ -88,6 +91,7 @@ class DemoStore:
             "lan_qr_svg": self.lan.svg if self.lan else None,
             "attendant": self.attendant,
             "lanes": await self.lane_states(),
+            "kiosks": [{"id": kiosk, "name": kiosk.rpartition("-")[2]} for kiosk in self.kiosks],
             "shoppers": shown,
             "totals": {"visits": self.visits, "inside": len(shown)},
         }
@@ -97,6 +101,12 @@ class DemoStore:
         if place is None:
             raise NotFound
         return place
+
+    def kiosk(self, kiosk: str) -> KioskWorld:
+        world = self.kiosks.get(kiosk)
+        if world is None:
+            raise NotFound
+        return world
 
 
 async def describe_lane(place: LanePlace) -> dict[str, Any]:
@@ -134,7 +144,7 @@ def demo_app(store: DemoStore, pages: Path | None) -> Litestar:
     if pages is not None:
         index = pages / "index.html"
 
-        @get(["/", "/demo", "/demo/shop", "/demo/lane"], include_in_schema=False, sync_to_thread=False)
+        @get(["/", "/demo", "/demo/shop", "/demo/lane", "/demo/kiosk"], include_in_schema=False, sync_to_thread=False)
         def page() -> File:
             return File(index, media_type="text/html; charset=utf-8", content_disposition_type="inline")
 
@@ -184,7 +194,33 @@ def _api(store: DemoStore) -> list[HTTPRouteHandler]:
         live = await place.world.walk(pocketed)
         return {**await describe_lane(place), "through": live is not None, "live_tags": live or 0}
 
-    return [read_store, read_lane, lay, take_off, show, walk]
+    return [read_store, read_lane, lay, take_off, show, walk, *_kiosk_api(store)]
+
+
+def _kiosk_api(store: DemoStore) -> list[HTTPRouteHandler]:
+    @get("/demo/api/kiosks/{kiosk:str}")
+    async def read_kiosk(kiosk: FromPath[str]) -> dict[str, Any]:
+        return await store.kiosk(kiosk).describe()
+
+    @post("/demo/api/kiosks/{kiosk:str}/cash", status_code=200)
+    async def insert(kiosk: FromPath[str], data: JSONBody[Inserted]) -> dict[str, Any]:
+        world = store.kiosk(kiosk)
+        await world.insert(data)
+        return await world.describe()
+
+    @post("/demo/api/kiosks/{kiosk:str}/card", status_code=200)
+    async def present(kiosk: FromPath[str], data: JSONBody[Presented]) -> dict[str, Any]:
+        world = store.kiosk(kiosk)
+        await world.present(data)
+        return await world.describe()
+
+    @post("/demo/api/kiosks/{kiosk:str}/scanner", status_code=200)
+    async def show_kiosk(kiosk: FromPath[str], data: JSONBody[Shown]) -> dict[str, Any]:
+        world = store.kiosk(kiosk)
+        await world.show(data.code)
+        return await world.describe()
+
+    return [read_kiosk, insert, present, show_kiosk]
 
 
 def _each(goods: list[LaidGood]) -> list[LaidGood]:
