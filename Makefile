@@ -10,7 +10,10 @@ WEB := $(BIN)/python scripts/build_web.py
 # Containers often forbid Python to keep what it compiled; then every start compiles the whole house again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test bench lint format lock clean \
+EVENTS ?= 50000
+SEED ?= 1
+
+.PHONY: help install demo test bench simulate-money lint format lock clean \
 	lint-style lint-format lint-types lint-imports lint-licences lint-web-types lint-web-format
 
 help:
@@ -19,6 +22,7 @@ help:
 	@echo "make test      run all tests"
 	@echo "make lint      run all checks of the sources"
 	@echo "make bench     measure"
+	@echo "make simulate-money EVENTS=1000000 SEED=1   play a million events of money against its invariants"
 	@echo "make format    format all sources"
 	@echo "make lock      resolve the dependencies again, into requirements/ and web/package-lock.json"
 	@echo "make clean     remove everything that make made (the data in .unqueue stays)"
@@ -37,6 +41,10 @@ test:
 bench:
 	@$(BOOTSTRAP) test
 	@$(BIN)/unqueue bench $(ARGS)
+
+simulate-money:
+	@$(BOOTSTRAP) test
+	@$(BIN)/python -m tests.simulation.money --events $(EVENTS) --seed $(SEED) $(ARGS)
 
 # All checks run, even where an earlier one finds something.
 lint:

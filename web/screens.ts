@@ -5,14 +5,14 @@ import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { transformWithEsbuild, type InlineConfig, type Plugin } from "vite";
 
 /** Every screen is a folder here with an index.html, and a folder of the same name in the Python package. */
-export const SCREENS = ["handset", "lane", "console", "shop", "demo"] as const;
+export const SCREENS = ["handset", "lane", "kiosk", "console", "shop", "demo"] as const;
 export type Screen = (typeof SCREENS)[number];
 
 const HERE = import.meta.dirname;
 
 /**
  * A screen's Vite configuration. Screens are built one by one, so that each folder holds all it needs: the lane's
- * is served by the lane computer, the others by the merchant server.
+ * and the kiosk's are served by their own computers, the others by the merchant server.
  */
 export function screenConfig(screen: Screen): InlineConfig {
   return {

@@ -15,11 +15,13 @@ _PARTS = {
     "demo": "unqueue.commands.demo",
     "serve": "unqueue.commands.serve",
     "lane": "unqueue.commands.lane",
+    "kiosk": "unqueue.commands.kiosk",
     "simulate": "unqueue.commands.simulate",
     "catalogue": "unqueue.commands.catalogue",
     "promotions": "unqueue.commands.promotions",
     "coupons": "unqueue.commands.coupons",
     "ledger": "unqueue.commands.ledger",
+    "settlement": "unqueue.commands.settlement",
     "staff": "unqueue.commands.staff",
     "device": "unqueue.commands.device",
     "journal": "unqueue.commands.journal",
@@ -61,7 +63,8 @@ def root(
     """Scan as you shop, pay where you stand, walk out.
 
     Start with `unqueue demo`: a whole store on this machine. A real one is `unqueue serve` on the store's server and
-    `unqueue lane` on each exit lane's computer; `unqueue doctor` says what is wrong and how to mend it.
+    `unqueue lane` on each exit lane's computer, `unqueue kiosk` on each pay kiosk's; `unqueue doctor` says what is wrong
+    and how to mend it.
     """
 
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     migrate_database(url)
     database = Database(url, clock=ManualClock(NOON))
     for payment_id, status in ((PAID, "succeeded"), (DIFFERENT, "succeeded"), (UNHEARD, ""), (FORGOTTEN, "succeeded")):
-        database.write_now(lambda tx, one=payment_id, status=status: attempt(tx, one, status))
+        database.write_now(partial(attempt, payment_id=payment_id, status=status))
     database.dispose()
     return tmp_path
 

@@ -141,6 +141,7 @@ class WalletBooks:
         self.line = Line(chance)
         self.charges: dict[str, Taken] = {}
         self.to_tell: list[bytes] = []
+        self.tries: dict[bytes, int] = {}
         self.refuses_refunds = False
 
     def pay(self, charge: Taken, amount_minor: int) -> None:

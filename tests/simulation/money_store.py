@@ -1,8 +1,9 @@
 """The store of the money simulation: its real services on a real SQLite file, stepped so that a seed repeats a run.
 
-Three things are replaced, and nothing else. Group commits happen on the event loop instead of in a thread, with the
+Four things are replaced, and nothing else. Group commits happen on the event loop instead of in a thread, with the
 code of :class:`Database` itself, so that they can be cut before or after their COMMIT. Random ids come from the seed.
-And the loop is asked whether anything is ready, so that an event ends when all that it set off waits.
+The loop is asked whether anything is ready, so that an event ends when all that it set off waits. And no QR codes are
+drawn.
 """
 
 import asyncio
@@ -24,8 +25,10 @@ from unqueue.kernel.settings import Provider as Account
 from unqueue.providers.port import Provider
 from unqueue.server.coupons.redeeming import Redeeming
 from unqueue.server.coupons.service import Coupons
+from unqueue.server.orders import service as orders_service
 from unqueue.server.orders.service import Orders
 from unqueue.server.payments import store as payments_store
+from unqueue.server.payments import views as payments_views
 from unqueue.server.payments.notifications import Notifications
 from unqueue.server.payments.service import Payments
 from unqueue.server.payments.views import closing, open_attempt, standing
@@ -150,9 +153,13 @@ class SeededSecrets:
 
 
 @contextlib.contextmanager
-def seeded_ids(chance: Random) -> Iterator[None]:
-    """Have all new ids come from a seed: they decide ties, and a run must be the same again."""
-    with mock.patch.object(ids, "secrets", SeededSecrets(chance)):
+def seeded(chance: Random) -> Iterator[None]:
+    """Have all new ids come from a seed, for they decide ties; and draw no QR codes, for nobody looks at them."""
+    with (
+        mock.patch.object(ids, "secrets", SeededSecrets(chance)),
+        mock.patch.object(orders_service, "qr_svg", lambda text: text),
+        mock.patch.object(payments_views, "qr_svg", lambda text: text),
+    ):
         yield
 
 

@@ -3,20 +3,19 @@
 import asyncio
 from collections import Counter, deque
 from collections.abc import Coroutine
-from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from sqlalchemy import Connection, select
 from tests.simulation.money_outside import Kiosk, WalletBooks, WalletClient
-from tests.simulation.money_store import CASH, Store, SteppedDatabase, quiet
+from tests.simulation.money_store import CASH, SteppedDatabase, Store, quiet
 from tests.support import money_invariants as holds
 from tests.support.databases import OPENING
 from tests.support.money_invariants import CashFold, OrderFacts, OutsideCharge, Replay
 
 from unqueue.kernel.clock import ManualClock, micros
-from unqueue.kernel.database import Database, open_engine
+from unqueue.kernel.database import open_engine
 from unqueue.kernel.errors import DomainError
 from unqueue.kernel.journal import Event
 from unqueue.server.access import Principal
@@ -205,8 +204,8 @@ class World:
         for refund in facts.refunds:
             if refund.payment_id not in cash:
                 continue
-            given = [kiosk.paid_out[refund.refund_id] for kiosk in self.kiosks.values() if refund.refund_id in kiosk.paid_out]
-            given += [self.by_hand[refund.refund_id]] if refund.refund_id in self.by_hand else []
+            books = [self.by_hand, *(kiosk.paid_out for kiosk in self.kiosks.values())]
+            given = [one[refund.refund_id] for one in books if refund.refund_id in one]
             assert len(given) <= 1, f"cash refund {refund.refund_id} went out {len(given)} times"
             if refund.status == "succeeded" and not refund.reference.startswith("desk"):
                 assert given == [refund.amount_minor], f"{refund} never came out"
@@ -296,6 +295,3 @@ BO = Principal("staff", "b" * 32, "Bo")
 
 def device(name: str) -> Principal:
     return Principal("device", name, "1", "kiosk")
-
-
-__all__ = ["AN", "BO", "Database", "Shop", "World", "device", "timedelta"]

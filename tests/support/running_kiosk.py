@@ -103,6 +103,7 @@ class Processes:
 
     def __init__(self, directory: Path, database_url: str, stack: ExitStack, *, idle_s: int, warning_s: int) -> None:
         self.directory = directory
+        self.is_filled = False
         self.database = Database(database_url)
         self.server_port, self.kiosk_port = _free_port(), _free_port()
         self.devices: dict[str, SimulatorProcess] = {}
@@ -128,9 +129,10 @@ class Processes:
         }
         for name, arguments in options.items():
             self.devices[name] = stack.enter_context(SimulatorProcess.start(name, *arguments))
+        self.token = register_device(self.database, "kiosk-1", "kiosk", "1")
         (directory / "kiosk.toml").write_text(
             _KIOSK.format(
-                token=register_device(self.database, "kiosk-1", "kiosk", "1"), server_port=self.server_port,
+                token=self.token, server_port=self.server_port,
                 port=self.kiosk_port, data_dir=directory / "kiosk", idle_s=idle_s, idle_warning_s=warning_s,
                 scanner=self.devices["scanner"].announced["url"], printer=self.devices["printer"].announced["url"],
                 cctalk=self.devices["cctalk"].announced["url"], notes=self.devices["note-recycler"].announced["url"],
@@ -233,7 +235,7 @@ class KioskVisit:
             except httpx.TransportError:
                 await asyncio.sleep(0.05)
                 continue
-            fits = all(test(shown[name]) for name, test in where.items())
+            fits = all(shown[name] is not None and test(shown[name]) for name, test in where.items())
             if shown["phase"] == phase and prompt in {None, shown["prompt"]["id"]} and fits:
                 return shown
             await asyncio.sleep(0.02)

@@ -1,5 +1,6 @@
-import { request } from "../shared/api.ts";
-import type { Call, Money, OrderSummary, Suspect } from "../shared/types.ts";
+import { Problem, request, type RequestOptions } from "../shared/api.ts";
+import type { Call, Money, OrderSummary, PaymentMethod, StoredCard, Suspect } from "../shared/types.ts";
+import type { CardFound, Desk, LateRefund, NewCardBody, Quote, Return, ReturnBody, Wanted } from "./types.ts";
 
 /** What staff ask of the server: `docs/protocols/http.md`, “Staff”. */
 export interface Session {
@@ -39,18 +40,22 @@ export interface Exit {
   readonly weighing: Weighing | null;
 }
 
-export interface FloorLane {
+export interface FloorKiosk {
   readonly id: string;
   readonly name: string;
   readonly state: string;
   readonly seen_at: string | null;
   readonly devices: Readonly<Record<string, { readonly status: string; readonly detail?: string }>>;
+}
+
+export interface FloorLane extends FloorKiosk {
   readonly exit: Exit | null;
 }
 
 export interface Floor {
   readonly store: { readonly id: string; readonly name_zh: string; readonly name_en: string };
   readonly lanes: readonly FloorLane[];
+  readonly kiosks: readonly FloorKiosk[];
   readonly calls: readonly Call[];
   readonly today: {
     readonly trips: number;
@@ -76,12 +81,39 @@ export function signIn(name: string, pin: string): Promise<Session> {
   return request<Session>("/api/staff/sessions", { method: "POST", body: { name, pin } });
 }
 
-export function staffApi(token: string) {
+const path = encodeURIComponent;
+
+/** The requests of a member of staff. `onEnded` is told when the server no longer knows the session. */
+export function staffApi(token: string, onEnded: () => void = () => undefined) {
+  async function send<T>(to: string, options: RequestOptions = {}): Promise<T> {
+    try {
+      return await request<T>(to, { token, ...options });
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) onEnded();
+      throw error;
+    }
+  }
+  const post = <T>(to: string, body?: unknown) =>
+    send<T>(to, { method: "POST", ...(body === undefined ? {} : { body }) });
   return {
     signOut: () => request<null>("/api/staff/sessions/current", { method: "DELETE", token, keepalive: true }),
-    floor: () => request<Floor>("/api/staff/floor", { token }),
-    answer: (call: string, body: Answer) =>
-      request<Call>(`/api/staff/calls/${encodeURIComponent(call)}/answer`, { method: "POST", token, body }),
+    floor: () => send<Floor>("/api/staff/floor"),
+    answer: (call: string, body: Answer) => post<Call>(`/api/staff/calls/${path(call)}/answer`, body),
+    methods: () => send<PaymentMethod[]>("/api/payment-methods"),
+    findOrder: (code: string) => post<Desk>("/api/desk/orders", { code }),
+    quote: (order: string, lines: readonly Wanted[]) =>
+      post<Quote>(`/api/orders/${path(order)}/returns/quote`, { lines }),
+    takeBack: (order: string, body: ReturnBody) => post<Return>(`/api/orders/${path(order)}/returns`, body),
+    returnsWaiting: () => send<Return[]>("/api/desk/returns"),
+    decide: (id: string, decision: "accept" | "reject") => post<Return>(`/api/returns/${path(id)}/${decision}`),
+    refundsLate: () => send<LateRefund[]>("/api/desk/refunds"),
+    handOver: (id: string) => post<LateRefund>(`/api/desk/refunds/${path(id)}/by-hand`),
+    findCard: (code: string) => post<CardFound>("/api/stored-value/find", { code }),
+    issueCard: (body: NewCardBody) => post<StoredCard>("/api/stored-value/cards", body),
+    topUp: (card: string, body: { id: string; amount_minor: number }) =>
+      post<StoredCard>(`/api/stored-value/cards/${path(card)}/top-up`, body),
+    setCardStatus: (card: string, status: StoredCard["status"]) =>
+      post<StoredCard>(`/api/stored-value/cards/${path(card)}/status`, { status }),
   };
 }
 

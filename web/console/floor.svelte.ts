@@ -1,7 +1,9 @@
 import { asProblem, Problem, serverNow } from "../shared/api.ts";
 import { listen } from "../shared/events.ts";
+import { t } from "../shared/language.svelte.ts";
 import { staffApi, type Floor, type FloorLane, type StaffApi } from "./api.ts";
 import { inOrder } from "./calls.ts";
+import { placeOf } from "./places.ts";
 
 const SETTLE_MS = 120; // several events of one matter arrive together: read once
 const POLL_MS_LIVE = 30_000;
@@ -18,6 +20,8 @@ export class FloorWatch {
   readonly #api: StaffApi;
   readonly #token: string;
   readonly #onEnded: () => void;
+  /** Who else reads when something happens: by the event's name, null when anything may have. */
+  readonly #hearers = new Set<(event: string | null) => void>();
   #wanted = 0;
   #reading = false;
 
@@ -27,8 +31,24 @@ export class FloorWatch {
     this.#onEnded = onEnded;
   }
 
+  /** What a call's place is called: “Lane 1”, “Kiosk 1”. */
+  placeName(id: string): string {
+    const { kind, name } = placeOf(this.floor, id);
+    return t(`console.${kind}`, { name });
+  }
+
   lane(id: string): FloorLane | undefined {
     return this.floor?.lanes.find((lane) => lane.id === id);
+  }
+
+  /** Have `hear` called at each event, and now and then in any case, until the returned function is called. */
+  onNews(hear: (event: string | null) => void): () => void {
+    this.#hearers.add(hear);
+    return () => this.#hearers.delete(hear);
+  }
+
+  #tell(event: string | null): void {
+    for (const hear of this.#hearers) hear(event);
   }
 
   /** Watches until the returned function is called. */
@@ -37,17 +57,23 @@ export class FloorWatch {
     let poll: ReturnType<typeof setTimeout> | undefined;
     const clock = setInterval(() => (this.now_ms = serverNow()), 1000);
     const repeat = () => {
-      poll = setTimeout(() => void this.read().then(repeat), this.live ? POLL_MS_LIVE : POLL_MS_LOST);
+      const again = () => {
+        this.#tell(null);
+        void this.read().then(repeat);
+      };
+      poll = setTimeout(again, this.live ? POLL_MS_LIVE : POLL_MS_LOST);
     };
     const stop = listen({
       whileHidden: true,
       token: this.#token,
-      onEvent: () => {
+      onEvent: ({ event }) => {
+        this.#tell(event);
         clearTimeout(soon);
         soon = setTimeout(() => void this.read(), SETTLE_MS);
       },
       onConnect: () => {
         this.live = true;
+        this.#tell(null);
         void this.read();
       },
       onDisconnect: () => {

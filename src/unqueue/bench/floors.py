@@ -62,7 +62,7 @@ def sqlite_floor(directory: Path, seconds: float) -> Floor:
     connection.close()
     path.unlink()
     latencies.sort()
-    return Floor("SQLite, one connection", 1, len(latencies) / seconds, *_percentiles(latencies))
+    return Floor("SQLite, one connection", 1, len(latencies) / seconds, *percentiles_ms(latencies))
 
 
 def pgbench_floor(binaries: Path, url: str, clients: int, seconds: float) -> Floor:
@@ -85,7 +85,7 @@ def pgbench_floor(binaries: Path, url: str, clients: int, seconds: float) -> Flo
     shutil.rmtree(log)
     rate = re.search(r"tps = ([\d.]+)", told)
     assert rate is not None, told
-    return Floor("PostgreSQL, pgbench", clients, float(rate[1]), *_percentiles(latencies))
+    return Floor("PostgreSQL, pgbench", clients, float(rate[1]), *percentiles_ms(latencies))
 
 
 def _run(binaries: Path, program: str, *arguments: str) -> str:
@@ -95,7 +95,7 @@ def _run(binaries: Path, program: str, *arguments: str) -> str:
     return done.stdout
 
 
-def _percentiles(sorted_seconds: list[float]) -> tuple[float, float]:
+def percentiles_ms(sorted_seconds: list[float]) -> tuple[float, float]:
     """The median and the 99th percentile, in milliseconds."""
     if not sorted_seconds:
         return 0.0, 0.0

@@ -18,6 +18,7 @@ import msgspec
 
 from unqueue.bench.floors import Floor, pgbench_floor, sqlite_floor
 from unqueue.bench.load import Load, scan_load
+from unqueue.bench.paying import payments_beside_floor
 from unqueue.bench.stock import codes_of, write_products, write_promotions
 from unqueue.kernel.database import Database
 from unqueue.kernel.settings import load_settings
@@ -31,6 +32,8 @@ STORE_PRODUCTS = 30_000
 STORE_PROMOTIONS = 1_000
 CLIENTS = (1, 8, 16, 64)
 COMPARED_CLIENTS = 16
+PAYING_CLIENTS = (1, 8, 16)
+PAYMENTS_A_SECOND = 250  # about what a small machine settles: how many orders fill the length of a measurement
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -111,6 +114,23 @@ class Bench:
                 ratio = f"{load.per_second / floor:.2f}"
                 numbers = _numbers(load.per_second, load.p50_ms, load.p99_ms)
                 figures.append(Figure(columns, (str(clients), *numbers, ratio)))
+        return figures
+
+    def payments(self) -> list[Figure]:
+        """Payments settled by ever more clients, each beside the raw floor of the same ledger rows in the same run."""
+        columns = ("clients", "a second", "p50 ms", "p99 ms", "floor a second", "p50 ms", "p99 ms", "of the floor")
+        count = max(20, round(self._seconds * PAYMENTS_A_SECOND))
+        figures = []
+        for clients in PAYING_CLIENTS:
+            runs = [
+                payments_beside_floor(self.directory / "payments", clients=clients, count=count)
+                for _ in range(self._rounds)
+            ]
+            paid = sorted(runs, key=lambda run: run.per_second / run.floor.per_second)[len(runs) // 2]
+            ours = _numbers(paid.per_second, paid.p50_ms, paid.p99_ms)
+            floor = _numbers(paid.floor.per_second, paid.floor.p50_ms, paid.floor.p99_ms)
+            ratio = f"{paid.per_second / paid.floor.per_second:.2f}"
+            figures.append(Figure(columns, (str(clients), *ours, *floor, ratio)))
         return figures
 
     def catalogues(self, products_max: int) -> list[Figure]:

@@ -58,6 +58,8 @@ def kiosk_toml(kiosk: KioskPlace, devices: Mapping[str, Mapping[str, Any]], serv
         f"token = {text(kiosk.token)}",
         f"port = {kiosk.port}",
         f"data_dir = {text(kiosk.data_dir)}",
+        "[kiosk.cash]",
+        "step_minor = 10",
         "[kiosk.scanner]",
         f"port = {text(devices['scanner']['url'])}",
         "[kiosk.printer]",

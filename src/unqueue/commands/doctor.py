@@ -13,7 +13,7 @@ from rich.text import Text
 
 from unqueue.commands.common import SettingsOption, console
 from unqueue.kernel.findings import Check, Finding, examine, failed, is_healthy, ok
-from unqueue.kernel.settings import Settings, SettingsError, find_settings, lane_of, load_settings
+from unqueue.kernel.settings import Settings, SettingsError, find_settings, kiosk_of, lane_of, load_settings
 
 app = typer.Typer()
 
@@ -25,6 +25,7 @@ class Part(StrEnum):
 
     SERVER = "server"
     LANE = "lane"
+    KIOSK = "kiosk"
 
 
 @app.command(short_help="Say what is wrong on this machine, and how to mend it.")
@@ -32,7 +33,9 @@ def doctor(
     settings: SettingsOption = None,
     part: Annotated[
         list[Part] | None,
-        typer.Option(help="What this machine does. Without it: lane where the settings have a [lane], else server."),
+        typer.Option(
+            help="What this machine does. Without it: what the settings have, a [lane] or a [kiosk], else server."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings for a program.")] = False,
 ) -> None:
@@ -70,11 +73,10 @@ def _examine(path: Path | None, parts: list[Part] | None) -> Iterable[Finding]:
 
 
 def _parts(settings: Settings) -> list[Part]:
-    """A lane's computer has a [lane]. It is the server, too, where it has a server's data."""
-    if settings.lane is None:
-        return [Part.SERVER]
+    """A lane's computer has a [lane], a kiosk's a [kiosk]. It is the server, too, where it has a server's data."""
+    own = [part for part, has in ((Part.LANE, settings.lane), (Part.KIOSK, settings.kiosk)) if has is not None]
     has_data = bool(settings.database.url) or settings.server.data_dir.exists()
-    return [Part.SERVER, Part.LANE] if has_data else [Part.LANE]
+    return [Part.SERVER, *own] if has_data or not own else own
 
 
 def _checks(settings: Settings, parts: list[Part]) -> list[Check]:
@@ -88,6 +90,11 @@ def _checks(settings: Settings, parts: list[Part]) -> list[Check]:
 
         known = {check.about for check in checks}
         checks += [check for check in of_lane.checks(settings, lane_of(settings)) if check.about not in known]
+    if Part.KIOSK in parts:
+        from unqueue.kiosk import doctor as of_kiosk
+
+        known = {check.about for check in checks}
+        checks += [check for check in of_kiosk.checks(settings, kiosk_of(settings)) if check.about not in known]
     return checks
 
 

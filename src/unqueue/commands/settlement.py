@@ -169,7 +169,7 @@ def _show(report: "Report") -> None:
     owed = ", ".join(map(str, report.clearing)) or "nothing"
     console.print(f"\nOn the clearing account: {owed}", highlight=False)
     if not report.problems:
-        console.print("[green]✓[/] Everything matches." if report.sums else "Nothing was imported yet.")
+        console.print("[green]✓[/] Everything matches." if report.sums else "There is nothing to match.")
 
 
 def _table(report: "Report") -> Table:

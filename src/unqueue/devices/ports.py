@@ -201,8 +201,10 @@ class FireAlarm(Device, Protocol):
 
 
 class POSPrinter(Device, Protocol):
-    async def print_receipt(self, receipt: Mapping[str, Any], language: str) -> None:
-        """Print a `Receipt` of the HTTP contract in `zh` or `en`. DeviceFailed when the printer can't."""
+    async def print_receipt(self, receipt: Mapping[str, Any], language: str, *, copy: bool = False) -> None:
+        """Print a `Receipt` of the HTTP contract in `zh` or `en`; a `copy` is marked as one. DeviceFailed when the
+        printer can't.
+        """
         ...
 
     async def print_bytes(self, data: bytes) -> None:

@@ -38,6 +38,7 @@ Port = Annotated[int, Meta(ge=0, le=65535, description="a port number from 0 to 
 Channel = Annotated[int, Meta(ge=0, le=63, description="a channel of the module from 0 to 63", examples=[6])]
 Minutes = Annotated[int, Meta(ge=1, description="whole minutes, at least 1", examples=[30])]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="a currency of ISO 4217", examples=["CNY"])]
+Country = Annotated[str, Meta(pattern="^([A-Z]{2})?$", description="a country of ISO 3166", examples=["CN"])]
 TimeZone = Annotated[str, Meta(min_length=1, description="a time zone's name", examples=["Asia/Shanghai"])]
 Sigmas = Annotated[float, Meta(ge=1, le=10, description="a number from 1 to 10", examples=[3.3])]
 BaudRate = Annotated[int, Meta(ge=300, le=921_600, description="a baud rate from 300 up", examples=[9600])]
@@ -154,6 +155,34 @@ class Payments(_Section, frozen=True, kw_only=True):
     second_person_above_minor: Amount = 20_000
 
 
+class Receipts(_Section, frozen=True, kw_only=True):
+    """Receipts. `invoice_url` is the page where a shopper asks for an invoice (a template: docs/guides/receipts.md);
+    the link to it is signed with the key in `invoice_key_file`.
+    """
+
+    invoice_url: OptionalHttpUrl = ""
+    invoice_key_file: Path | None = None
+
+
+class Sms(_Section, frozen=True, kw_only=True):
+    """Receipts by SMS. `account` and the key in `key_file` are the provider's: AccessKey, SecretId, or Account SID.
+
+    `country` (ISO 3166) is where a number without a country code belongs; empty: the country of the store's currency.
+    """
+
+    provider: Literal["", "aliyun", "tencent", "twilio"] = ""
+    url: OptionalHttpUrl = ""
+    account: str = ""
+    key_file: Path | None = None
+    sign_name: str = ""
+    template_zh: str = ""
+    template_en: str = ""
+    app_id: str = ""
+    region: str = ""
+    from_number: str = ""
+    country: Country = ""
+
+
 class ExitPass(_Section, frozen=True, kw_only=True):
     """The signed code that opens the lane once."""
 
@@ -200,6 +229,7 @@ class Printer(_Section, frozen=True, kw_only=True):
     width_chars: Annotated[int, Meta(ge=24, le=96, description="a number from 24 to 96", examples=[48])] = 48
     baud_rate: BaudRate = 9600
     answers_status: bool = True
+    logo_file: Path | None = None
 
 
 class Lane(_Section, frozen=True, kw_only=True):
@@ -287,6 +317,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     server: Server = Server()
     catalogue: Catalogue = Catalogue()
     payments: Payments = Payments()
+    receipts: Receipts = Receipts()
+    sms: Sms = Sms()
     exit_pass: ExitPass = ExitPass()
     weighing: Weighing = Weighing()
     lane: Lane | None = None

@@ -85,5 +85,6 @@ def _printer(settings: LaneSettings, time_zone: str) -> POSPrinter | None:
             time_zone=time_zone,
             baud_rate=printer.baud_rate,
             answers_status=printer.answers_status,
+            logo_file=printer.logo_file,
         )
     )

@@ -3,7 +3,7 @@
 To add one, see docs/guides/add-a-provider.md.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from unqueue.kernel.clock import Clock
@@ -11,7 +11,10 @@ from unqueue.kernel.settings import Objection, Settings
 from unqueue.kernel.settings import Provider as Account
 from unqueue.providers import alipay, nexo_terminal, sandbox_wallet, unionpay, wechat_pay, zvt_terminal
 from unqueue.providers.address import is_local
+from unqueue.providers.alipay.bill import read_bill as read_alipay_bill
+from unqueue.providers.bills import BillRow
 from unqueue.providers.port import Provider
+from unqueue.providers.wechat_pay.bill import read_bill as read_wechat_pay_bill
 
 
 class Kind(NamedTuple):
@@ -34,6 +37,15 @@ KINDS: Mapping[str, Kind] = {
 }
 """``kind`` in ``[[payments.providers]]`` → what stands behind it."""
 
+
+BILL_READERS: Mapping[str, Callable[[bytes], Sequence[BillRow]]] = {
+    "alipay": read_alipay_bill,
+    "wechat_pay": read_wechat_pay_bill,
+}
+"""``kind`` → how the provider's bill is read. BillMalformed says what is wrong with one."""
+
+BILL_TIME_ZONES: Mapping[str, str] = {"alipay": "Asia/Shanghai", "wechat_pay": "Asia/Shanghai"}
+"""``kind`` → the time zone in which a bill's day begins and ends, for each kind that has a reader."""
 
 OWN_KINDS = frozenset({"cash", "stored_value"})
 """Kinds that the store serves by itself: its kiosks' cash, and its own cards."""

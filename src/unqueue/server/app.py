@@ -24,7 +24,9 @@ from unqueue.kernel.database import Database
 from unqueue.kernel.settings import Provider as Account
 from unqueue.kernel.settings import Settings
 from unqueue.providers import OWN_KINDS, notify_bases, open_providers
+from unqueue.providers.invoicing import open_invoice_page
 from unqueue.providers.port import Provider
+from unqueue.providers.sms import default_country, open_sender
 from unqueue.server import events
 from unqueue.server.access import Access, Principal
 from unqueue.server.catalogue import routes as catalogue_routes
@@ -53,9 +55,14 @@ from unqueue.server.problems import EXCEPTION_HANDLERS
 from unqueue.server.promotions import routes as promotions_routes
 from unqueue.server.promotions.service import Promotions
 from unqueue.server.receipts import routes as receipts_routes
+from unqueue.server.receipts import store as receipts_store
 from unqueue.server.receipts.service import Receipts
+from unqueue.server.receipts.texting import Texting
+from unqueue.server.receipts.worker import SmsWorker
 from unqueue.server.returns import routes as returns_routes
 from unqueue.server.returns.service import Returns
+from unqueue.server.settlement import routes as settlement_routes
+from unqueue.server.settlement.service import Settlement
 from unqueue.server.staff import routes as staff_routes
 from unqueue.server.staff.routes import Floor, StoreName
 from unqueue.server.staff.service import Staff
@@ -116,14 +123,31 @@ class MerchantServer:
         )
         self.notifications = Notifications(self.payments)
         self.payment_worker = PaymentWorker(self.payments)
-        self.receipts = Receipts(self.database, settings.store, accounts)
+        self.receipts = Receipts(
+            self.database,
+            settings.store,
+            accounts,
+            link=self._receipt_url,
+            invoices=open_invoice_page(settings.receipts),
+        )
+        self.texting = Texting(
+            self.database,
+            settings.store,
+            open_sender(settings.sms, self.database.clock),
+            key=secret_file(settings.server.data_dir / "keys" / "receipt-numbers.key"),
+            country=default_country(settings),
+            link=self._receipt_url,
+        )
+        self.sms_worker = SmsWorker(self.texting)
         cash = next((account.id for account in accounts if account.kind == "cash"), "cash")
         self.tills = Tills(self.database, method=cash)
         self.returns = Returns(
             self.database,
             limit_minor=settings.payments.second_person_above_minor,
             by_hand=frozenset(account.id for account in accounts if account.kind == "cash"),
+            order_of_receipt=receipts_store.order_of,
         )
+        self.settlement = Settlement(self.database, accounts)
         self._open_exits(settings)
         self._watching: list[asyncio.Task[None]] = []
 
@@ -157,6 +181,10 @@ class MerchantServer:
         name = StoreName(settings.store.id, settings.store.name_zh, settings.store.name_en)
         self.floor = Floor(self.database, store=name, lanes_of=lanes, kiosks_of=kiosks, today=self.today)
 
+    def _receipt_url(self, order_id: str) -> str:
+        """Where a shopper reads the receipt: the order's own page, which works after leaving, too."""
+        return f"{self.settings.store.public_url}/o/{self.orders.token(order_id)}"
+
     async def start(self) -> None:
         """Open the store: read what was, and go on with it."""
         await self.database.start()
@@ -164,6 +192,7 @@ class MerchantServer:
         await self.today.start()
         await self.payment_worker.start()
         await self.receipts.start()
+        await self.sms_worker.start()
         self._watching = [asyncio.create_task(self.fleet.watch()), asyncio.create_task(self.orders.watch())]
 
     async def stop(self) -> None:
@@ -174,6 +203,7 @@ class MerchantServer:
         await asyncio.gather(*self._watching, return_exceptions=True)
         await self.promotions.stop()
         await self.receipts.stop()
+        await self.sms_worker.stop()
         await self.payment_worker.stop()
         await self.payments.stop()
         await self.database.close()
@@ -189,7 +219,14 @@ class MerchantServer:
             *payments_routes.routes(self.payments, self.notifications, self.orders, self.access),
             *tills_routes.routes(self.tills, self.orders, self.access),
             *returns_routes.routes(self.returns, self.access),
-            *receipts_routes.routes(self.receipts, self.orders, self.access),
+            *settlement_routes.routes(self.settlement, self.access),
+            *receipts_routes.routes(
+                self.receipts,
+                self.orders,
+                self.access,
+                texting=self.texting,
+                time_zone=self.settings.store.time_zone,
+            ),
             *stored_value_routes.routes(
                 self.stored_value, self.access, self.database.clock, self.settings.store.currency
             ),

@@ -10,6 +10,8 @@ from alembic.config import Config
 
 from unqueue.kernel.settings import Rule, Settings
 from unqueue.providers import check_settings as check_providers
+from unqueue.providers.invoicing import check_settings as check_invoices
+from unqueue.providers.sms import check_settings as check_sms
 from unqueue.server.catalogue.templates import check_store_codes
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -48,4 +50,4 @@ def alembic_config(url: str) -> Config:
 
 def settings_rules() -> tuple[Rule, ...]:
     """The capabilities' own checks of the settings."""
-    return (check_store_codes, check_providers)
+    return (check_store_codes, check_providers, check_invoices, check_sms)

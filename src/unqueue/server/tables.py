@@ -10,8 +10,10 @@ from unqueue.server.ledger import store as ledger
 from unqueue.server.orders import store as orders
 from unqueue.server.payments import store as payments
 from unqueue.server.promotions import store as promotions
+from unqueue.server.receipts import contact_store as receipt_contacts
 from unqueue.server.receipts import store as receipts
 from unqueue.server.returns import store as returns
+from unqueue.server.settlement import store as settlement
 from unqueue.server.staff import store as staff
 from unqueue.server.stored_value import store as stored_value
 from unqueue.server.tills import store as tills
@@ -28,8 +30,10 @@ __all__ = [
     "orders",
     "payments",
     "promotions",
+    "receipt_contacts",
     "receipts",
     "returns",
+    "settlement",
     "staff",
     "stored_value",
     "tills",

@@ -31,6 +31,7 @@ PIECES = st.sampled_from([JIAO5, YUAN, YUAN5, YUAN10, YUAN20, YUAN50, YUAN100, E
 PORTS = st.sampled_from(["hopper", "hopper5", "stacker"])
 MOVES = st.one_of(
     st.tuples(st.just("begin"), st.integers(1, 200).map(lambda number: number * 50)),
+    st.tuples(st.sampled_from(["refund", "refund or slip"]), st.integers(1, 1200).map(lambda number: number * 7)),
     st.tuples(st.just("insert"), PIECES),
     st.tuples(st.just("insert"), PIECES),
     st.tuples(st.just("insert two"), PIECES),
@@ -59,7 +60,8 @@ class Play:
             "begin": self.begin, "insert": self.insert, "insert two": self.insert_two, "cut": self.cut,
             "jam": self.jam, "vague": self.vague, "plug": self.plug, "wait": self.wait, "pull": self.pull,
             "trouble": self.trouble, "cancel": self.cancel, "server": self.server, "mend": self.mend,
-            "unknown": self.unknown, "counted": self.counted,
+            "unknown": self.unknown, "counted": self.counted, "refund": self.refund,
+            "refund or slip": self.refund_or_slip,
         }  # fmt: skip
         try:
             await doing[name](value)
@@ -77,6 +79,12 @@ class Play:
     async def begin(self, due_minor: int) -> None:
         self.payment_id = f"p{next(self.numbers)}"
         await self.world.begin(self.payment_id, due_minor)
+
+    async def refund(self, amount_minor: int) -> None:
+        await self.world.pay_out(f"r{next(self.numbers)}", amount_minor)
+
+    async def refund_or_slip(self, amount_minor: int) -> None:
+        await self.world.pay_out(f"r{next(self.numbers)}", amount_minor, or_slip=True)
 
     async def insert(self, piece: Any) -> None:
         self.world.insert(piece)

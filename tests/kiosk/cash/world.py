@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from unqueue.devices.ports import (
     CashEvent,
     Credited,
@@ -34,10 +36,11 @@ from unqueue.kiosk.cash.desk import Timing
 from unqueue.kiosk.cash.ledger import cashbox, dispenser, held, suspense
 from unqueue.kiosk.cash.machine import CashDevice, CashDeviceSettings
 from unqueue.kiosk.cash.outbox import NotTaken
-from unqueue.kiosk.cash.reports import PaymentFinished, Report
+from unqueue.kiosk.cash.reports import PaymentFinished, PayoutFinished, Report
 from unqueue.kiosk.cash.session import Session
 from unqueue.kiosk.cash.store import CashJournal, Transaction
 from unqueue.kiosk.cash.till import CashTill
+from unqueue.server.tills import model
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 JIAO5, YUAN, YUAN5, YUAN10, YUAN20, YUAN50, YUAN100 = (
@@ -457,6 +460,10 @@ class World:
         assert found is not None, payment_id
         return found
 
+    async def pay_out(self, refund_id: str, amount_minor: int, *, or_slip: bool = False) -> None:
+        await self.till.pay_out(refund_id, Money(amount_minor, "CNY"), or_slip=or_slip)
+        await self.settle()
+
     def check(self, *, suspense_max: int = 0) -> None:
         """The promises, once everything is at rest: books and pieces agree per denomination, nobody lost money."""
         contents = self.books.contents
@@ -482,6 +489,7 @@ class World:
     def _check_payments(self) -> None:
         """Given − got back − paid = named debt, in every payment and currency; and the server knows it."""
         told = {r.body.payment_id: r.body for r in self.server if isinstance(r.body, PaymentFinished)}
+        given = {r.body.refund_id: r.body for r in self.server if isinstance(r.body, PayoutFinished)}
         for row in self.books._connection.execute("SELECT payment_id FROM sessions").fetchall():
             session = self.session(row[0])
             assert session.state in {"taking", "finished"}, session
@@ -489,6 +497,11 @@ class World:
                 continue
             assert not sessions.owed(session), session
             assert not sessions.overpaid(session), session
+            if session.is_refund:
+                assert not session.pieces, session
+                if not self.server_is_away:
+                    _check_refund(session, given[session.payment_id])
+                continue
             report = told.get(session.payment_id)
             if not self.server_is_away:
                 assert report is not None, session.payment_id
@@ -498,3 +511,15 @@ class World:
                 if report.outcome == "paid":
                     assert report.net_minor == report.due_minor + report.rounding_minor
                 assert report.revision == session.revision
+
+
+def _check_refund(session: Session, report: PayoutFinished) -> None:
+    """What was given and what is on slips come to the amount, and the server's books need no suspense for it."""
+    assert report.revision == session.revision
+    given = sum(piece.value_minor * count for piece, count in session.given().items())
+    owed = sum(debt.amount_minor for debt in report.debts)
+    assert given + owed == report.amount_minor - report.rounding_minor == session.cash_due_minor
+    read = msgspec.json.decode(msgspec.json.encode(report), type=model.PayoutFinished)
+    postings = {p.account: p.amount_minor for p in model.payout_postings("k1", "cash", read)}
+    assert postings.get(model.in_machine("k1"), 0) == -given
+    assert model.suspense("k1") not in postings

@@ -138,7 +138,8 @@ async def test_after_a_lost_answer_the_query_finds_it(sender: SmsSender, sandbox
     assert not isinstance(caught.value, SmsNotTaken)
     clock.advance(120)  # it is the next day in Shanghai
     found = await sender.query(asked)
-    assert (found.status, found.reference) == ("delivered", sandbox.book.messages[0].reference)
+    assert found.status == "delivered"
+    assert found.reference in {"", sandbox.book.messages[0].reference}  # Aliyun does not say it again
 
 
 async def test_another_message_to_the_same_phone_is_not_taken_for_it(sender: SmsSender) -> None:

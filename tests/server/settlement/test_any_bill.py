@@ -4,6 +4,7 @@ in whatever order and however often the bills come.
 
 from collections import Counter
 from datetime import date
+from functools import partial
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -75,7 +76,7 @@ class World:
         self.settled: list[BillRow] = []
         self.taken = 0
         for number, fact in enumerate(facts):
-            database.write_now(lambda tx, number=number, fact=fact: self._happen(tx, number, fact))
+            database.write_now(partial(self._happen, number=number, fact=fact))
         for number, one in enumerate(strange):
             name = f"{self.method}-strange-{number}"
             row = charge(name, one.amount) if one.kind == "charge" else refund(name, name, one.amount)

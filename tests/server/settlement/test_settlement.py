@@ -1,7 +1,7 @@
 """A bill against a real store: what is known is settled, what is not is asked for, and refunds still go out."""
 
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -15,6 +15,8 @@ from unqueue.kernel.money import Money
 from unqueue.kernel.settings import Provider as Account
 from unqueue.providers import BILL_READERS, BILL_TIME_ZONES
 from unqueue.providers.bills import BillMalformed, BillRow
+from unqueue.providers.port import Charge, ProviderRefused, RefundRequest, RefundState
+from unqueue.providers.sandbox_wallet.client import SandboxWallet
 from unqueue.server.access import Principal, issue_token
 from unqueue.server.ledger import store as ledger
 from unqueue.server.problems import EXCEPTION_HANDLERS
@@ -27,6 +29,13 @@ from unqueue.server.stored_value.service import NewCard
 pytestmark = pytest.mark.anyio
 AN = Principal("staff", "a" * 32, "An")
 CLEARING = f"provider:{METHOD}:clearing"
+
+
+class NoRefunds(SandboxWallet):
+    """A provider that says that it takes nothing back, whatever it does then."""
+
+    async def refund(self, request: RefundRequest, charge: Charge) -> RefundState:
+        raise ProviderRefused("refund_window_closed", charge.attempt_id + request.refund_id)
 
 
 def take(till: Till, *rows: BillRow, method: str = METHOD) -> Report:
@@ -127,8 +136,9 @@ async def test_a_row_that_changed_is_a_conflict_and_nothing_of_the_file_is_taken
 async def test_what_staff_handed_over_and_the_provider_gave_back_too_is_told(till: Till) -> None:
     shopper, payment_id = await paid(till)
     await till.returns.propose(shopper.order.order_id, [Wanted(1, 1)], "", new_id(), AN)
-    till.bank.wire.is_cut = True
-    await till.work()
+    stubborn = Till(till.database, till.bank, {METHOD: till.bank.account(NoRefunds)})
+    await stubborn.work()
+    await stubborn.stop()
     (waiting,) = await till.returns.refunds_waiting()
     await till.returns.pay_by_hand(waiting.id, AN)
     report = take(till, charge(payment_id, 1290), refund(payment_id, waiting.id, 1290))
@@ -221,17 +231,29 @@ async def test_staff_look_at_it_and_change_nothing(till: Till) -> None:
     handlers = routes.routes(Settlement(till.database, [account]), till.access)
     asgi = Litestar(handlers, exception_handlers=EXCEPTION_HANDLERS, logging_config=None, openapi_config=None)
 
-    async def ask(query: str, status: int = 200, **headers: str) -> Any:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(asgi), base_url="https://store.example") as client:
+    async def ask(query: str, status: int = 200, headers: dict[str, str] | None = None) -> Any:
+        transport = httpx.ASGITransport(cast("Any", asgi))  # one interface, two spellings of its type
+        async with httpx.AsyncClient(transport=transport, base_url="https://store.example") as client:
             response = await client.get(f"/api/desk/settlement{query}", headers=headers)
         assert response.status_code == status, response.text
         return response.json()
 
     staff = {"Authorization": f"Bearer {token}"}
     await ask("", 401)
-    (report,) = await ask("?day=2026-03-02", **staff)
+    (report,) = await ask("?day=2026-03-02", headers=staff)
     assert [one["verdict"] for one in report["findings"]] == ["amount_differs"]
-    assert [one["verdict"] for one in (await ask(f"?method={METHOD}", **staff))[0]["findings"]] == ["amount_differs"]
-    assert (await ask("?day=2026-03-09", **staff))[0]["findings"] == []
-    await ask("?method=none", 404, **staff)
-    await ask("?day=soon", 400, **staff)
+    assert [one["verdict"] for one in (await ask(f"?method={METHOD}", headers=staff))[0]["findings"]] == [
+        "amount_differs"
+    ]
+    assert (await ask("?day=2026-03-09", headers=staff))[0]["findings"] == []
+    await ask("?method=none", 404, headers=staff)
+    await ask("?day=soon", 400, headers=staff)
+
+
+async def test_a_bill_that_names_it_twice_stays_told(till: Till) -> None:
+    _, payment_id = await paid(till)
+    row = charge(payment_id, 1290, 8)
+    assert verdicts(take(till, row)) == []
+    assert verdicts(take(till, row, row)) == ["named_twice"]
+    assert verdicts(take(till, row)) == ["named_twice"], "another bill that names it once makes the first no better"
+    assert (await till.balances())[f"bank:{METHOD}"] == 1282

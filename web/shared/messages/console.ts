@@ -133,7 +133,7 @@ export const console_ = {
   "console.state.offline": { zh: "失去联系", en: "Offline" },
   "console.state.welcome": { zh: "空闲", en: "Free" },
   "console.state.order": { zh: "正在选付款方式", en: "Shopper is choosing" },
-  "console.state.tender": { zh: "正在付款", en: "Being paid" },
+  "console.state.tender": { zh: "正在付款", en: "Taking a payment" },
   "console.state.giving_back": { zh: "正在退还", en: "Giving money back" },
   "console.state.paid": { zh: "已付款", en: "Paid" },
   "console.state.unknown": { zh: "状态不明", en: "Unknown" },

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ class EscposPrinterSettings(msgspec.Struct, frozen=True):
     timeout_s: float = 3.0
     answers_status: bool = True
     """False for printers that never answer `DLE EOT`."""
+    logo_file: Path | None = None
+    """A picture for the head of receipts."""
 
 
 class EscposPrinter(Claimed):
@@ -67,10 +70,20 @@ class EscposPrinter(Claimed):
             return DeviceStatus("failed", failure.details["detail"])
         return DeviceStatus("ready")
 
-    async def print_receipt(self, receipt: Mapping[str, Any], language: str) -> None:
-        data = await asyncio.to_thread(
-            render_receipt, receipt, self._settings.width_chars, language, time_zone=self._settings.time_zone
+    async def print_receipt(self, receipt: Mapping[str, Any], language: str, *, copy: bool = False) -> None:
+        render = partial(
+            render_receipt,
+            receipt,
+            self._settings.width_chars,
+            language,
+            time_zone=self._settings.time_zone,
+            copy=copy,
+            logo_file=self._settings.logo_file,
         )
+        try:
+            data = await asyncio.to_thread(render)
+        except OSError as error:
+            raise DeviceFailed(device=_DEVICE, detail=f"the logo can't be read: {describe(error)}") from error
         await self.print_bytes(data)
 
     async def print_bytes(self, data: bytes) -> None:

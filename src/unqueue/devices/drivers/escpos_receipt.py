@@ -1,23 +1,15 @@
-"""A receipt as ESC/POS bytes, in Chinese or English.
+"""A receipt as ESC/POS bytes, in Chinese or English; and the slips beside it: for a return, for what a kiosk owes."""
 
-All text is sent as GB18030 in Chinese character mode (`FS &`): without that command a printer takes the bytes of
-Chinese characters for two characters of its code page each. A column is one narrow character; a character of more
-than one byte takes two.
-"""
-
-import contextlib
-import os
-import tempfile
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from unqueue.devices.drivers.escpos_paper import Paper, columns, printable
 from unqueue.kernel.money import format_minor
 
-_CHINESE_MODE = b"\x1c&"
+__all__ = ["columns", "printable", "render_debt", "render_receipt", "render_return"]
 
 _WORDS = {
     "zh": {
@@ -30,9 +22,30 @@ _WORDS = {
         "subtotal": "小计",
         "discount": "优惠",
         "total": "合计",
-        "tax": "税率{rate}% 不含税 {net} 税额",
+        "payable": "实付",
+        "issuer": "由发券方承担",
+        "tax_rate": "税率",
+        "net": "不含税",
+        "tax": "税额",
+        "gross": "含税",
         "reference": "流水号",
+        "online": "扫码看电子小票",
+        "invoice": "扫码开发票",
+        "fiscal": "税务签名",
+        "copy": "副本 COPY",
         "thanks": "谢谢惠顾,欢迎再来",
+        "return": "退货单",
+        "returned": "退款合计",
+        "return_of": "原订单",
+        "by": "经办",
+        "reason": "原因",
+        "to": "退回",
+        "by_hand": "现金",
+        "signature": "顾客签名",
+        "debt": "欠款凭条",
+        "debt_number": "凭条号",
+        "owed": "应退还您",
+        "debt_hint": "请凭此单到服务台领取。给您添麻烦了。",
     },
     "en": {
         "tax_id": "Tax ID",
@@ -44,9 +57,30 @@ _WORDS = {
         "subtotal": "Subtotal",
         "discount": "You saved",
         "total": "Total",
-        "tax": "{rate}% of {net} net: tax",
+        "payable": "To pay",
+        "issuer": "paid by its issuer",
+        "tax_rate": "Rate",
+        "net": "Net",
+        "tax": "Tax",
+        "gross": "Gross",
         "reference": "Reference",
+        "online": "Scan for this receipt online",
+        "invoice": "Scan for an invoice",
+        "fiscal": "Fiscal signature",
+        "copy": "COPY 副本",
         "thanks": "Thank you, see you soon",
+        "return": "Return",
+        "returned": "Refund",
+        "return_of": "Order",
+        "by": "Served by",
+        "reason": "Reason",
+        "to": "To",
+        "by_hand": "by hand",
+        "signature": "Signature",
+        "debt": "We owe you",
+        "debt_number": "Slip",
+        "owed": "Amount",
+        "debt_hint": "Please bring this slip to the service desk. We are sorry for the trouble.",
     },
 }
 
@@ -58,38 +92,124 @@ def render_receipt(
     *,
     time_zone: str = "Asia/Shanghai",
     qr: str | None = None,
+    copy: bool = False,
+    logo_file: Path | None = None,
 ) -> bytes:
     """The bytes that print a `Receipt` of the HTTP contract (docs/protocols/http.md) and cut it.
 
     `width_chars` is what fits on a line: 48 for 80 mm paper, 32 for 58 mm. Times are shown in `time_zone`. The QR code
-    holds `qr`, or else the receipt's number.
+    holds `qr`, or else the web receipt's address, or the receipt's number where it has none. A `copy` is marked as one,
+    before and after what it shows. OSError when the logo can't be read.
     """
-    paper = _Paper(width_chars)
+    paper = Paper(width_chars)
     words = _WORDS[language]
+    if copy:
+        paper.banner(words["copy"])
+    if logo_file is not None:
+        paper.logo(logo_file)
     _head(paper, receipt, words, language, time_zone)
     for line in receipt["lines"]:
         _line(paper, line, words, language)
-    _foot(paper, receipt, words, language)
-    paper.qr(qr or receipt["number"])
+    _sums(paper, receipt, words, language)
+    _tenders(paper, receipt, words, language)
+    _taxes(paper, receipt, words)
+    _fiscal(paper, receipt, words, language)
+    paper.feed()
+    paper.qr(qr or receipt.get("url") or receipt["number"], words["online"] if receipt.get("url") else "")
+    if receipt.get("invoice_url"):
+        paper.feed()
+        paper.qr(receipt["invoice_url"], words["invoice"])
+    paper.feed()
     paper.centered(words["thanks"])
+    if copy:
+        paper.banner(words["copy"])
     return paper.cut()
 
 
-def _head(paper: "_Paper", receipt: Mapping[str, Any], words: Mapping[str, str], language: str, zone: str) -> None:
+def render_return(
+    made: Mapping[str, Any],
+    store: Mapping[str, Any],
+    width_chars: int = 48,
+    language: str = "zh",
+    *,
+    time_zone: str = "Asia/Shanghai",
+) -> bytes:
+    """The bytes that print a `Return` of the HTTP contract as a credit note, with a line to sign on, and cut it.
+
+    `store` is a receipt's.
+    """
+    paper = Paper(width_chars)
+    words = _WORDS[language]
+    paper.centered(_in(language, store, "name"), large=True)
+    paper.centered(words["return"], large=True)
+    paper.rule()
+    paper.pair(words["return_of"], made["order_number"])
+    paper.pair(words["time"], _time(made["decided_at"] or made["at"], time_zone))
+    paper.pair(words["by"], made["by"])
+    if made.get("reason"):
+        paper.pair(words["reason"], made["reason"])
+    paper.rule()
+    for line in made["lines"]:
+        paper.text(_in(language, line, "name"))
+        paper.pair(f"  x {line['quantity']}", _money(line["refund"], negative=True))
+    paper.rule()
+    paper.pair(words["returned"], _money(made["amount"], negative=True), tall=True)
+    for share in made["shares"]:
+        method = words["by_hand"] if share["by_hand"] else share["method"]
+        paper.pair(f"{words['to']} {method}", _money(share["amount"], negative=True))
+    for tax in made["taxes"]:
+        rate = f"{tax['rate_bp'] / 100:g}%"
+        paper.pair(f"{words['tax']} {rate}", _money(tax["tax"], negative=True))
+    paper.feed()
+    paper.feed()
+    paper.text(f"{words['signature']}:")
+    paper.rule()
+    return paper.cut()
+
+
+def render_debt(
+    debt: Mapping[str, Any], width_chars: int = 48, language: str = "zh", *, time_zone: str = "Asia/Shanghai"
+) -> bytes:
+    """The bytes of the slip for money that a kiosk could not give back, and cut it.
+
+    `debt` has `store_zh`, `store_en`, `number` (what the service desk asks for), `amount`, `at` and, where there is
+    one, `order_number`.
+    """
+    paper = Paper(width_chars)
+    words = _WORDS[language]
+    paper.centered(_in(language, debt, "store"), large=True)
+    paper.banner(words["debt"])
+    paper.rule()
+    paper.pair(words["owed"], _money(debt["amount"]), tall=True)
+    paper.rule()
+    paper.pair(words["debt_number"], debt["number"])
+    if debt.get("order_number"):
+        paper.pair(words["order"], debt["order_number"])
+    paper.pair(words["time"], _time(debt["at"], time_zone))
+    paper.feed()
+    paper.text(words["debt_hint"])
+    paper.qr(debt["number"])
+    return paper.cut()
+
+
+def _head(paper: Paper, receipt: Mapping[str, Any], words: Mapping[str, str], language: str, zone: str) -> None:
     store = receipt["store"]
     paper.centered(_in(language, store, "name"), large=True)
     paper.centered(_in(language, store, "address"))
     if store.get("tax_id"):
         paper.centered(f"{words['tax_id']} {store['tax_id']}")
     paper.rule()
-    issued_at = datetime.fromisoformat(receipt["issued_at"]).astimezone(ZoneInfo(zone))
     paper.pair(words["number"], receipt["number"])
     paper.pair(words["order"], receipt["order_number"])
-    paper.pair(words["time"], issued_at.strftime("%Y-%m-%d %H:%M:%S"))
+    paper.pair(words["time"], _time(receipt["issued_at"], zone))
     paper.rule()
 
 
-def _line(paper: "_Paper", line: Mapping[str, Any], words: Mapping[str, str], language: str) -> None:
+def _time(text: str, zone: str) -> str:
+    return datetime.fromisoformat(text).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _line(paper: Paper, line: Mapping[str, Any], words: Mapping[str, str], language: str) -> None:
     paper.text(_in(language, line, "name"))
     price = _money(line["unit_price"])
     if line["sold_by"] == "weight":
@@ -103,22 +223,60 @@ def _line(paper: "_Paper", line: Mapping[str, Any], words: Mapping[str, str], la
         paper.pair(f"  {words['deposit']}", _money(line["deposit"]))
 
 
-def _foot(paper: "_Paper", receipt: Mapping[str, Any], words: Mapping[str, str], language: str) -> None:
+def _sums(paper: Paper, receipt: Mapping[str, Any], words: Mapping[str, str], language: str) -> None:
     paper.rule()
     paper.pair(words["subtotal"], _money(receipt["subtotal"]))
     if receipt["discount"]["amount_minor"]:
         paper.pair(words["discount"], _money(receipt["discount"], negative=True))
     if receipt["deposit"]["amount_minor"]:
         paper.pair(words["deposit"], _money(receipt["deposit"]))
+    coupons = receipt.get("coupons", [])
     paper.pair(words["total"], _money(receipt["total"]), tall=True)
-    for tax in receipt["taxes"]:
-        rate = f"{tax['rate_bp'] / 100:g}"
-        paper.pair(words["tax"].format(rate=rate, net=_money(tax["net"])), _money(tax["tax"]))
+    for coupon in coupons:
+        paper.pair(coupon[language], _money(coupon["amount"], negative=True))
+        if coupon["funded_by"] == "issuer":
+            paper.text(f"  ({words['issuer']})")
+    if coupons:
+        paper.pair(words["payable"], _money(receipt["payable"]), tall=True)
+    if receipt.get("explained"):
+        paper.text(receipt["explained"][language])
+
+
+def _tenders(paper: Paper, receipt: Mapping[str, Any], words: Mapping[str, str], language: str) -> None:
     paper.rule()
     for tender in receipt["tenders"]:
         paper.pair(tender[language], _money(tender["amount"]))
         if tender.get("reference"):
             paper.pair(f"  {words['reference']}", tender["reference"])
+    for tender in receipt["tenders"]:
+        if tender.get("slip"):
+            paper.rule()
+            for row in tender["slip"]:
+                paper.preformatted(row)
+
+
+def _taxes(paper: Paper, receipt: Mapping[str, Any], words: Mapping[str, str]) -> None:
+    if not receipt["taxes"]:
+        return
+    paper.rule()
+    head = [words["tax_rate"], words["net"], words["tax"], words["gross"]]
+    rows = [
+        [f"{tax['rate_bp'] / 100:g}%", _money(tax["net"]), _money(tax["tax"]), _money(tax["gross"])]
+        for tax in receipt["taxes"]
+    ]
+    paper.table([head, *rows])
+
+
+def _fiscal(paper: Paper, receipt: Mapping[str, Any], words: Mapping[str, str], language: str) -> None:
+    fiscal = receipt.get("fiscal") or {}
+    if not fiscal.get("fields"):
+        return
+    paper.rule()
+    paper.text(words["fiscal"])
+    for field in fiscal["fields"]:
+        paper.pair(f"  {field[language]}", field["value"])
+    if fiscal.get("qr"):
+        paper.qr(fiscal["qr"], words["fiscal"])
 
 
 def _in(language: str, thing: Mapping[str, Any], name: str) -> str:
@@ -130,131 +288,3 @@ def _in(language: str, thing: Mapping[str, Any], name: str) -> str:
 def _money(amount: Mapping[str, Any], *, negative: bool = False) -> str:
     sign = -1 if negative else 1
     return format_minor(sign * int(amount["amount_minor"]), amount["currency"])
-
-
-def printable(text: str) -> str:
-    r"""What a GB18030 printer can show of a text: no control characters (a product's name must not cut the paper),
-    and letters that only have four-byte codes without their accents.
-
-    >>> printable("Jalapeño ¥5\x1bm"), printable("龙井茶 é")
-    ('Jalapeno ￥5m', '龙井茶 é')
-    """
-    return "".join(_printable(character) for character in text.replace("¥", "￥"))
-
-
-def _printable(character: str) -> str:
-    if unicodedata.category(character).startswith("C"):
-        return ""
-    # Four-byte Han characters are in the mandatory part of GB 18030, other four-byte characters are not.
-    if len(character.encode("gb18030")) < 4 or unicodedata.name(character, "").startswith("CJK UNIFIED"):
-        return character
-    plain = "".join(part for part in unicodedata.normalize("NFKD", character) if len(part.encode("gb18030")) < 4)
-    return plain or "?"
-
-
-def columns(text: str) -> int:
-    """How many columns a printable text takes.
-
-    >>> columns("茶 Tea"), columns("￥5")
-    (6, 3)
-    """
-    return sum(_columns(character) for character in text)
-
-
-def _columns(character: str) -> int:
-    return 1 if len(character.encode("gb18030")) == 1 else 2
-
-
-def _wrapped(text: str, width: int) -> Iterator[str]:
-    row = ""
-    for character in text:
-        if columns(row + character) > width:
-            yield row.rstrip()
-            row = character.lstrip()
-        else:
-            row += character
-    if row:
-        yield row
-
-
-class _Paper:
-    """Rows of text and python-escpos' commands between them."""
-
-    def __init__(self, width_chars: int) -> None:
-        self._width = width_chars
-        self._printer = _new_dummy()
-        self._bytes = bytearray()
-        self._printer.hw("INIT")
-        self._take_commands()
-        self._bytes += _CHINESE_MODE
-
-    def _take_commands(self) -> None:
-        self._bytes += self._printer.output
-        self._printer.clear()
-
-    def _set(self, **style: Any) -> None:
-        self._printer.set(**style)
-        self._take_commands()
-
-    def _rows(self, rows: Iterable[str]) -> None:
-        for row in rows:
-            self._bytes += row.encode("gb18030") + b"\n"
-
-    def text(self, text: str) -> None:
-        self._rows(_wrapped(printable(text), self._width))
-
-    def centered(self, text: str, *, large: bool = False) -> None:
-        if not text:
-            return
-        size = 2 if large else 1
-        self._set(align="center", bold=large, custom_size=True, width=size, height=size)
-        self._rows(_wrapped(printable(text), self._width // size))
-        self._set(align="left", bold=False, custom_size=True, width=1, height=1)
-
-    def pair(self, left: str, right: str, *, tall: bool = False) -> None:
-        """Text at the left and an amount at the right edge, on a row of its own where they don't fit on one."""
-        if tall:
-            self._set(bold=True, custom_size=True, width=1, height=2)
-        *rows, last = [*_wrapped(printable(left), self._width)] or [""]
-        ends = [*_wrapped(printable(right), self._width)] or [""]
-        if columns(last) + 1 + columns(ends[0]) > self._width:
-            rows.append(last)
-            last = ""
-        gap = max(0, self._width - columns(last) - columns(ends[0]))
-        self._rows([*rows, last + " " * gap + ends[0], *ends[1:]])
-        if tall:
-            self._set(bold=False, custom_size=True, width=1, height=1)
-
-    def rule(self) -> None:
-        self._rows(["-" * self._width])
-
-    def qr(self, content: str) -> None:
-        self._set(align="center")
-        self._printer.qr(content, native=True, size=6)
-        self._take_commands()
-        self._rows([""])
-        self._set(align="left")
-
-    def cut(self) -> bytes:
-        self._printer.cut()
-        self._take_commands()
-        return bytes(self._bytes)
-
-
-@cache
-def _dummy_class() -> Any:
-    """python-escpos' printer that only collects bytes. Imported late, since that takes half a second, and with a
-    directory of its own, since it leaves a cache file behind in one that it never removes.
-    """
-    variable = "ESCPOS_CAPABILITIES_PICKLE_DIR"
-    with tempfile.TemporaryDirectory(prefix="unqueue-escpos-") as directory, contextlib.ExitStack() as stack:
-        if variable not in os.environ:
-            os.environ[variable] = directory
-            stack.callback(os.environ.pop, variable)
-        from escpos.printer import Dummy  # type: ignore[import-untyped]  # noqa: PLC0415  # see above; it has no types
-
-    return Dummy
-
-
-def _new_dummy() -> Any:
-    return _dummy_class()()

@@ -1,7 +1,7 @@
 """What staff do with the cash, each with their name: float, cashbox, emptying, counting, locks, slips, day's end."""
 
-from collections.abc import Callable, Mapping
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -29,6 +29,7 @@ from unqueue.kiosk.cash.reports import (
     DebtSettled,
     Exchanged,
     PaymentFinished,
+    PayoutFinished,
     Unlocked,
     as_booked,
     by_text,
@@ -36,6 +37,9 @@ from unqueue.kiosk.cash.reports import (
 )
 from unqueue.kiosk.cash.store import Entry, OpenDebt
 
+End = PaymentFinished | PayoutFinished
+_ENDS = frozenset({"finished", "refunded"})
+T = TypeVar("T", PaymentFinished, PayoutFinished)
 Action = Literal["fill_float", "remove_cashbox", "empty", "recount"]
 
 
@@ -159,11 +163,11 @@ class CashUp:
         since = journal.last_closing()
         now_us = self._desk.now_us()
         entries = journal.entries(since[0])
-        ended = [entry.payment_id for entry in entries if entry.kind == "finished" and entry.payment_id]
         before = {
-            payment_id: msgspec.convert(data, PaymentFinished)
-            for payment_id in ended
-            if (data := journal.finished_before(payment_id, since[0])) is not None
+            entry.payment_id: msgspec.convert(data, End)
+            for entry in entries
+            if entry.kind in _ENDS and entry.payment_id
+            if (data := journal.finished_before(entry.payment_id, since[0])) is not None
         }
         report = day_report(
             by, since, now_us, opening=journal.replay(since[0]), entries=entries, before=before, debts=journal.debts()
@@ -221,21 +225,23 @@ def _counted(counts: Mapping[Denomination, int]) -> Mapping[Denomination, int]:
 
 def day_report(
     by: str, since: tuple[int, int], now_us: int, *, opening: Contents, entries: list[Entry],
-    before: Mapping[str, PaymentFinished], debts: list[OpenDebt],
+    before: Mapping[str, End], debts: list[OpenDebt],
 ) -> DayClosed:  # fmt: skip
-    """The figures of the entries since the last closing (its entry and time). A payment that was reported `before` that
-    closing, and revised since, counts only with what changed.
+    """The figures of the entries since the last closing (its entry and time). A payment or refund that was reported
+    `before` that closing, and revised since, counts only with what changed.
     """
     movements = [movement for entry in entries for movement in entry.movements]
     closing: Contents = {place: dict(pieces) for place, pieces in opening.items()}
     apply(closing, movements)
-    last = {
-        entry.payment_id: msgspec.convert(entry.data, PaymentFinished) for entry in entries if entry.kind == "finished"
-    }
-    payments = list(last.values())
+    last = {entry.payment_id: msgspec.convert(entry.data, End) for entry in entries if entry.kind in _ENDS}
+    payments, payments_before = _of(PaymentFinished, last.values()), _of(PaymentFinished, before.values())
+    payouts, payouts_before = _of(PayoutFinished, last.values()), _of(PayoutFinished, before.values())
 
     def total(figure: Callable[[PaymentFinished], int]) -> int:
-        return sum(figure(payment) for payment in payments) - sum(figure(payment) for payment in before.values())
+        return sum(figure(payment) for payment in payments) - sum(figure(payment) for payment in payments_before)
+
+    def total_out(figure: Callable[[PayoutFinished], int]) -> int:
+        return sum(figure(payout) for payout in payouts) - sum(figure(payout) for payout in payouts_before)
 
     troubles: dict[str, int] = {}
     for entry in entries:
@@ -248,10 +254,16 @@ def day_report(
         payments_paid=total(lambda payment: payment.outcome == "paid"),
         payments_cancelled=total(lambda payment: payment.outcome == "cancelled" and not payment.stray),
         credited_minor=total(lambda payment: payment.credited_minor), change_minor=total(lambda p: p.change_minor),
-        rounding_minor=total(lambda payment: payment.rounding_minor), net_minor=total(lambda p: p.net_minor),
+        rounding_minor=total(lambda payment: payment.rounding_minor) + total_out(lambda p: p.rounding_minor),
+        net_minor=total(lambda payment: payment.net_minor),
+        payouts=len(payouts) - len(payouts_before), payouts_minor=total_out(lambda payout: payout.amount_minor),
         exchanged=_exchanged([payment for payment in payments if payment.payment_id not in before]),
         debts_open=[entry.debt for entry in debts], troubles=troubles,
     )  # fmt: skip
+
+
+def _of(kind: type[T], ends: Iterable[End]) -> list[T]:
+    return [end for end in ends if isinstance(end, kind)]
 
 
 def _by_place(contents: Contents) -> dict[str, dict[str, int]]:

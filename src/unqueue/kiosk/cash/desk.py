@@ -13,7 +13,7 @@ from unqueue.kernel.clock import Clock, micros
 from unqueue.kiosk.cash import session as sessions
 from unqueue.kiosk.cash.currencies import CashPolicy
 from unqueue.kiosk.cash.machine import Machine
-from unqueue.kiosk.cash.reports import Attention, payment_finished
+from unqueue.kiosk.cash.reports import Attention, payment_finished, payout_finished
 from unqueue.kiosk.cash.session import Debt, Session
 from unqueue.kiosk.cash.store import CashJournal, Lock, OpenDebt, Transaction
 
@@ -74,6 +74,12 @@ class Desk:
         """Whether a payment is not finished."""
         return self.session is not None and self.session.state != "finished"
 
+    @property
+    def paying(self) -> Session | None:
+        """The payment that is not finished; a refund is none: nothing that comes in is meant for it."""
+        session = self.session
+        return session if session is not None and session.state != "finished" and not session.is_refund else None
+
     def keep(self, transaction: Transaction, session: Session, entry: int) -> Session:
         """Write a session down, and what the server must know if it came to its end or changed after it.
 
@@ -84,9 +90,9 @@ class Desk:
             session = sessions.revised(session)
         transaction.put_session(session, entry)
         if session.state == "finished":
-            body = payment_finished(session)
-            data = msgspec.to_builtins(body)
-            transaction.entry("finished", payment_id=session.payment_id, data=data)
+            body = payout_finished(session) if session.is_refund else payment_finished(session)
+            kind = "refunded" if session.is_refund else "finished"
+            transaction.entry(kind, payment_id=session.payment_id, data=msgspec.to_builtins(body))
             transaction.report([body])
         return session
 

@@ -123,7 +123,7 @@ class Hearing:
         may = await self._admission.may_take(device, event.denomination)
         decision: Decision = "stack" if may else "give_back"
         desk = self._desk
-        payment_id = desk.session.payment_id if desk.session is not None and desk.is_open else None
+        payment_id = desk.paying.payment_id if desk.paying is not None else None
         with desk.journal.transaction(desk.now_us()) as transaction:
             transaction.mark(device.name, event.mark)
             transaction.entry(
@@ -150,9 +150,9 @@ class Hearing:
             )  # fmt: skip
             was_finished = session.state == "finished"
             session = sessions.credited(session, piece, now_us)
-            if was_finished:
-                # The shopper may have left, and another may stand here: staff give it back.
-                session = desk.named(transaction, session, "late")
+            if was_finished or (session.stray and desk.is_open and desk.paying is None):
+                # The shopper may have left, and another may stand here, or get a refund: staff give it back.
+                session = sessions.ended(desk.named(transaction, session, "late"))
             session = desk.keep(transaction, session, entry)
         desk.show(session)
 
@@ -165,8 +165,8 @@ class Hearing:
             owner = desk.journal.session(escrow.payment_id)
             if owner is not None:
                 return owner
-        if desk.session is not None and desk.is_open:
-            return desk.session
+        if desk.paying is not None:
+            return desk.paying
         name = f"stray-{desk.journal.name[:8]}-{desk.journal.next_entry()}"
         return sessions.stray(name, desk.policy, desk.policy.rates_at(desk.clock.now()), now_us=now_us)
 
@@ -175,14 +175,14 @@ class Hearing:
         with desk.journal.transaction(desk.now_us()) as transaction:
             transaction.mark(device.name, event.mark)
             transaction.drop_escrow(device.name)
-            payment_id = desk.session.payment_id if desk.session is not None and desk.is_open else None
+            payment_id = desk.paying.payment_id if desk.paying is not None else None
             transaction.entry("given_back", payment_id=payment_id, device=device.name, data={"reason": event.reason})
         desk.show()
 
     def _book_unknown(self, device: CashDevice, event: CreditUnknown) -> None:
         """Nobody can say what came: the device is locked, staff count it, the shopper gets a slip without an amount."""
         desk = self._desk
-        session = desk.session if desk.is_open else None
+        session = desk.paying
         with desk.journal.transaction(desk.now_us()) as transaction:
             transaction.mark(device.name, event.mark)
             transaction.drop_escrow(device.name)

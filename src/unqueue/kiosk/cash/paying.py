@@ -1,4 +1,4 @@
-"""Giving money: change, and everything back after a cancellation.
+"""Giving money: change, everything back after a cancellation, and refunds.
 
 Each payout is written down with its device's mark before the device is told; its pieces wait in suspense until the
 device says what became of them. Whatever can't be given becomes a named debt. The loop has no memory of its own: it

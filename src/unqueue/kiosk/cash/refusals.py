@@ -32,6 +32,14 @@ class CashUnavailable(DomainError):
     en = "Cash can't be taken now. Please choose another way to pay, or call for help."
 
 
+class PayoutUnavailable(CashUnavailable):
+    """The machine can't give this amount now; nothing was given. Details: `detail`, for staff, in English."""
+
+    code = "payout_unavailable"
+    zh = "这台机器现在无法退出这笔现金，请到服务台领取"
+    en = "This machine can't give that cash now. Please go to the service desk."
+
+
 class UnknownCashDevice(DomainError):
     code = "unknown_cash_device"
     status = 404

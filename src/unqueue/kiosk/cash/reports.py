@@ -11,7 +11,7 @@ import msgspec
 
 from unqueue.kernel.cash import Denomination
 from unqueue.kiosk.cash.ledger import Movement, value_minor
-from unqueue.kiosk.cash.session import Conversion, Debt, Outcome, Session, fx_rounding, overpaid
+from unqueue.kiosk.cash.session import Conversion, Debt, Session, fx_rounding, overpaid
 
 
 class Tendered(msgspec.Struct, frozen=True):
@@ -46,7 +46,7 @@ class PaymentFinished(msgspec.Struct, frozen=True, tag_field="kind", tag="cash.p
 
     payment_id: str
     revision: int
-    outcome: Outcome
+    outcome: Literal["paid", "cancelled"]
     reason: str
     stray: bool
     currency: str
@@ -65,8 +65,26 @@ class PaymentFinished(msgspec.Struct, frozen=True, tag_field="kind", tag="cash.p
     unknown: list[str]
 
 
+class PayoutFinished(msgspec.Struct, frozen=True, tag_field="kind", tag="cash.payout", kw_only=True):
+    """A refund was given back. `rounding_minor` is what the store gained (or lost, below zero) by rounding, and always:
+    `amount_minor - rounding_minor` is what `dispensed` and `debts` come to, unless a device gave too much.
+
+    What is learned later comes with a higher `revision`, as for payments.
+    """
+
+    refund_id: str
+    revision: int
+    currency: str
+    amount_minor: int
+    rounding_minor: int
+    dispensed: dict[str, int]
+    debts: list[Debt]
+
+
 class DebtSettled(msgspec.Struct, frozen=True, tag_field="kind", tag="cash.debt", kw_only=True):
-    """A debt is settled: `paid` by hand, or `not_owed`, as the count showed that the shopper had got the money."""
+    """A debt is settled: `paid` by hand, or `not_owed`, as the count showed that the shopper had got the money.
+    `payment_id` is the refund's id where it is owed for one.
+    """
 
     payment_id: str
     number: str
@@ -113,7 +131,8 @@ class Unlocked(msgspec.Struct, frozen=True, tag_field="kind", tag="cash.unlocked
 class DayClosed(msgspec.Struct, frozen=True, tag_field="kind", tag="cash.day", kw_only=True):
     """A day's end: journal entries after `from_seq` up to `to_seq`. Counts are per place and denomination.
 
-    `opening` + `flows` = `closing`, where `flows` sums the movements as `source>target`.
+    `opening` + `flows` = `closing`, where `flows` sums the movements as `source>target`. `payouts` and `payouts_minor`
+    are refunds that were given back and their amounts; `rounding_minor` is that of payments and refunds.
     """
 
     by: str
@@ -133,9 +152,11 @@ class DayClosed(msgspec.Struct, frozen=True, tag_field="kind", tag="cash.day", k
     exchanged: list[Exchanged]
     debts_open: list[Debt]
     troubles: dict[str, int]
+    payouts: int = 0
+    payouts_minor: int = 0
 
 
-Body = PaymentFinished | DebtSettled | CashMoved | Attention | Unlocked | DayClosed
+Body = PaymentFinished | PayoutFinished | DebtSettled | CashMoved | Attention | Unlocked | DayClosed
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -151,7 +172,7 @@ class Report(msgspec.Struct, frozen=True):
 
 def payment_finished(session: Session) -> PaymentFinished:
     """The report of a finished session. In a cancelled one foreign money that goes back counts on neither side."""
-    assert session.outcome is not None, session
+    assert session.outcome in {"paid", "cancelled"}, session
     home = session.currency
     debts = [debt for debt in session.debts if debt.reason != "disputed"]
     debts_minor = sum(debt.amount_minor for debt in debts if debt.currency == home)
@@ -165,6 +186,16 @@ def payment_finished(session: Session) -> PaymentFinished:
         net_minor=session.cash_due_minor - overpaid(session).get(home, 0) if session.outcome == "paid" else 0,
         tendered=_tendered(session), dispensed=dict(session.dispensed), exchanged=_exchanged(session),
         conversions=list(session.conversions), debts=list(session.debts), unknown=list(session.unknown),
+    )  # fmt: skip
+
+
+def payout_finished(session: Session) -> PayoutFinished:
+    """The report of a finished refund."""
+    assert session.is_refund, session
+    return PayoutFinished(
+        refund_id=session.payment_id, revision=session.revision, currency=session.currency,
+        amount_minor=session.due_minor, rounding_minor=-session.rounding_minor, dispensed=dict(session.dispensed),
+        debts=list(session.debts),
     )  # fmt: skip
 
 

@@ -2,10 +2,12 @@
 
     taking ──(inserted ≥ due)──▶ changing ──(nothing owed)──▶ finished
        └──────(cancel, timeout)──▶ returning ──(nothing owed)──▶ finished
+    payout ──────────────────────▶ returning ──(nothing owed)──▶ finished
 
 The one rule that everything follows: what is owed to the shopper, per currency, is what was put in, less what is due,
 less what was given, less what is named as a debt. Whatever happens late (a coin that was still rolling, a payout that
-is known only after a power cut) changes one of these, and what is owed with it.
+is known only after a power cut) changes one of these, and what is owed with it. A refund that is given back later is a
+session that takes nothing: all of it is owed from the beginning.
 """
 
 from collections.abc import Mapping
@@ -17,7 +19,7 @@ from unqueue.kernel.cash import Denomination, parse_denomination
 from unqueue.kiosk.cash.currencies import CashPolicy, Favour, exact_value, exchange, round_cash
 
 State = Literal["taking", "changing", "returning", "finished"]
-Outcome = Literal["paid", "cancelled"]
+Outcome = Literal["paid", "cancelled", "refunded"]
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -54,7 +56,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A payment. `cash_due_minor` is `due_minor` rounded for cash. Rates and rounding are those of its beginning, so
     that nothing changes while a shopper puts money in. `touched_us`: when the shopper last did something. `stray`:
     nobody was paying; the money came by itself, such as a coin that was still rolling. `revision` grows with every
-    change after the end.
+    change after the end. A refund (`outcome` is `refunded`) has its own id as `payment_id`, is due to the shopper, and
+    takes no pieces.
     """
 
     payment_id: str
@@ -79,6 +82,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     debts: tuple[Debt, ...] = ()
     stray: bool = False
     revision: int = 0
+
+    @property
+    def is_refund(self) -> bool:
+        return self.outcome == "refunded"
 
     @property
     def rounding_minor(self) -> int:
@@ -133,8 +140,25 @@ def stray(payment_id: str, policy: CashPolicy, rates: Mapping[str, str], *, now_
     return msgspec.structs.replace(session, state="returning", outcome="cancelled", reason="stray", stray=True)
 
 
+def refund(refund_id: str, amount_minor: int, policy: CashPolicy, *, now_us: int) -> Session:
+    """An amount that is owed from the beginning. What cash rounding makes of it may be zero: then it is over at once.
+
+    >>> session = refund("r1", 1353, CashPolicy(currency="CNY", increment_minor=10), now_us=0)
+    >>> session.state, owed(session)
+    ('returning', {'CNY': 1350})
+    """
+    session = Session(
+        payment_id=refund_id, currency=policy.currency, due_minor=amount_minor,
+        cash_due_minor=round_cash(amount_minor, policy.step_minor, policy.half), begun_us=now_us, expires_us=now_us,
+        touched_us=now_us, step_minor=policy.step_minor, favour=policy.favour, rates={}, state="returning",
+        outcome="refunded",
+    )  # fmt: skip
+    return ended(session)
+
+
 def credited(session: Session, piece: Piece, now_us: int) -> Session:
     """The piece is in. The payment is complete once enough is."""
+    assert not session.is_refund, "a refund takes no pieces"
     return completed(msgspec.structs.replace(session, pieces=(*session.pieces, piece), touched_us=now_us))
 
 
@@ -184,10 +208,21 @@ def overpaid(session: Session) -> dict[str, int]:
 
 
 def _balance(session: Session) -> dict[str, int]:
-    home = session.currency
-    balance = {home: 0}
     if session.outcome is None:
         return {}
+    balance = _claim(session)
+    for denomination, count in session.given().items():
+        balance[denomination.currency] = balance.get(denomination.currency, 0) - denomination.value_minor * count
+    for debt in session.debts:
+        if debt.reason != "disputed":  # its piece does not count either
+            balance[debt.currency] = balance.get(debt.currency, 0) - debt.amount_minor
+    return balance
+
+
+def _claim(session: Session) -> dict[str, int]:
+    """What the shopper is to get or got, per currency."""
+    home = session.currency
+    balance = {home: session.cash_due_minor if session.is_refund else 0}
     if session.outcome == "paid":
         balance[home] = session.inserted_minor - session.cash_due_minor
         for piece in session.pieces:
@@ -201,11 +236,6 @@ def _balance(session: Session) -> dict[str, int]:
         for conversion in session.conversions:
             balance[conversion.currency] -= conversion.face_minor
             balance[home] += conversion.store_minor
-    for denomination, count in session.given().items():
-        balance[denomination.currency] = balance.get(denomination.currency, 0) - denomination.value_minor * count
-    for debt in session.debts:
-        if debt.reason != "disputed":  # its piece does not count either
-            balance[debt.currency] = balance.get(debt.currency, 0) - debt.amount_minor
     return balance
 
 

@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS movements (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, entry INTEGER NOT NULL REFERENCES entries, denomination TEXT NOT NULL,
   count INTEGER NOT NULL CHECK (count > 0), source TEXT NOT NULL, target TEXT NOT NULL CHECK (target <> source)
 ) STRICT;
-CREATE INDEX IF NOT EXISTS entries_finished ON entries (payment_id) WHERE kind = 'finished';
+CREATE INDEX IF NOT EXISTS entries_ended ON entries (payment_id) WHERE kind IN ('finished', 'refunded');
 CREATE INDEX IF NOT EXISTS movements_entry ON movements (entry);
 CREATE TRIGGER IF NOT EXISTS entries_stay BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER IF NOT EXISTS entries_last BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
@@ -262,9 +262,9 @@ class CashJournal:
         ]
 
     def finished_before(self, payment_id: str, seq: int) -> dict[str, Any] | None:
-        """The last report of a payment's end up to an entry."""
+        """The last report of a payment's or refund's end up to an entry."""
         row = self._row(
-            "SELECT data FROM entries WHERE kind = 'finished' AND payment_id = ? AND seq <= ?"
+            "SELECT data FROM entries WHERE kind IN ('finished', 'refunded') AND payment_id = ? AND seq <= ?"
             " ORDER BY seq DESC LIMIT 1",
             payment_id,
             seq,

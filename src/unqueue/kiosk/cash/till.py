@@ -23,13 +23,20 @@ from unqueue.kiosk.cash import session as sessions
 from unqueue.kiosk.cash.acceptance import refusal_texts
 from unqueue.kiosk.cash.admission import Admission
 from unqueue.kiosk.cash.cashup import CashUp
+from unqueue.kiosk.cash.change import choose
 from unqueue.kiosk.cash.currencies import CashPolicy
 from unqueue.kiosk.cash.desk import Desk, Timing
 from unqueue.kiosk.cash.hearing import Hearing
 from unqueue.kiosk.cash.machine import CashDevice, Machine
 from unqueue.kiosk.cash.outbox import Outbox, Send
 from unqueue.kiosk.cash.paying import Payer
-from unqueue.kiosk.cash.refusals import CashConflict, CashUnavailable, TillBusy, UnknownCashPayment
+from unqueue.kiosk.cash.refusals import (
+    CashConflict,
+    CashUnavailable,
+    PayoutUnavailable,
+    TillBusy,
+    UnknownCashPayment,
+)
 from unqueue.kiosk.cash.session import Debt, Session, State
 from unqueue.kiosk.cash.store import CashJournal
 
@@ -136,7 +143,7 @@ class CashTill:
         async with self._turn:
             known = self._desk.journal.session(payment_id)
             if known is not None:
-                if (known.due_minor, known.currency) != (due.amount_minor, due.currency):
+                if (known.due_minor, known.currency, known.is_refund) != (due.amount_minor, due.currency, False):
                     raise CashConflict
                 return self.view()
             self._check_can_begin(due)
@@ -158,6 +165,31 @@ class CashTill:
             self._desk.show(session)
             await self._admission.refresh()
             return self.view()
+
+    async def pay_out(self, refund_id: str, amount: Money, *, or_slip: bool = False) -> CashView:
+        """Give a refund back, rounded for cash. It is durable when this returns, and `session` tells when it is over.
+
+        The same id and amount again is the same refund, whatever became of it. TillBusy while a payment is open,
+        CashConflict for another amount, CashUnavailable where not all of it can be given: nothing is given then; or
+        with `or_slip` what can be, and a slip for the rest.
+        """
+        async with self._turn:
+            known = self._desk.journal.session(refund_id)
+            if known is not None:
+                if (known.due_minor, known.currency, known.is_refund) != (amount.amount_minor, amount.currency, True):
+                    raise CashConflict
+                return self.view()
+            session = await self._check_payout(refund_id, amount, or_slip=or_slip)
+            with self._desk.journal.transaction(session.begun_us) as transaction:
+                entry = transaction.entry("refund", payment_id=refund_id, data={"amount_minor": amount.amount_minor})
+                session = self._desk.keep(transaction, session, entry)
+            self._desk.show(session)
+            return self.view()
+
+    async def check_payout(self, amount: Money) -> None:
+        """Whether :meth:`pay_out` would be refused now. TillBusy, CashUnavailable."""
+        async with self._turn:
+            await self._check_payout("", amount, or_slip=False)
 
     async def cancel(self, payment_id: str, reason: str = "shopper") -> CashView:
         """Give everything back. A payment that is complete stays complete. UnknownCashPayment."""
@@ -261,6 +293,25 @@ class CashTill:
         locks = self._desk.locks()
         if all(device.name in locks or device.blocking for device, _ in self._desk.machine.acceptors):
             raise CashUnavailable(detail="no device can take money")
+
+    async def _check_payout(self, refund_id: str, amount: Money, *, or_slip: bool) -> Session:
+        """The session that a refund would be."""
+        assert amount.amount_minor > 0, "a refund is above zero"
+        desk = self._desk
+        if desk.is_open:
+            raise TillBusy
+        if self.is_halted:
+            raise PayoutUnavailable(detail="the till stopped after a fault")
+        if amount.currency != desk.policy.currency:
+            raise PayoutUnavailable(detail=f"this machine gives change in {desk.policy.currency}")
+        session = sessions.refund(refund_id, amount.amount_minor, desk.policy, now_us=desk.now_us())
+        stocks = await desk.machine.stocks(desk.journal.contents, desk.not_giving())
+        own = [stock for stock in stocks if stock.denomination.currency == amount.currency]
+        if not or_slip and choose(session.cash_due_minor, own) is None:
+            raise PayoutUnavailable(detail=f"{session.cash_due_minor} can't be made of what lies in the dispensers")
+        if desk.is_open:
+            raise TillBusy  # money came by itself meanwhile
+        return session
 
     async def _recover(self) -> None:
         """From the journal: what was decided about notes in escrow is told again. Open payouts and what is owed are the

@@ -79,6 +79,13 @@ def balances(connection: Connection, order_id: str | None = None) -> dict[tuple[
     return {(account, currency): int(total) for account, currency, total in rows if total}
 
 
+def balances_of(connection: Connection, account: str) -> dict[str, int]:
+    """What an account holds, by currency; currencies of which it holds nothing are left out."""
+    query = select(ledger.c.currency, func.sum(ledger.c.amount_minor)).where(ledger.c.account == account)
+    rows = connection.execute(query.group_by(ledger.c.currency))
+    return {currency: int(total) for currency, total in rows if total}
+
+
 def postings_of(connection: Connection, entry_id: str) -> list[Posting]:
     """The postings of an entry; none if there is no such entry."""
     query = select(ledger.c.account, ledger.c.amount_minor, ledger.c.currency).where(ledger.c.entry_id == entry_id)

@@ -54,7 +54,7 @@ def routes(orders: Orders, trips: Trips, access: Access) -> list[HTTPRouteHandle
     @get("/api/orders/{order_id:str}", tags=["orders"])
     async def read_order(order_id: FromPath[str], request: AnyRequest) -> OrderView:
         """An order with its locked basket and its payments."""
-        principal = await access.principal(request, "trip", "order", "staff")
+        principal = await access.principal(request, "trip", "order", "staff", "device")
         return await orders.view(await orders.of(principal, order_id))
 
     return [submit, reopen, current, read_order]

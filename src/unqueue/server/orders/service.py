@@ -176,8 +176,12 @@ class Orders:
 
         The shopper is back at the shelf with the basket as it was, and gets back what was paid of it.
         """
-        before_us = micros(self._database.clock.now()) - self._expiry_minutes * 60_000_000
-        waiting = await self._database.read(lambda connection: store.open_before(connection, before_us))
+        now_us, patience_us = micros(self._database.clock.now()), self._expiry_minutes * 60_000_000
+
+        def read(connection: Connection) -> list[Order]:
+            return store.open_outside(connection, now_us - patience_us, now_us + patience_us)
+
+        waiting = await self._database.read(read)
         closed = 0
         for order in waiting:
             closed += await self._database.unit(lambda tx, order=order: self._close_if_idle(tx, order))  # type: ignore[misc]

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     insert,
+    or_,
     select,
     text,
     update,
@@ -123,11 +124,12 @@ def live_of_trip(connection: Connection, trip_id: str) -> Order | None:
     return Order(*row) if row is not None else None
 
 
-def open_before(connection: Connection, created_us: int) -> list[Order]:
-    """Orders that have waited for payment since before ``created_us``, oldest first."""
-    rows = connection.execute(
-        select(orders).where(orders.c.status == "open", orders.c.created_us < created_us).order_by(orders.c.created_us)
-    )
+def open_outside(connection: Connection, from_us: int, to_us: int) -> list[Order]:
+    """Orders that wait for payment and were created before ``from_us``, or after ``to_us``: by a clock that ran ahead
+    and has been set back. Oldest first.
+    """
+    is_outside = or_(orders.c.created_us < from_us, orders.c.created_us > to_us)
+    rows = connection.execute(select(orders).where(orders.c.status == "open", is_outside).order_by(orders.c.created_us))
     return [Order(*row) for row in rows]
 
 

@@ -36,6 +36,9 @@ WATCH_AFTER_S = (60, 600, 3600, 86_400)
 REFUND_AFTER_S = (1, 5, 30, 120, 600, 3600)
 """A refund that did not go through is tried again after these pauses, then the last, until it does."""
 
+AGAIN_S_MAX = max(*ASK_AFTER_S, *WATCH_AFTER_S, *REFUND_AFTER_S)
+"""The longest of these pauses. What is due later than that was planned by a clock that was wrong, and is due now."""
+
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to pay one order. Its id is the attempt's id at the provider; ``*_us`` are microseconds UTC.
@@ -90,13 +93,17 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 Cause = Literal["surplus", "given_back", "return"]
+AT_PROVIDER = "provider"
+NOT_CONFIGURED = "not_configured"
+"""The code of a provider that has gone from the settings: nothing was sent."""
 
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True):
     """Money on its way back. ``due_us`` is when it is tried next; None once it arrived.
 
     ``cause``: it was not needed (``surplus``), the shopper wanted it back before the order was paid (``given_back``),
-    or goods came back (``return``, by ``return_id``). ``place`` is the kiosk that has begun to pay it out in cash.
+    or goods came back (``return``, by ``return_id``). ``place`` is who has begun to give it back, so that nobody else
+    may: a kiosk, or :data:`AT_PROVIDER` where only its provider knows whether it went through.
     """
 
     refund_id: str
@@ -181,6 +188,11 @@ def planned(payment: Payment, now_us: int) -> Payment:
     return msgspec.structs.replace(payment, query_due_us=due_us, pauses=payment.pauses + 1)
 
 
+def has_expired(payment: Payment, now_us: int) -> bool:
+    """Whether the time to pay is over, also for an attempt that a clock that ran ahead has dated into the future."""
+    return now_us >= payment.expires_us or payment.created_us - now_us >= payment.expires_us - payment.created_us
+
+
 def refund_again_us(tries: int, now_us: int) -> int:
     """When to try a refund again that has been tried ``tries`` times."""
     return now_us + REFUND_AFTER_S[min(tries, len(REFUND_AFTER_S)) - 1] * 1_000_000
@@ -227,6 +239,23 @@ class RefundAtKiosk(DomainError):
     permanent: ClassVar[bool] = False
     zh: ClassVar[str] = "自助机 {place} 正在退这笔钱，请先看那台机器"
     en: ClassVar[str] = "Kiosk {place} is giving this back. Please look at that machine first."
+
+
+class RefundArrived(DomainError):
+    code: ClassVar[str] = "refund_arrived"
+    status: ClassVar[int] = 409
+    zh: ClassVar[str] = "这笔钱已经退过了，请不要再付"
+    en: ClassVar[str] = "This has been given back already. Please don't pay it again."
+
+
+class RefundUnderWay(DomainError):
+    """Its provider has not refused it: it may arrive yet, or may have arrived."""
+
+    code: ClassVar[str] = "refund_under_way"
+    status: ClassVar[int] = 409
+    permanent: ClassVar[bool] = False
+    zh: ClassVar[str] = "这笔退款还可能到账，请先等渠道答复"
+    en: ClassVar[str] = "This refund may still arrive. Please wait until its provider has answered."
 
 
 class ProviderBusy(DomainError):

@@ -49,11 +49,12 @@ class Identity(msgspec.Struct, frozen=True):
 def routes(payments: Payments, notifications: Notifications, orders: Orders, access: Access) -> list[HTTPRouteHandler]:
     @get("/api/payment-methods", tags=["payments"])
     async def methods(request: AnyRequest) -> list[MethodView]:
-        """How one can pay on a phone; with a kiosk's token, how one can pay there."""
-        place = ""
+        """How one can pay on a phone; with a kiosk's token, how one can pay there; for staff, all ways."""
+        place, everywhere = "", False
         if "authorization" in request.headers:
-            place = _place(await access.principal(request))
-        return payments.methods(place=place, user_agent=request.headers.get("user-agent", ""))
+            principal = await access.principal(request)
+            place, everywhere = _place(principal), principal.kind == "staff"
+        return payments.methods(place=place, user_agent=request.headers.get("user-agent", ""), everywhere=everywhere)
 
     @post(
         "/api/orders/{order_id:str}/payments",

@@ -107,8 +107,11 @@ class Payments:
     def now_us(self) -> int:
         return micros(self.database.clock.now())
 
-    def methods(self, *, place: str = "", user_agent: str = "") -> list[MethodView]:
-        """How one can pay at a kiosk (``place``), or on a phone; a wallet's own browser hears which one is its own."""
+    def methods(self, *, place: str = "", user_agent: str = "", everywhere: bool = False) -> list[MethodView]:
+        """How one can pay at a kiosk (``place``), on a phone, or ``everywhere`` in the store.
+
+        A wallet's own browser hears which one is its own.
+        """
         wallet = wallet_of(user_agent)
         return [
             MethodView(
@@ -120,7 +123,7 @@ class Payments:
                 bool(wallet) and self.providers[one.id].wallet == wallet,
             )
             for one in self._accounts.values()
-            if _is_taken_at(one, place)
+            if everywhere or _is_taken_at(one, place)
         ]
 
     def identity_url(self, order: Order, method: str) -> str:
@@ -282,7 +285,7 @@ class Payments:
         """The provider behind a method. ProviderUnavailable for one that has gone from the settings."""
         provider = self.providers.get(method)
         if provider is None:
-            raise ProviderUnavailable("not_configured", method)
+            raise ProviderUnavailable(model.NOT_CONFIGURED, method)
         return provider
 
     async def _payer(self, wish: Wish, channel: Channel) -> str:

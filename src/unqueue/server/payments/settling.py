@@ -139,7 +139,7 @@ def settle_refund(tx: Transaction, refund_id: str, state: RefundState) -> None:
 def pay_by_hand(tx: Transaction, refund: Refund, *, by: str, actor: str) -> None:
     """A member of staff hands the money over at the service desk, instead of the provider. ``by``: the name."""
     ledger.post(tx, books.refund(refund, books.DESK))
-    done = msgspec.structs.replace(refund, status="succeeded", due_us=None, reference=f"desk: {by}"[:128], problem=None)
+    done = msgspec.structs.replace(refund, status="succeeded", due_us=None, reference=by_hand(by), problem=None)
     store.update_refund(tx, done)
     payment = store.get(tx.connection, refund.payment_id)
     assert payment is not None, "a refund belongs to a payment"
@@ -149,10 +149,26 @@ def pay_by_hand(tx: Transaction, refund: Refund, *, by: str, actor: str) -> None
     record(tx, "payment.refunded_by_hand", payment, actor, refund_id=refund.refund_id, by=by)
 
 
-def delay_refund(tx: Transaction, refund_id: str, problem: str | None, *, permanent: bool) -> None:
+def by_hand(by: str) -> str:
+    """The reference of a refund that a member of staff (the name) handed over."""
+    return f"desk: {by}"[:128]
+
+
+def begin_refund(tx: Transaction, refund_id: str) -> bool:
+    """A refund that was refused is about to be sent again: staff may not hand it over meanwhile. False if they did."""
+    refund = store.get_refund(tx.connection, refund_id)
+    assert refund is not None, "refunds are never deleted"
+    if refund.status == "succeeded":
+        return False
+    store.update_refund(tx, msgspec.structs.replace(refund, place=model.AT_PROVIDER))
+    return True
+
+
+def delay_refund(tx: Transaction, refund_id: str, problem: str | None, *, permanent: bool, is_open: bool) -> None:
     """It did not go through. It is tried again, and staff hear of it once when the provider refuses.
 
-    Nothing happens to a refund that has arrived meanwhile: another try of it was quicker.
+    ``is_open``: nobody knows whether the provider did it all the same. Nothing happens to a refund that has arrived
+    meanwhile: another try of it was quicker.
     """
     refund = store.get_refund(tx.connection, refund_id)
     assert refund is not None, "refunds are never deleted"
@@ -160,7 +176,12 @@ def delay_refund(tx: Transaction, refund_id: str, problem: str | None, *, perman
         return
     tries = refund.tries + 1
     due_us = model.refund_again_us(tries, tx.at_us)
-    store.update_refund(tx, msgspec.structs.replace(refund, tries=tries, due_us=due_us, problem=problem))
+    place = refund.place
+    if is_open:
+        place = model.AT_PROVIDER
+    elif place == model.AT_PROVIDER and problem != model.NOT_CONFIGURED:
+        place = ""
+    store.update_refund(tx, msgspec.structs.replace(refund, tries=tries, due_us=due_us, problem=problem, place=place))
     payment = store.get(tx.connection, refund.payment_id)
     if permanent and payment is not None and refund.problem != problem:
         record(tx, "payment.refund_refused", payment, f"provider:{refund.method}", problem=problem)

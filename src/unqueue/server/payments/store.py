@@ -5,6 +5,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Text,
     func,
     insert,
+    or_,
     select,
     text,
     update,
@@ -21,7 +23,7 @@ from sqlalchemy import (
 
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.schema import metadata
-from unqueue.server.payments.model import Payment, Refund
+from unqueue.server.payments.model import AGAIN_S_MAX, Payment, Refund
 
 _PENDING = text("status = 'pending'")
 _TO_ASK = text("query_due_us IS NOT NULL")
@@ -127,7 +129,8 @@ def paid_minor(connection: Connection, order_id: str) -> int:
 
 def due(connection: Connection, now_us: int, limit: int) -> list[Payment]:
     """Attempts whose provider should be asked now, the longest overdue first."""
-    query = select(payments).where(payments.c.query_due_us <= now_us).order_by(payments.c.query_due_us).limit(limit)
+    is_due = _is_due(payments.c.query_due_us, now_us)
+    query = select(payments).where(is_due).order_by(payments.c.query_due_us).limit(limit)
     return [Payment(**row) for row in connection.execute(query).mappings()]
 
 
@@ -163,7 +166,7 @@ def refunds_of_order(connection: Connection, order_id: str) -> list[Refund]:
 
 def refunds_due(connection: Connection, now_us: int, limit: int) -> list[Refund]:
     """Refunds to try now, the longest overdue first."""
-    query = select(refunds).where(refunds.c.due_us <= now_us).order_by(refunds.c.due_us).limit(limit)
+    query = select(refunds).where(_is_due(refunds.c.due_us, now_us)).order_by(refunds.c.due_us).limit(limit)
     return [Refund(**row) for row in connection.execute(query).mappings()]
 
 
@@ -196,6 +199,11 @@ def update_refund(tx: Transaction, refund: Refund) -> None:
     """Keep how far a refund has come. Its payment and its amount never change."""
     values = {name: getattr(refund, name) for name in _REFUND_CHANGEABLE}
     tx.execute(update(refunds).where(refunds.c.refund_id == refund.refund_id).values(values))
+
+
+def _is_due(due_us: Column[int], now_us: int) -> ColumnElement[bool]:
+    """Due by now, or planned further ahead than anything ever is: the clock was wrong then, and has been set back."""
+    return or_(due_us <= now_us, due_us > now_us + AGAIN_S_MAX * 1_000_000)
 
 
 _CHANGEABLE = (

@@ -7,7 +7,7 @@ import logging
 from unqueue.kernel.journal import Event
 from unqueue.providers.port import ProviderError, ProviderState, RefundState
 from unqueue.server.payments import settling, store
-from unqueue.server.payments.model import Payment, PaymentExpired, ProviderBusy, Refund
+from unqueue.server.payments.model import NOT_CONFIGURED, Payment, PaymentExpired, ProviderBusy, Refund, has_expired
 from unqueue.server.payments.service import Payments
 
 LOOK_S = 1.0
@@ -70,7 +70,7 @@ class PaymentWorker:
                 await asyncio.wait_for(self._wake.wait(), LOOK_S)
 
     async def _look_after(self, payment: Payment) -> None:
-        expired = payment.status == "pending" and self._payments.now_us >= payment.expires_us
+        expired = payment.status == "pending" and has_expired(payment, self._payments.now_us)
         try:
             if expired:
                 await self._payments.give_up(payment, PaymentExpired.code)
@@ -89,7 +89,11 @@ class PaymentWorker:
 
     async def _pay_back(self, refund: Refund) -> None:
         """Send money back. A refund that was tried before is asked about first: its answer may have been lost."""
-        problem, permanent = None, False
+        problem, permanent, is_open = None, False, False
+        if refund.problem is not None and not await self._database.unit(
+            lambda tx: settling.begin_refund(tx, refund.refund_id)
+        ):
+            return
         try:
             provider = self._payments.provider(refund.method)
             state, request = RefundState("unknown"), self._payments.refund_request(refund)
@@ -102,11 +106,14 @@ class PaymentWorker:
         except ProviderError as error:
             log.warning("refund %s: %s", refund.refund_id, error)
             problem, permanent = error.code, error.permanent
+            is_open = not permanent and problem != NOT_CONFIGURED
         else:
             if state.status == "succeeded" and state.amount == refund.amount:
                 await self._database.unit(lambda tx: settling.settle_refund(tx, refund.refund_id, state))
                 return
             if state.status != "pending":
                 outcome = "amount_mismatch" if state.status == "succeeded" else state.status
-                problem, permanent = f"refund_{outcome}", True
-        await self._database.unit(lambda tx: settling.delay_refund(tx, refund.refund_id, problem, permanent=permanent))
+                problem, permanent, is_open = f"refund_{outcome}", True, state.status != "failed"
+        await self._database.unit(
+            lambda tx: settling.delay_refund(tx, refund.refund_id, problem, permanent=permanent, is_open=is_open)
+        )

@@ -5,7 +5,9 @@ from datetime import datetime
 
 import msgspec
 
+from unqueue.kernel.errors import DomainError
 from unqueue.kernel.money import Money
+from unqueue.providers.fiscal import FiscalSignature
 from unqueue.server.coupons.model import Redemptions
 from unqueue.server.orders.model import Order, OrderLine
 from unqueue.server.payments.model import Payment
@@ -83,6 +85,16 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     explained: Words | None
     taxes: list[TaxView]
     tenders: list[TenderView]
+    fiscal: FiscalSignature = FiscalSignature()
+
+
+class ReceiptView(Receipt, frozen=True, kw_only=True):
+    """A receipt as it is shown: with its address (the web receipt), and with the page where its buyer can ask for an
+    invoice; empty where there is none.
+    """
+
+    url: str
+    invoice_url: str
 
 
 def receipt_number(day: str, sequence: int) -> str:
@@ -145,3 +157,13 @@ def _tender(payment: Payment, methods: MethodNames) -> TenderView:
     zh, en = methods.get(payment.method, (payment.method, payment.method))
     slip = msgspec.json.decode(payment.slip, type=list[str]) if payment.slip else []
     return TenderView(payment.method, zh, en, payment.amount, payment.reference, slip)
+
+
+class ReceiptUnsigned(DomainError):
+    """The law wants a signature on it, and what makes it is away."""
+
+    code = "receipt_unsigned"
+    status = 503
+    permanent = False
+    zh = "小票正在签名，请稍候再试"
+    en = "Your receipt is being signed. Please try again in a moment."

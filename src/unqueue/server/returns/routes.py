@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from unqueue.server.access import Access
 from unqueue.server.returns.service import Returns, Wanted
-from unqueue.server.returns.views import DeskView, RefundView, ReturnView
+from unqueue.server.returns.views import DeskView, QuoteView, RefundView, ReturnView
 
 AnyRequest = Request[Any, Any, State]
 
@@ -24,12 +24,45 @@ class NewReturn(msgspec.Struct, frozen=True):
     reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
 
 
+class Found(msgspec.Struct, frozen=True):
+    """A paid order: its number, its receipt's number, or what the QR on either holds."""
+
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+
+
+class QuoteAsked(msgspec.Struct, frozen=True):
+    lines: Annotated[list[Wanted], msgspec.Meta(max_length=1000)]
+
+
 def routes(returns: Returns, access: Access) -> list[HTTPRouteHandler]:
     @get("/api/desk/orders", tags=["returns"], responses={200: ResponseSpec(DeskView, generate_examples=False)})
     async def look(number: FromQuery[str], request: AnyRequest) -> DeskView:
         """A paid order by the number on its receipt: what can come back, and what it is worth."""
         await access.principal(request, "staff")
         return await returns.look(number)
+
+    # What a QR holds is a key to its order: it must not stand in an address, which is logged.
+    @post(
+        "/api/desk/orders",
+        status_code=200,
+        tags=["returns"],
+        responses={200: ResponseSpec(DeskView, generate_examples=False)},
+    )
+    async def find(data: JSONBody[Found], request: AnyRequest) -> DeskView:
+        """A paid order by its number, its receipt's number, or the QR on it."""
+        await access.principal(request, "staff")
+        return await returns.look(data.code)
+
+    @post(
+        "/api/orders/{order_id:str}/returns/quote",
+        status_code=200,
+        tags=["returns"],
+        responses={200: ResponseSpec(QuoteView, generate_examples=False)},
+    )
+    async def quote(order_id: FromPath[str], data: JSONBody[QuoteAsked], request: AnyRequest) -> QuoteView:
+        """What these lines would bring and how it would go back; nothing is taken back yet."""
+        await access.principal(request, "staff")
+        return await returns.quote(order_id, data.lines)
 
     @post(
         "/api/orders/{order_id:str}/returns",
@@ -69,4 +102,4 @@ def routes(returns: Returns, access: Access) -> list[HTTPRouteHandler]:
         """The money was handed over at the desk."""
         return await returns.pay_by_hand(refund_id, await access.principal(request, "staff"))
 
-    return [look, propose, accept, reject, waiting, refunds, by_hand]
+    return [look, find, quote, propose, accept, reject, waiting, refunds, by_hand]

@@ -2,7 +2,7 @@
 money that a provider would not take back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from sqlalchemy import Connection
@@ -10,15 +10,22 @@ from sqlalchemy import Connection
 from unqueue.kernel.clock import from_micros
 from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.errors import NotFound
-from unqueue.kernel.ids import new_id
+from unqueue.kernel.ids import new_id, token_hash
 from unqueue.kernel.money import Money
 from unqueue.server.access import Principal
 from unqueue.server.ledger import store as ledger
 from unqueue.server.orders import store as orders_store
-from unqueue.server.orders.model import Order, OrderUnpaid
+from unqueue.server.orders.model import Order, OrderUnknown, OrderUnpaid
 from unqueue.server.payments import settling
 from unqueue.server.payments import store as payments_store
-from unqueue.server.payments.model import Payment, RefundAtKiosk
+from unqueue.server.payments.model import (
+    AT_PROVIDER,
+    Payment,
+    Refund,
+    RefundArrived,
+    RefundAtKiosk,
+    RefundUnderWay,
+)
 from unqueue.server.payments.sold import sold_lines
 from unqueue.server.returns import model, store
 from unqueue.server.returns.model import (
@@ -30,12 +37,15 @@ from unqueue.server.returns.model import (
     ReturnEmpty,
     ReturnLineUnknown,
     SecondPersonNeeded,
+    Share,
 )
 from unqueue.server.returns.views import (
     DeskView,
     LineView,
+    QuoteView,
     RefundView,
     ReturnView,
+    ShareView,
     TenderView,
     refund_view,
     return_view,
@@ -43,6 +53,8 @@ from unqueue.server.returns.views import (
 from unqueue.server.trips.service import normal_id
 
 WAITING_SHOWN_MAX = 100
+OrderOfReceipt = Callable[[Connection, str], str | None]
+"""The order of a receipt's number; receipts, which stand beside returns, hand it in."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -54,22 +66,57 @@ class Wanted(msgspec.Struct, frozen=True):
 
 class Returns:
     """All returns of the store. Refunds above ``limit_minor`` need two persons; those of ``by_hand`` methods (cash) are
-    handed over at the desk.
+    handed over at the desk. ``order_of_receipt`` finds an order by the number on its receipt.
     """
 
-    def __init__(self, database: Database, *, limit_minor: int, by_hand: frozenset[str]) -> None:
+    def __init__(
+        self, database: Database, *, limit_minor: int, by_hand: frozenset[str], order_of_receipt: OrderOfReceipt
+    ) -> None:
         self._database = database
+        self._order_of_receipt = order_of_receipt
         self._limit_minor = limit_minor
         self._by_hand = by_hand
 
-    async def look(self, number: str) -> DeskView:
-        """A paid order by its number. NotFound, OrderUnpaid."""
+    async def look(self, code: str) -> DeskView:
+        """A paid order by its number, its receipt's number, or what its QR holds. OrderUnknown, OrderUnpaid."""
 
         def read(connection: Connection) -> DeskView:
-            order = orders_store.by_number(connection, "".join(number.split()))
+            order = self._find(connection, code)
             if order is None:
-                raise NotFound
+                raise OrderUnknown
             return self._desk(connection, order)
+
+        return await self._database.read(read)
+
+    def _find(self, connection: Connection, code: str) -> Order | None:
+        plain = "".join(code.split())
+        order = orders_store.by_number(connection, plain)
+        if order is None and (order_id := self._order_of_receipt(connection, plain.upper())) is not None:
+            order = orders_store.get(connection, order_id)
+        return order or orders_store.by_token(connection, token_hash(plain.rpartition("/o/")[2]))
+
+    async def quote(self, order_id: str, wanted: Sequence[Wanted]) -> QuoteView:
+        """What these lines would bring, and how, before anything is taken back. Refuses as ``propose`` does."""
+        plain = normal_id(order_id)
+
+        def read(connection: Connection) -> QuoteView:
+            order = _paid(connection, plain)
+            lines, parts = self._worth(connection, order, wanted)
+            amount_minor = sum(line.refund_minor for line in lines)
+            return QuoteView(
+                amount=Money(amount_minor, order.currency),
+                second_person=model.needs_second_person(amount_minor, self._limit_minor),
+                shares=[
+                    ShareView(
+                        share.payment_id,
+                        share.method,
+                        Money(share.amount_minor, order.currency),
+                        "waiting",
+                        share.method in self._by_hand,
+                    )
+                    for share in parts
+                ],
+            )
 
         return await self._database.read(read)
 
@@ -151,7 +198,10 @@ class Returns:
         return await self._database.read(read)
 
     async def pay_by_hand(self, refund_id: str, staff: Principal) -> RefundView:
-        """Hand over a refund that does not arrive; again changes nothing. NotFound."""
+        """Hand over a refund that its provider refused; again by the same person changes nothing.
+
+        NotFound; RefundArrived; RefundAtKiosk; RefundUnderWay while the provider may still do it.
+        """
         plain = normal_id(refund_id)
 
         def write(tx: Transaction) -> RefundView:
@@ -159,19 +209,46 @@ class Returns:
             if refund is None:
                 raise NotFound
             if refund.status == "pending":
-                if refund.place:
-                    raise RefundAtKiosk(place=refund.place)
+                self._refuse_unless_refused(refund)
                 settling.pay_by_hand(tx, refund, by=staff.name, actor=staff.actor)
+            elif refund.reference != settling.by_hand(staff.name):
+                raise RefundArrived
             return refund_view(tx.connection, refund)
 
         return await self._database.unit(write)
 
+    def _refuse_unless_refused(self, refund: Refund) -> None:
+        """Money that may come another way must not be handed over too."""
+        if refund.place not in {"", AT_PROVIDER}:
+            raise RefundAtKiosk(place=refund.place)
+        if refund.place or (refund.problem is None and refund.method not in self._by_hand):
+            raise RefundUnderWay
+
     def _make(
         self, tx: Transaction, order: Order, *, wanted: Sequence[Wanted], reason: str, return_id: str, staff: Principal
     ) -> Return:
+        lines, parts = self._worth(tx.connection, order, wanted)
+        return Return(
+            return_id=return_id,
+            order_id=order.order_id,
+            trip_id=order.trip_id,
+            status="proposed",
+            lines=tuple(lines),
+            shares=parts,
+            amount_minor=sum(line.refund_minor for line in lines),
+            currency=order.currency,
+            reason=reason,
+            by_id=staff.id,
+            by=staff.name,
+            created_us=tx.at_us,
+        )
+
+    def _worth(
+        self, connection: Connection, order: Order, wanted: Sequence[Wanted]
+    ) -> tuple[list[ReturnedLine], tuple[Share, ...]]:
         """What these lines are worth, and who gives it back."""
-        sold = {line.line: line for line in sold_lines(tx.connection, order)}
-        earlier = [made for made in store.of_order(tx.connection, order.order_id) if made.status != "rejected"]
+        sold = {line.line: line for line in sold_lines(connection, order)}
+        earlier = [made for made in store.of_order(connection, order.order_id) if made.status != "rejected"]
         before = model.together(line for made in earlier for line in made.lines)
         lines: list[ReturnedLine] = []
         for one in wanted:
@@ -181,21 +258,9 @@ class Returns:
         if not lines:
             raise ReturnEmpty
         amount_minor = sum(line.refund_minor for line in lines)
-        payments = _kept_payments(tx.connection, order.order_id)
-        return Return(
-            return_id=return_id,
-            order_id=order.order_id,
-            trip_id=order.trip_id,
-            status="proposed",
-            lines=tuple(lines),
-            shares=model.shares(amount_minor, _left(tx.connection, order.order_id, payments, earlier), payments),
-            amount_minor=amount_minor,
-            currency=order.currency,
-            reason=reason,
-            by_id=staff.id,
-            by=staff.name,
-            created_us=tx.at_us,
-        )
+        payments = _kept_payments(connection, order.order_id)
+        left = _left(connection, order.order_id, payments, earlier)
+        return lines, model.shares(amount_minor, left, payments)
 
     def _accept(self, tx: Transaction, order: Order, made: Return, staff: Principal) -> None:
         """Book the return and send the money, in one unit with the decision."""

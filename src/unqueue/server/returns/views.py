@@ -61,6 +61,14 @@ class ShareView(msgspec.Struct, frozen=True):
     by_hand: bool
 
 
+class QuoteView(msgspec.Struct, frozen=True):
+    """What a return would bring: ``shares`` is how it goes back; ``by_hand`` is handed over at the desk."""
+
+    amount: Money
+    second_person: bool
+    shares: list[ShareView]
+
+
 class ReturnView(msgspec.Struct, frozen=True):
     """Goods that came back. ``status``: ``proposed`` (a second person has to agree), ``accepted``, ``rejected``."""
 

@@ -24,6 +24,46 @@ APPEND_ONLY = (
 
 def upgrade() -> None:
     op.create_table(
+        "bill_rows",
+        sa.Column("method", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("row_id", sa.String(length=128), nullable=False),
+        sa.Column("attempt_id", sa.String(length=128), nullable=False),
+        sa.Column("reference", sa.String(length=128), nullable=False),
+        sa.Column("status", sa.String(length=128), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("fee_minor", sa.BigInteger(), nullable=False),
+        sa.Column("fee_currency", sa.String(length=3), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("imported_us", sa.BigInteger(), nullable=False),
+        sa.Column("settled_us", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("kind IN ('charge', 'refund')", name=op.f("bill_rows_kind_check")),
+        sa.CheckConstraint("amount_minor >= 0", name=op.f("bill_rows_amount_check")),
+        sa.CheckConstraint("times >= 1", name=op.f("bill_rows_times_check")),
+        sa.PrimaryKeyConstraint("method", "kind", "row_id", name=op.f("bill_rows_pkey")),
+    )
+    with op.batch_alter_table("bill_rows", schema=None) as batch_op:
+        batch_op.create_index("bill_rows_at", ["method", "at_us"], unique=False)
+        batch_op.create_index(
+            "bill_rows_open",
+            ["method"],
+            unique=False,
+            sqlite_where=sa.text("settled_us IS NULL"),
+            postgresql_where=sa.text("settled_us IS NULL"),
+        )
+
+    op.create_table(
+        "bill_spans",
+        sa.Column("method", sa.String(length=64), nullable=False),
+        sa.Column("from_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("imported_us", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("from_us < until_us", name=op.f("bill_spans_span_check")),
+        sa.PrimaryKeyConstraint("method", "from_us", "until_us", name=op.f("bill_spans_pkey")),
+    )
+    op.create_table(
         "catalogue_version",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
@@ -583,6 +623,62 @@ def upgrade() -> None:
         batch_op.create_index("payments_order", ["order_id"], unique=False)
 
     op.create_table(
+        "receipt_contacts",
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("shown", sa.String(length=16), nullable=False),
+        sa.Column("keep", sa.Boolean(), nullable=False),
+        sa.Column("consent_version", sa.String(length=32), nullable=False),
+        sa.Column("consent_us", sa.BigInteger(), nullable=False),
+        sa.Column("language", sa.String(length=2), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.order_id"], name=op.f("receipt_contacts_order_id_fkey")),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("receipt_contacts_pkey")),
+    )
+    op.create_table(
+        "receipt_drafts",
+        sa.Column("number", sa.String(length=32), nullable=False),
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("day", sa.String(length=8), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("issued_us", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.order_id"], name=op.f("receipt_drafts_order_id_fkey")),
+        sa.PrimaryKeyConstraint("number", name=op.f("receipt_drafts_pkey")),
+        sa.UniqueConstraint("day", "sequence", name="receipt_drafts_day_sequence"),
+        sa.UniqueConstraint("order_id", name=op.f("receipt_drafts_order_id_key")),
+    )
+    op.create_table(
+        "receipt_messages",
+        sa.Column("message_id", sa.String(length=32), nullable=False),
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("purpose", sa.String(length=16), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("reference", sa.String(length=128), nullable=False),
+        sa.Column("problem", sa.String(length=128), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("numbers", sa.Integer(), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("first_us", sa.BigInteger(), nullable=True),
+        sa.Column("due_us", sa.BigInteger(), nullable=True),
+        sa.Column("changed_us", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "status IN ('waiting', 'due', 'sending', 'uncertain', 'sent', 'delivered', 'failed', 'perhaps', 'withdrawn')",
+            name=op.f("receipt_messages_status_check"),
+        ),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.order_id"], name=op.f("receipt_messages_order_id_fkey")),
+        sa.PrimaryKeyConstraint("message_id", name=op.f("receipt_messages_pkey")),
+        sa.UniqueConstraint("order_id", "purpose", name="receipt_messages_once"),
+    )
+    with op.batch_alter_table("receipt_messages", schema=None) as batch_op:
+        batch_op.create_index(
+            "receipt_messages_due",
+            ["due_us"],
+            unique=False,
+            sqlite_where=sa.text("due_us IS NOT NULL"),
+            postgresql_where=sa.text("due_us IS NOT NULL"),
+        )
+
+    op.create_table(
         "receipts",
         sa.Column("number", sa.String(length=32), nullable=False),
         sa.Column("order_id", sa.String(length=32), nullable=False),
@@ -702,6 +798,16 @@ def downgrade() -> None:
 
     op.drop_table("returns")
     op.drop_table("receipts")
+    with op.batch_alter_table("receipt_messages", schema=None) as batch_op:
+        batch_op.drop_index(
+            "receipt_messages_due",
+            sqlite_where=sa.text("due_us IS NOT NULL"),
+            postgresql_where=sa.text("due_us IS NOT NULL"),
+        )
+
+    op.drop_table("receipt_messages")
+    op.drop_table("receipt_drafts")
+    op.drop_table("receipt_contacts")
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.drop_index("payments_order")
         batch_op.drop_index(
@@ -812,3 +918,11 @@ def downgrade() -> None:
     op.drop_table("devices")
     op.drop_table("coupons")
     op.drop_table("catalogue_version")
+    op.drop_table("bill_spans")
+    with op.batch_alter_table("bill_rows", schema=None) as batch_op:
+        batch_op.drop_index(
+            "bill_rows_open", sqlite_where=sa.text("settled_us IS NULL"), postgresql_where=sa.text("settled_us IS NULL")
+        )
+        batch_op.drop_index("bill_rows_at")
+
+    op.drop_table("bill_rows")

@@ -1,0 +1,1 @@
+"""A stand-in for the SMS networks: Aliyun's, Tencent's and Twilio's HTTP with their signatures, and a phone to read."""

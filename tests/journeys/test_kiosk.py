@@ -1,0 +1,186 @@
+"""The pay kiosk with its real screen in a browser: cash and its change, several tenders, a card, and money back.
+
+Hands act on the simulated devices: the coin slot and the note mouth, the card terminal, the scanner.
+"""
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page, expect
+from tests.support.browsers import Shop
+
+pytestmark = pytest.mark.browser
+KIOSK, HANDS = "/kiosks/kiosk-1", "/demo/api/kiosks/kiosk-1"
+YUAN = 100
+
+
+@pytest.fixture
+def screen(shop: Shop, phone: BrowserContext) -> Page:
+    """The kiosk's screen, with nobody before it."""
+    page = phone.new_page()
+    page.set_viewport_size({"width": 1080, "height": 1920})
+    page.goto(f"{shop.url}{KIOSK}/")
+    if state(shop)["phase"] != "welcome":
+        shop.http.post(f"{KIOSK}/done")
+    expect(page.get_by_text("请扫描订单码，或输入订单号").first).to_be_visible(timeout=60_000)
+    return page
+
+
+def state(shop: Shop) -> dict[str, Any]:
+    found: dict[str, Any] = shop.http.get(f"{KIOSK}/state").json()
+    return found
+
+
+def until(shop: Shop, holds: Callable[[dict[str, Any]], bool], timeout_s: float = 30.0) -> dict[str, Any]:
+    """The kiosk's state as soon as it is so."""
+    end = time.monotonic() + timeout_s
+    while not holds(found := state(shop)):
+        assert time.monotonic() < end, found
+        time.sleep(0.1)
+    return found
+
+
+def order(shop: Shop, items: int = 1) -> dict[str, Any]:
+    """A submitted order of snacks."""
+    found = shop.http.get("/api/catalogue/products", params={"category": "snacks"}).json()["products"]
+    plain = [one for one in found if one["sold_by"] == "piece" and not one["age_limit"] and not one["eas"]]
+    trip = shop.http.post("/api/trips", json={}).json()
+    owner = {"Authorization": f"Bearer {trip['token']}"}
+    for good in plain[:items]:
+        scan = {"id": str(uuid.uuid4()), "code": good["code"]}
+        shop.http.post(f"/api/trips/{trip['id']}/scans", json=scan, headers=owner).raise_for_status()
+    made: dict[str, Any] = shop.http.post(f"/api/trips/{trip['id']}/order", headers=owner).json()
+    return made
+
+
+def read(shop: Shop, made: dict[str, Any]) -> dict[str, Any]:
+    owner = {"Authorization": f"Bearer {made['token']}"}
+    found: dict[str, Any] = shop.http.get(f"/api/orders/{made['id']}", headers=owner).json()
+    return found
+
+
+def show(shop: Shop, made: dict[str, Any]) -> None:
+    """Hold the order's QR before the scanner."""
+    shop.http.post(f"{HANDS}/scanner", json={"code": made["qr"]["url"]}).raise_for_status()
+    until(shop, lambda found: found["phase"] == "order")
+
+
+def put_in(shop: Shop, denomination: str) -> None:
+    """A coin or note, as soon as the mouth is open for it."""
+    end = time.monotonic() + 15
+    while True:
+        accepted = [one["denomination"] for one in (state(shop)["cash"] or {"accepted": []})["accepted"]]
+        answer = (
+            shop.http.post(f"{HANDS}/cash", json={"denomination": denomination}) if denomination in accepted else None
+        )
+        if answer is not None and answer.is_success:
+            return
+        assert time.monotonic() < end, (denomination, accepted, answer and answer.text)
+        time.sleep(0.2)
+
+
+def tray(shop: Shop) -> dict[str, int]:
+    found: dict[str, int] = shop.http.get(HANDS).json()["tray"]
+    return found
+
+
+def worth(pieces: dict[str, int]) -> int:
+    return sum(int(name.split("-")[1]) * count for name, count in pieces.items())
+
+
+def test_cash_pays_an_order_and_change_comes_out(shop: Shop, screen: Page) -> None:
+    made, before = order(shop), worth(tray(shop))
+    due = made["due"]["amount_minor"]
+    show(shop, made)
+    screen.get_by_role("button", name=re.compile("现金")).first.click()
+    expect(screen.get_by_text("现在能收").first).to_be_visible()
+    given = 0
+    while given < due:
+        put_in(shop, "CNY-2000-note")
+        given += 20 * YUAN
+        until(shop, lambda found, given=given: found["phase"] != "tender" or inserted(found) >= given)  # type: ignore[misc]
+    until(shop, lambda found: found["phase"] == "paid")
+    assert read(shop, made)["status"] == "paid"
+    assert worth(tray(shop)) - before == given - due
+    expect(screen.get_by_text(re.compile("已打印")).first).to_be_visible(timeout=15_000)
+    screen.get_by_role("button", name="完成").first.click()
+    expect(screen.get_by_text("请扫描订单码，或输入订单号").first).to_be_visible()
+    assert state(shop)["order"] is None
+
+
+def test_coupon_cash_and_card_pay_one_order(shop: Shop, screen: Page) -> None:
+    made = order(shop, 2)
+    show(shop, made)
+    shop.http.post(f"{HANDS}/scanner", json={"code": "SNACK10"}).raise_for_status()
+    until(shop, lambda found: found["order"] is not None and len(found["order"]["coupons"]) == 1)
+    shop.http.post(f"{KIOSK}/pay", json={"method": "cash", "amount_minor": 10 * YUAN}).raise_for_status()
+    put_in(shop, "CNY-1000-note")
+    until(shop, lambda found: found["phase"] == "order" and found["order"]["paid"]["amount_minor"] == 10 * YUAN)
+    screen.get_by_role("button", name=re.compile("银行卡")).first.click()
+    until(shop, lambda found: found["phase"] == "tender")
+    shop.http.post(f"{HANDS}/card", json={"outcome": "approve"}).raise_for_status()
+    until(shop, lambda found: found["phase"] == "paid")
+    paid = read(shop, made)
+    assert paid["status"] == "paid"
+    assert sorted(one["method"] for one in paid["payments"] if one["status"] == "succeeded") == ["card", "cash"]
+    shop.http.post(f"{KIOSK}/done")
+
+
+def test_a_declined_card_takes_nothing_and_another_way_pays(shop: Shop, screen: Page) -> None:
+    made = order(shop)
+    show(shop, made)
+    screen.get_by_role("button", name=re.compile("银行卡")).first.click()
+    until(shop, lambda found: found["phase"] == "tender")
+    shop.http.post(f"{HANDS}/card", json={"outcome": "decline"}).raise_for_status()
+    until(shop, lambda found: found["phase"] == "order" and found["notice"] is not None)
+    assert read(shop, made)["paid"]["amount_minor"] == 0
+    screen.get_by_role("button", name=re.compile("银行卡")).first.click()
+    until(shop, lambda found: found["phase"] == "tender")
+    shop.http.post(f"{HANDS}/card", json={"outcome": "approve"}).raise_for_status()
+    until(shop, lambda found: found["phase"] == "paid")
+    shop.http.post(f"{KIOSK}/done")
+
+
+def test_cancelling_gives_back_what_was_put_in(shop: Shop, screen: Page) -> None:
+    made, before = order(shop, 2), worth(tray(shop))
+    show(shop, made)
+    screen.get_by_role("button", name=re.compile("现金")).first.click()
+    put_in(shop, "CNY-1000-note")
+    until(shop, lambda found: inserted(found) == 10 * YUAN)
+    put_in(shop, "CNY-100-coin")
+    until(shop, lambda found: inserted(found) == 11 * YUAN)
+    screen.get_by_role("button", name="取消，退回现金").first.click()
+    until(shop, lambda found: found["phase"] == "order")
+    assert worth(tray(shop)) - before == 11 * YUAN
+    assert read(shop, made)["paid"]["amount_minor"] == 0
+    shop.http.post(f"{KIOSK}/done")
+
+
+def test_the_real_screen_has_no_axe_finding_on_the_way(shop: Shop, screen: Page) -> None:
+    made = order(shop)
+    findings = {"welcome": found_by_axe(screen)}
+    show(shop, made)
+    expect(screen.get_by_text("怎么付？")).to_be_visible()
+    findings["order"] = found_by_axe(screen)
+    screen.get_by_role("button", name=re.compile("微信支付")).first.click()
+    until(shop, lambda found: found["tender"] is not None and found["tender"]["qr_svg"] is not None)
+    expect(screen.get_by_text("用微信支付扫这个码").first).to_be_visible()
+    findings["tender"] = found_by_axe(screen)
+    assert {where: rules for where, rules in findings.items() if rules} == {}
+    shop.http.post(f"{KIOSK}/cancel")
+    until(shop, lambda found: found["phase"] == "order")
+    shop.http.post(f"{KIOSK}/done")
+
+
+def inserted(found: dict[str, Any]) -> int:
+    return int(found["cash"]["inserted"]["amount_minor"]) if found["cash"] is not None else 0
+
+
+def found_by_axe(page: Page) -> list[str]:
+    """The rules that are broken, by name."""
+    return [one["id"] for one in Axe().run(page).response["violations"]]

@@ -1,0 +1,42 @@
+"""Every prompt of the kiosk has its words in both languages, and every spoken one its recordings."""
+
+import wave
+from pathlib import Path
+
+import pytest
+
+import unqueue.kiosk
+from unqueue.kiosk.prompts import PROMPTS, RECORDINGS, recording_of
+
+VOICE = Path(unqueue.kiosk.__file__).parent / "voice"
+BYTES_MAX = 4_500_000
+CASES = [(language, name) for language in ("zh", "en") for name in RECORDINGS]
+
+
+@pytest.mark.parametrize("name", sorted(PROMPTS))
+def test_words_are_short_and_in_both_languages(name: str) -> None:
+    prompt = PROMPTS[name]
+    assert any("\u4e00" <= character <= "\u9fff" for character in prompt.zh)
+    assert prompt.en.isascii()
+    assert len(prompt.zh) <= 30
+    assert len(prompt.en) <= 80
+    assert recording_of(name) in {None, *RECORDINGS}
+
+
+@pytest.mark.parametrize(("language", "name"), CASES)
+def test_a_recording_is_short_loud_enough_and_not_clipped(language: str, name: str) -> None:
+    with wave.open(str(VOICE / language / f"{name}.wav")) as sound:
+        assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (16_000, 1, 2)
+        seconds = sound.getnframes() / 16_000
+        samples = memoryview(sound.readframes(sound.getnframes())).cast("h")
+    assert 0.8 < seconds < 6
+    peak = max(abs(sample) for sample in samples)
+    assert 0.4 < peak / 32768 < 0.95
+    level = (sum(sample * sample for sample in samples) / len(samples)) ** 0.5 / 32768
+    assert 0.06 < level < 0.25  # -24 to -12 dB of full scale: none shouts, none whispers
+
+
+def test_the_package_stays_small() -> None:
+    files = list(VOICE.glob("*/*.wav"))
+    assert {(file.parent.name, file.stem) for file in files} == set(CASES)
+    assert sum(file.stat().st_size for file in files) < BYTES_MAX

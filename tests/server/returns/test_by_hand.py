@@ -1,0 +1,171 @@
+"""Money that goes over the desk must not go back a second time by its provider, nor the other way round."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.support.tills import KIOSK, METHOD, MILK, Shopper, Till
+
+from unqueue.kernel.clock import ManualClock
+from unqueue.kernel.ids import new_id
+from unqueue.providers.port import Charge, ProviderRefused, ProviderUnavailable, RefundRequest, RefundState
+from unqueue.providers.sandbox_wallet.client import SandboxWallet
+from unqueue.server.access import Principal
+from unqueue.server.payments.model import RefundArrived, RefundUnderWay
+from unqueue.server.payments.service import Wish
+from unqueue.server.returns.service import Wanted
+from unqueue.server.tills.model import PaymentFinished, PayoutFinished, Report, Tendered
+
+pytestmark = pytest.mark.anyio
+AN = Principal("staff", "a" * 32, "An")
+BO = Principal("staff", "b" * 32, "Bo")
+
+
+async def returned(till: Till) -> Shopper:
+    """An order that a wallet paid, and whose goods came back."""
+    shopper = await till.order(MILK)
+    payment = await shopper.start_payment()
+    await till.bank.press(payment["action"]["url"])
+    await till.bank.send()
+    await till.returns.propose(shopper.order.order_id, [Wanted(1, 1)], "", new_id(), AN)
+    return shopper
+
+
+class NoRefunds(SandboxWallet):
+    async def refund(self, request: RefundRequest, charge: Charge) -> RefundState:
+        raise ProviderRefused("refund_window_closed", charge.attempt_id + request.refund_id)
+
+
+async def test_what_arrived_meanwhile_is_not_handed_over(till: Till, clock: ManualClock) -> None:
+    """The desk's list is a minute old: the wallet has given the money back since."""
+    await returned(till)
+    stubborn = Till(till.database, till.bank, {METHOD: till.bank.account(NoRefunds)})
+    await stubborn.work()
+    await stubborn.stop()
+    (waiting,) = await till.returns.refunds_waiting()
+    clock.advance(5)
+    await till.work()
+    assert await till.returns.refunds_waiting() == []
+    with pytest.raises(RefundArrived):
+        await till.returns.pay_by_hand(waiting.id, BO)
+
+
+async def test_two_members_of_staff_hand_it_over_once(till: Till) -> None:
+    await returned(till)
+    stubborn = Till(till.database, till.bank, {METHOD: till.bank.account(NoRefunds)})
+    await stubborn.work()
+    await stubborn.stop()
+    (waiting,) = await till.returns.refunds_waiting()
+    for _ in range(2):  # an answer may be lost
+        await till.returns.pay_by_hand(waiting.id, BO)
+    with pytest.raises(RefundArrived):
+        await till.returns.pay_by_hand(waiting.id, AN)
+
+
+async def test_what_the_kiosk_paid_out_is_not_handed_over(till: Till) -> None:
+    shopper = await till.order(MILK)
+    wish = Wish(method="cash", place=KIOSK.id, amount_minor=1000, return_to="order")
+    payment = await till.payments.create(shopper.order, wish, actor=KIOSK.actor)
+    note = [Tendered("CNY-1000-note", 1, 1000, "cashbox:notes")]
+    told: dict[str, Any] = {"revision": 1, "currency": "CNY", "rounding_minor": 0, "debts": []}
+    took = PaymentFinished(
+        payment_id=payment.payment_id, outcome="paid", due_minor=1000, tendered=note, dispensed={}, **told
+    )
+    await till.tills.hear(KIOSK, Report("j:1", KIOSK.id, "j", 1, 1, took))
+    await shopper.call("POST", f"{shopper.path}/give-back")
+    await till.work()
+    (waiting,) = await till.returns.refunds_waiting()
+    await till.tills.claim_payout(KIOSK, waiting.id)
+    gave = PayoutFinished(refund_id=waiting.id, amount_minor=1000, dispensed={"CNY-1000-note": 1}, **told)
+    await till.tills.hear(KIOSK, Report("j:2", KIOSK.id, "j", 2, 1, gave))
+    with pytest.raises(RefundArrived):
+        await till.returns.pay_by_hand(waiting.id, BO)
+
+
+@pytest.mark.parametrize("fault", ["lose_request", "lose_answer"])
+async def test_what_may_still_arrive_is_not_handed_over(till: Till, clock: ManualClock, fault: str) -> None:
+    """Nobody knows whether the wallet has given it back: its answer was lost."""
+    await returned(till)
+    till.bank.wire.fails = [fault]
+    await till.work()
+    (waiting,) = await till.returns.refunds_waiting()
+    with pytest.raises(RefundUnderWay):
+        await till.returns.pay_by_hand(waiting.id, BO)
+    clock.advance(5)
+    await till.work()
+    assert await till.returns.refunds_waiting() == []
+
+
+class SlowWallet(SandboxWallet):
+    """Refuses the first time; the second answer is late."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.may_answer = asyncio.Event()
+        self.asked = 0
+
+    async def refund(self, request: RefundRequest, charge: Charge) -> RefundState:
+        self.asked += 1
+        if self.asked == 1:
+            raise ProviderRefused("merchant_balance_too_small", request.refund_id)
+        await self.may_answer.wait()
+        return await super().refund(request, charge)
+
+
+async def test_what_is_being_sent_is_not_handed_over(till: Till, clock: ManualClock) -> None:
+    await returned(till)
+    wallet = till.bank.account(SlowWallet)
+    slow = Till(till.database, till.bank, {METHOD: wallet})
+    await slow.work()
+    (waiting,) = await till.returns.refunds_waiting()
+    clock.advance(5)
+    working = asyncio.create_task(slow.worker.work_off())
+    while wallet.asked < 2:
+        await asyncio.sleep(0)
+    with pytest.raises(RefundUnderWay):
+        await till.returns.pay_by_hand(waiting.id, BO)
+    wallet.may_answer.set()
+    await working
+    await slow.stop()
+    assert await till.returns.refunds_waiting() == []
+
+
+async def test_what_was_never_sent_is_not_handed_over(till: Till) -> None:
+    await returned(till)
+    (waiting,) = await till.database.read(_refunds)
+    with pytest.raises(RefundUnderWay):
+        await till.returns.pay_by_hand(waiting, BO)
+    await till.work()
+    assert await till.returns.refunds_waiting() == []
+
+
+async def test_a_line_that_breaks_after_a_refusal_leaves_it_open(till: Till, clock: ManualClock) -> None:
+    """Refused, and tried again without an answer: the last try may have gone through."""
+
+    class Flaky(NoRefunds):
+        tries = 0
+
+        async def refund(self, request: RefundRequest, charge: Charge) -> RefundState:
+            self.tries += 1
+            if self.tries == 2:
+                raise ProviderUnavailable("timeout", request.refund_id)
+            return await super().refund(request, charge)
+
+    await returned(till)
+    flaky = Till(till.database, till.bank, {METHOD: till.bank.account(Flaky)})
+    await flaky.work()
+    clock.advance(5)
+    await flaky.work()
+    (waiting,) = await till.returns.refunds_waiting()
+    with pytest.raises(RefundUnderWay):
+        await till.returns.pay_by_hand(waiting.id, BO)
+    clock.advance(10)
+    await flaky.work()
+    await till.returns.pay_by_hand(waiting.id, BO)
+    await flaky.stop()
+
+
+def _refunds(connection: Any) -> list[str]:
+    from unqueue.server.payments.store import refunds_due
+
+    return [one.refund_id for one in refunds_due(connection, 1 << 62, 9)]

@@ -1,0 +1,16 @@
+import type { Floor } from "./api.ts";
+
+/** A place that calls: a lane or a kiosk, and the short name that stands on it. */
+export interface Place {
+  readonly kind: "lane" | "kiosk";
+  readonly name: string;
+}
+
+/** What stands on the place with this id. One that the floor does not show (any more) is named by its id alone. */
+export function placeOf(floor: Pick<Floor, "lanes" | "kiosks"> | null, id: string): Place {
+  const lane = floor?.lanes.find((one) => one.id === id);
+  if (lane) return { kind: "lane", name: lane.name };
+  const kiosk = floor?.kiosks.find((one) => one.id === id);
+  if (kiosk) return { kind: "kiosk", name: kiosk.name };
+  return { kind: id.startsWith("kiosk") ? "kiosk" : "lane", name: id.replace(/^(?:kiosk|lane)-/, "") };
+}

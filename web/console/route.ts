@@ -1,0 +1,19 @@
+/** What the console shows; the address says it after `#`, so that reload and the browser's own “back” keep to it. */
+export type View = "floor" | "returns" | "cards" | "waiting";
+
+const ADDRESSES: Readonly<Record<View, string>> = {
+  floor: "#floor",
+  returns: "#desk",
+  cards: "#desk/cards",
+  waiting: "#desk/waiting",
+};
+
+export function addressOf(view: View): string {
+  return ADDRESSES[view];
+}
+
+/** The view of an address; the floor for any other. */
+export function viewOf(hash: string): View {
+  const found = (Object.keys(ADDRESSES) as View[]).find((view) => ADDRESSES[view] === hash);
+  return found ?? "floor";
+}
