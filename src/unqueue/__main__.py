@@ -63,8 +63,8 @@ def root(
     """Scan as you shop, pay where you stand, walk out.
 
     Start with `unqueue demo`: a whole store on this machine. A real one is `unqueue serve` on the store's server and
-    `unqueue lane` on each exit lane's computer, `unqueue kiosk` on each pay kiosk's; `unqueue doctor` says what is wrong
-    and how to mend it.
+    `unqueue lane` or `unqueue kiosk` on each lane's or kiosk's computer; `unqueue doctor` says what is wrong and how to
+    mend it.
     """
 
 

@@ -12,6 +12,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.support.browsers import Shop
 
+from unqueue.kernel.database import Database
+from unqueue.server.staff.service import create_staff
+
 pytestmark = pytest.mark.browser
 SECOND = {"name": "小王", "pin": "314159"}
 SECOND_PERSON_ABOVE_MINOR = 20_000
@@ -53,7 +56,10 @@ def buy(shop: Shop, *wanted: tuple[dict[str, Any], int]) -> dict[str, Any]:
     url = call("POST", f"/api/orders/{order['id']}/payments", payment)["action"]["url"]
     form = {"action": "pay", "trouble": "none"}
     assert httpx.post(url, data=form, headers={"Accept": "application/json"}, trust_env=False).is_success
-    return wait_for(lambda: call("GET", f"/api/orders/{order['id']}"), lambda now: now["status"] == "paid")
+    paid: dict[str, Any] = wait_for(
+        lambda: call("GET", f"/api/orders/{order['id']}"), lambda now: bool(now["status"] == "paid")
+    )
+    return paid
 
 
 def wait_for(read: Callable[[], Any], is_right: Callable[[Any], bool], seconds: float = 30.0) -> Any:
@@ -71,6 +77,15 @@ def sign_in(page: Page, shop: Shop, person: dict[str, str] | None = None, at: st
     page.locator("input[type=password]").fill(person["pin"])
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="退出登录")).to_be_visible()
+
+
+def hire(shop: Shop, person: dict[str, str]) -> None:
+    """One more member of staff, as `unqueue staff` takes them in."""
+    database = Database(shop.database_url)
+    try:
+        create_staff(database, person["name"], person["pin"])
+    finally:
+        database.dispose()
 
 
 def find_order(page: Page, number: str) -> None:
@@ -165,7 +180,7 @@ def test_a_return_whose_answer_is_lost_is_made_once(
         lost.append(route.fetch().status)  # the server has it, the desk never hears of it
         route.abort()
 
-    page.route("**/returns", lose, times=1)
+    page.route("**/api/orders/*/returns", lose, times=1)
     page.get_by_role("button", name="退款", exact=True).click()
     page.get_by_role("button", name="确认退款").click()
     expect(page.get_by_text("不知道有没有办成")).to_be_visible()
@@ -198,13 +213,33 @@ def test_a_large_refund_waits_for_a_colleague(
     (proposed,) = shop.http.get("/api/desk/returns", headers=headers).json()
     own = shop.http.post(f"/api/returns/{proposed['id']}/accept", headers=headers)
     assert own.json()["code"] == "second_person_needed"
-    waiting.get_by_role("button", name="撤回").click()
-    expect(page.get_by_role("heading", name="同事没有同意")).to_be_visible()
-    expect(waiting.get_by_text("没有要同意的退款")).to_be_visible()
+    hire(shop, SECOND)
     other = phone.new_page()
-    sign_in(other, shop, at="#desk/waiting")
-    expect(other.get_by_text("没有要同意的退款")).to_be_visible()
+    sign_in(other, shop, SECOND, at="#desk/waiting")
+    expect(other.get_by_text("买错或多扫了")).to_be_visible()
     assert_usable(other)
+    other.get_by_role("button", name=re.compile("^同意退")).click()
+    expect(other.get_by_role("dialog").get_by_role("heading", name="退货已办好")).to_be_visible()
+    assert_usable(other)
+    expect(page.get_by_role("heading", name="退货已办好")).to_be_visible()
+    expect(waiting.get_by_text("没有要同意的退款")).to_be_visible()
+
+
+def test_a_proposed_refund_can_be_withdrawn(shop: Shop, desk: BrowserContext, goods: list[dict[str, Any]]) -> None:
+    quantity = SECOND_PERSON_ABOVE_MINOR // goods[0]["unit_price"]["amount_minor"] * 2 + 2
+    order = buy(shop, (goods[0], quantity))
+    page = desk.new_page()
+    sign_in(page, shop)
+    find_order(page, order["number"])
+    page.get_by_role("button", name="全部退").click()
+    page.get_by_text("其他").click()
+    page.get_by_label("请写明原因").fill("试一试")
+    page.get_by_role("button", name="提交", exact=True).click()
+    page.get_by_role("button", name="提交，等同事同意").click()
+    page.get_by_role("region", name="等另一位同事同意").get_by_role("button", name="撤回").click()
+    expect(page.get_by_role("heading", name="同事没有同意")).to_be_visible()
+    page.get_by_role("button", name="这张订单再退").click()
+    expect(page.get_by_role("button", name="全部退")).to_be_visible()
 
 
 def test_a_gift_card_is_issued_filled_blocked_and_used_again(shop: Shop, phone: BrowserContext) -> None:

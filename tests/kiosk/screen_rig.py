@@ -1,4 +1,4 @@
-"""A kiosk of paper: it serves the built screen, shows it one state after the other, and writes down what it is asked."""
+"""A kiosk of paper: serves the built screen, shows it one state after the other, writes down what it is asked."""
 
 import json
 import queue
@@ -49,7 +49,7 @@ class PaperKiosk:
         kiosk = self
 
         class Handler(BaseHTTPRequestHandler):
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name in the library
                 """A test says by itself what went wrong."""
 
             def do_GET(self) -> None:

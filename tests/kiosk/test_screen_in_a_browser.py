@@ -20,6 +20,8 @@ KIOSK, PHONE, LANDSCAPE = (1080, 1920), (360, 780), (1920, 1080)
 TARGET_PX_MIN = 64
 TYPING_MS = 80  # slower than any scanner that types
 LANGUAGES = ("zh", "en")
+ERRORS: list[str] = []
+"""What went wrong in a page of the test that runs."""
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +42,10 @@ def browser(chromium: str) -> Iterator[Browser]:
 def kiosk(states: dict[str, State]) -> Iterator[PaperKiosk]:
     one = PaperKiosk()
     one.show(states["welcome"])
+    ERRORS.clear()
     with one.running():
         yield one
+    assert ERRORS == []
 
 
 def open_screen(browser: Browser, kiosk: PaperKiosk, size: tuple[int, int] = KIOSK, *, dark: bool = False) -> Page:
@@ -52,7 +56,7 @@ def open_screen(browser: Browser, kiosk: PaperKiosk, size: tuple[int, int] = KIO
     )
     context.set_default_timeout(10_000)
     page = context.new_page()
-    page.on("pageerror", lambda error: pytest.fail(f"the page failed: {error}"))
+    page.on("pageerror", lambda error: ERRORS.append(str(error)))
     page.goto(kiosk.url)
     expect(page.locator("[data-seq]")).to_be_visible()
     return page
@@ -170,9 +174,7 @@ def test_the_largest_letters_fit_the_smallest_screen(
     page.context.close()
 
 
-def test_the_dialogs_have_nothing_that_axe_finds(
-    browser: Browser, kiosk: PaperKiosk, states: dict[str, State]
-) -> None:
+def test_the_dialogs_have_nothing_that_axe_finds(browser: Browser, kiosk: PaperKiosk, states: dict[str, State]) -> None:
     for size in (KIOSK, PHONE):
         page = open_screen(browser, kiosk, size)
         show(page, kiosk, states["order_extended"], language="en")
@@ -199,11 +201,11 @@ def test_a_visit_by_keyboard_alone(page: Page, kiosk: PaperKiosk, states: dict[s
     show(page, kiosk, states["order_extended"])
     expect(page.locator("h1")).to_be_focused()
     reached = []
-    for _ in range(18):
+    for _ in range(16):
         page.keyboard.press("Tab")
         reached.append(focused(page))
-        width = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
-        assert width == "5px", f"{focused(page)} does not show that it has the focus"
+        # Where motion is reduced, every property still takes a hundredth of a millisecond.
+        page.wait_for_function("getComputedStyle(document.activeElement).outline.includes('solid 5px')")
     in_order = ["商品", "取下优惠券 满 50 减 10", "优惠券或购物卡", "只付一部分", "微信支付，付 ¥71.72"]
     assert [one for one in reached if one in in_order] == in_order
     assert reached.index("现金，付 ¥71.72") < reached.index("退回已付的 ¥50.00") < reached.index("中文")
@@ -366,7 +368,7 @@ def test_the_next_shopper_begins_anew(page: Page, kiosk: PaperKiosk, states: dic
     show(page, kiosk, states["welcome"])
     expect(root).to_have_attribute("data-print", "usual")
     expect(root).to_have_attribute("data-contrast", "usual")
-    expect(page.locator(".low, footer button[aria-pressed=true]:not([lang])")).to_have_count(0)
+    expect(page.locator(".kiosk.low, footer button[aria-pressed=true]:not([lang])")).to_have_count(0)
 
 
 def test_controls_can_be_moved_within_reach(page: Page, kiosk: PaperKiosk, states: dict[str, State]) -> None:

@@ -423,6 +423,7 @@ def test_staff_are_called_once_per_trouble() -> None:
     rig = Rig().start()
     for _ in range(2):
         rig.hear(DeviceSeen("printer", "failed", "no paper"))
+        rig.hear(DeviceSeen("cash", "failed"))
         rig.wait(30)
         rig.hear(DeviceSeen("printer", "ready"))
         rig.wait(1)
@@ -446,3 +447,14 @@ def test_a_kiosk_that_nobody_uses_is_silent() -> None:
     rig.hear(Stay())
     assert rig.shown().voice == "welcome"
     rig.hear(Tick())
+
+
+@pytest.mark.parametrize("order_id", [None, "order-1"])
+def test_a_till_that_takes_for_nobody_is_told_to_give_back(order_id: str | None) -> None:
+    """Its order is gone: paid elsewhere, or not known any more."""
+    rig = Rig()
+    rig.till(state="taking", payment_id="payment-9", currency="CNY", due_minor=TOTAL_MINOR)
+    rig.pay("wallet", TOTAL_MINOR, "succeeded", place="")
+    rig.start(order_id)
+    rig.till()
+    assert CancelCash("payment-9", "shopper") in rig.commands

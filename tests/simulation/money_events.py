@@ -28,7 +28,7 @@ EVENTS = {
     "give_up": 10,
     "wallet_takes": 60,
     "wallet_takes_late": 5,
-    "wallet_takes_other": 2,
+    "wallet_takes_other": 4,
     "wallet_declines": 4,
     "wallet_tells": 60,
     "wallet_lies": 4,

@@ -179,7 +179,7 @@ class World:
         """Every invariant of one order, by the store's own tables and by what the world outside knows of it."""
         self._at = order_id
         shop, facts = self.shops[order_id], self.facts(order_id)
-        holds.check_order(facts, self.now_us)
+        holds.check_order(facts)
         locked = (shop.order.total_minor, shop.order.currency, shop.order.basket_hash)
         assert (facts.total_minor, facts.currency, facts.basket_hash) == locked, "the locked price changed"
         assert facts.is_paid or not shop.was_paid, "paid regressed"

@@ -26,10 +26,11 @@ QUIET = [
 
 
 class Shop:
-    """The demo store of this session: where its front door is."""
+    """The demo store of this session: where its front door is, and where its server keeps its database."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, database_url: str) -> None:
         self.url = url
+        self.database_url = database_url
         self.http = httpx.Client(base_url=url, timeout=20.0, trust_env=False)
 
     def lane(self, path: str = "", body: object = None, method: str = "POST") -> dict[str, object]:
@@ -59,7 +60,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     command = [sys.executable, "-m", "unqueue", "demo", "--port", str(port), "--directory", str(directory / "store")]
     with (directory / "demo.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
-    one = Shop(f"http://localhost:{port}")
+    database = directory / "store" / "store" / "data" / "unqueue.db"
+    one = Shop(f"http://localhost:{port}", f"sqlite:///{database}")
     try:
         end = time.monotonic() + START_S_MAX
         while True:

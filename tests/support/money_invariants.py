@@ -1,7 +1,7 @@
 """What must hold of money whatever happens: invariants 1 to 9, each a function that raises AssertionError.
 
-Those of one order look at its :class:`OrderFacts`, so that a simulation can ask after each event; those of the whole
-store look at the database. What the world outside knows (wallets, machines, people's memory) is handed in.
+Those of one order look at its :class:`OrderFacts`; those of the whole store look at the database. What the world
+outside knows (wallets, machines, people's memory) is handed in.
 """
 
 from collections import defaultdict
@@ -91,6 +91,14 @@ class OrderFacts(NamedTuple):
             if one.entry_id.startswith(f"{kind}:") and one.account.startswith(account)
         )
 
+    def captured(self) -> dict[str, int]:
+        """What each payment took, by the books."""
+        return {
+            one.entry_id.partition(":")[2]: one.amount_minor
+            for one in self.postings
+            if one.entry_id.startswith("capture:") and one.amount_minor > 0
+        }
+
     def held(self, account: str) -> int:
         return sum(one.amount_minor for one in self.postings if one.account == account)
 
@@ -110,14 +118,14 @@ def facts_of(connection: Connection, order_id: str) -> OrderFacts:
     )
 
 
-def check_order(facts: OrderFacts, now_us: int) -> None:
+def check_order(facts: OrderFacts) -> None:
     """All invariants that one order shows by itself."""
     entries_sum_to_zero(facts)
     captured_is_explained(facts)
     refunds_fit_their_charge(facts)
     one_attempt_is_open(facts)
     price_paid_is_price_locked(facts)
-    nothing_is_forgotten(facts, now_us)
+    nothing_is_forgotten(facts)
 
 
 def entries_sum_to_zero(facts: OrderFacts) -> None:
@@ -136,9 +144,8 @@ def captured_is_explained(facts: OrderFacts) -> None:
     """
     captured = facts.posted("capture", "provider:")
     refunded = facts.posted("refund", "surplus:")
-    returned = -facts.posted("return", "surplus:")
     awaiting = -facts.held(f"surplus:{facts.order_id}")
-    keeps = facts.payable_minor - returned if facts.is_paid else facts.counted_minor
+    keeps = facts.payable_minor + facts.posted("return", "surplus:") if facts.is_paid else facts.counted_minor
     assert captured - refunded == keeps + awaiting, (captured, refunded, keeps, awaiting)
     pending = sum(one.amount_minor for one in facts.refunds if one.status == "pending")
     assert awaiting == pending, f"{awaiting} is owed back and {pending} is on its way"
@@ -148,11 +155,7 @@ def captured_is_explained(facts: OrderFacts) -> None:
 
 def refunds_fit_their_charge(facts: OrderFacts) -> None:
     """Invariant 3, in our own books: Σ refunds ≤ captured, charge by charge."""
-    captured = {
-        one.entry_id.partition(":")[2]: one.amount_minor
-        for one in facts.postings
-        if one.entry_id.startswith("capture:") and one.amount_minor > 0
-    }
+    captured = facts.captured()
     back: defaultdict[str, int] = defaultdict(int)
     for one in facts.refunds:
         back[one.payment_id] += one.amount_minor
@@ -161,7 +164,7 @@ def refunds_fit_their_charge(facts: OrderFacts) -> None:
     for payment in facts.payments:
         if payment.status == "refunded":
             assert back[payment.payment_id] == captured[payment.payment_id], "a refunded payment went back whole"
-        is_taken = payment.status in TAKEN and payment.amount_minor > 0
+        is_taken = payment.status in TAKEN and payment.amount_minor > 0  # what costs nothing is settled without money
         assert is_taken == (payment.payment_id in captured), f"{payment} and its capture"
 
 
@@ -189,7 +192,7 @@ def price_paid_is_price_locked(facts: OrderFacts) -> None:
         assert not facts.counted_minor, "an order that was given up keeps no money"
 
 
-def nothing_is_forgotten(facts: OrderFacts, now_us: int) -> None:
+def nothing_is_forgotten(facts: OrderFacts) -> None:
     """Invariant 9, at every moment: what is under way has a time at which it is looked at again."""
     for payment in facts.payments:
         if payment.status == "pending":
@@ -199,7 +202,6 @@ def nothing_is_forgotten(facts: OrderFacts, now_us: int) -> None:
             assert refund.due_us is not None, f"{refund} is forgotten"
         else:
             assert refund.due_us is None, f"{refund} is done"
-    assert now_us > 0
 
 
 def at_rest(facts: OrderFacts) -> bool:
@@ -226,7 +228,7 @@ def outside_agrees(facts: OrderFacts, charges: Iterable[OutsideCharge], by_hand:
     """Invariants 3, 5 and 9 against the world outside: nobody got more back than was taken, each refund once, and every
     charge is settled, refunded or still looked after. ``by_hand``: refund id → handed over at the desk.
     """
-    known = {one.payment_id: one for one in facts.payments}
+    known, captured = {one.payment_id: one for one in facts.payments}, facts.captured()
     mine: dict[str, list[RefundFact]] = {}
     for one in facts.refunds:
         mine.setdefault(one.payment_id, []).append(one)
@@ -246,7 +248,8 @@ def outside_agrees(facts: OrderFacts, charges: Iterable[OutsideCharge], by_hand:
                 assert given == refund.amount_minor, f"{refund} never arrived ({given})"
         assert set(charge.refunds) <= {one.refund_id for one in own}, "a refund that the store never decided"
         if payment.status in TAKEN and payment.amount_minor:
-            assert charge.taken_minor > 0, f"{payment}: the provider took nothing"
+            booked = captured[payment.payment_id]
+            assert booked == charge.taken_minor, f"{payment}: {booked} in the books, {charge.taken_minor} taken"
         elif charge.taken_minor and charge.is_told:
             assert payment.query_due_us is not None, f"{payment}: money came and nobody will look"
 
@@ -428,16 +431,12 @@ _ONCE = frozenset({"payment.started", "payment.succeeded", "payment.overpaid", "
 def check_store(connection: Connection) -> None:
     """The invariants that only the whole store shows."""
     assert ledger_store.out_of_balance(connection) == []
-    assert not any(_totals(connection).values()), "the books do not sum to zero"
+    totals = select(func.sum(ledger.c.amount_minor)).group_by(ledger.c.currency)
+    assert not any(connection.execute(totals).scalars()), "the books do not sum to zero"
     cards_hold_what_moved(connection)
     coupons_within_limits(connection)
     refunds_never_exceed_charges(connection)
-    clearing_is_explained(connection)
-
-
-def _totals(connection: Connection) -> dict[str, int]:
-    rows = connection.execute(select(ledger.c.currency, func.sum(ledger.c.amount_minor)).group_by(ledger.c.currency))
-    return {currency: int(total) for currency, total in rows}
+    promises_fit_what_is_left(connection)
 
 
 def refunds_never_exceed_charges(connection: Connection) -> None:
@@ -458,8 +457,8 @@ def refunds_never_exceed_charges(connection: Connection) -> None:
     assert not connection.execute(query.where(given.c.given > func.coalesce(captured.c.captured, 0))).all()
 
 
-def clearing_is_explained(connection: Connection) -> None:
-    """Invariant 2 for proposals too: returns that wait never promise more than their payments have left."""
+def promises_fit_what_is_left(connection: Connection) -> None:
+    """Invariant 3 for proposals too: returns that wait never promise more than their payments have left."""
     waiting = connection.execute(select(returns.c.shares).where(returns.c.status == "proposed")).scalars()
     promised: defaultdict[str, int] = defaultdict(int)
     for shares in waiting:

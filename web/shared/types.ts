@@ -258,6 +258,23 @@ export interface Receipt {
   readonly explained: { readonly zh: string; readonly en: string } | null;
   readonly taxes: readonly { rate_bp: number; net: Money; tax: Money; gross: Money }[];
   readonly tenders: readonly Tender[];
+  /** What a country's fiscal signature wants on the receipt. */
+  readonly fiscal?: { readonly fields: readonly { zh: string; en: string; value: string }[]; readonly qr: string };
+  /** The web receipt's own address. */
+  readonly url?: string;
+  /** Where an invoice is asked for; empty: nowhere. */
+  readonly invoice_url?: string;
+}
+
+/** How far a receipt's SMS is; `number` is masked. */
+export interface ReceiptSms {
+  readonly status:
+    "waiting" | "due" | "sending" | "uncertain" | "sent" | "delivered" | "failed" | "perhaps" | "withdrawn";
+  readonly number: string;
+  readonly keep: boolean;
+  readonly zh: string;
+  readonly en: string;
+  readonly changed_at: string;
 }
 
 /** What was paid with; `slip` holds the lines that a card terminal wants on the receipt. */

@@ -34,7 +34,7 @@ def doctor(
     part: Annotated[
         list[Part] | None,
         typer.Option(
-            help="What this machine does. Without it: what the settings have, a [lane] or a [kiosk], else server."
+            help="What this machine does. Without it: what the settings have a [lane] or [kiosk] for, else server."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings for a program.")] = False,

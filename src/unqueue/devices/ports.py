@@ -262,11 +262,16 @@ class CashAcceptor(Device, Protocol):
     """Takes coins (UnifiedPOS CoinAcceptor), notes (BillAcceptor), or both.
 
     Nothing that it takes is lost, and nothing is counted twice, whenever either side loses power: each event has a
-    `mark`, which its hearer makes durable together with what the event caused, and hands back after a restart.
+    `mark`, which its hearer makes durable together with what the event caused, and hands back after a restart. Before
+    it has heard anything it asks for the `mark` of now, makes that durable, and only then lets the device take money.
     """
 
     async def denominations(self) -> frozenset[Denomination]:
         """What the device recognises. DeviceFailed while it is not connected."""
+        ...
+
+    async def mark(self) -> str:
+        """The mark of now: `events` after it begin with what happens next. DeviceFailed while it is not connected."""
         ...
 
     async def enable(self, wanted: frozenset[Denomination]) -> None:
@@ -274,8 +279,8 @@ class CashAcceptor(Device, Protocol):
         ...
 
     def events(self, after: str | None) -> AsyncIterator[CashEvent]:
-        """What happens, in order, from the one after the mark `after` on; None: from now on. Each event comes until
-        it is acknowledged, and the next only then.
+        """What happens, in order, from the one after the mark `after` on; None: from now on, which is only for hearers
+        that need not survive a power cut. Each event comes until it is acknowledged, and the next only then.
         """
         ...
 

@@ -55,6 +55,7 @@ def open_hardware(settings: Kiosk, *, time_zone: str) -> Hardware:
                 time_zone=time_zone,
                 baud_rate=printer.baud_rate,
                 answers_status=printer.answers_status,
+                logo_file=printer.logo_file,
             )
         )
         if printer

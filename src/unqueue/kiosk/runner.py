@@ -8,16 +8,16 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
 from unqueue.devices.ports import Device, DeviceFailed
 from unqueue.kernel.errors import DomainError
 from unqueue.kernel.ids import new_id
-from unqueue.kiosk.cash.refusals import TillBusy
 from unqueue.kiosk.cashier import Cashier
 from unqueue.kiosk.hardware import Hardware
+from unqueue.kiosk.refunds import give_back
 from unqueue.kiosk.screen import KioskState, show
 from unqueue.kiosk.sequence import step
 from unqueue.kiosk.sequence.words import (
@@ -48,16 +48,14 @@ from unqueue.kiosk.sequence.words import (
     Started,
     Tick,
 )
-from unqueue.kiosk.server import Payout, ServerAway, ServerBusy, ServerRefused, StoreServer
+from unqueue.kiosk.server import ServerAway, ServerBusy, ServerRefused, StoreServer
 from unqueue.kiosk.slips import render_slip
 from unqueue.kiosk.visit import Visit, VisitFile
 
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
 _BACKLOG_MAX = 100
 _RETRY_S_FIRST, _RETRY_S_MAX = 0.1, 2.0
 _RECEIPT_TRIES = 20
-_PAYOUT_S_MAX = 20.0
 _EXPIRES_AFTER_S = 60.0
 """The till gives money back by itself if the sequence, which does so earlier, is not there."""
 
@@ -222,48 +220,9 @@ class KioskRunner:
     async def _pay_out(self, order_id: str) -> None:
         given_minor = 0
         if self.cashier is not None:
-            try:
-                async with asyncio.timeout(_PAYOUT_S_MAX):
-                    waiting = [one for one in await self._repeated(self.server.payouts) if one.order_id == order_id]
-            except (TimeoutError, ServerRefused) as error:
-                logger.warning("refunds in cash could not be read: %s", error)
-                waiting = []
-            for one in waiting:
-                if await self._give_back(self.cashier, one):
-                    given_minor += one.amount.amount_minor
+            given_minor = await give_back(self.cashier, self.server, order_id)
             self._start(self._deliver(self.cashier))
         self.hear(PaidOut(order_id, given_minor))
-
-    async def _give_back(self, cashier: Cashier, payout: Payout) -> bool:
-        """Whether the till gives a refund back. Once it is claimed it does: coins, or a slip."""
-        try:
-            if not cashier.knows(payout.refund_id):
-                await cashier.till.check_payout(payout.amount)
-                await self._repeated(lambda: self.server.claim(payout.refund_id))
-        except DomainError as refusal:
-            logger.info("a refund is left to staff: %s", refusal.problem())
-            return False
-        except ServerRefused as refusal:
-            logger.info("a refund is left to staff: %s", refusal.code)
-            return False
-        while True:
-            try:
-                await cashier.pay_out(payout.refund_id, payout.amount)
-            except TillBusy:
-                await asyncio.sleep(_RETRY_S_MAX)
-            else:
-                return True
-
-    async def _repeated(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The server's answer, however long it takes."""
-        pause_s = _RETRY_S_FIRST
-        while True:
-            try:
-                return await ask()
-            except (ServerAway, ServerBusy) as error:
-                self._seen("server", "failed" if isinstance(error, ServerAway) else "ready", str(error))
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, _RETRY_S_MAX)
 
     async def _print_receipt(self, command: PrintReceipt) -> None:
         printer = self.hardware.printer
@@ -274,7 +233,7 @@ class KioskRunner:
             return
         number = str(receipt["number"])
         try:
-            await printer.print_receipt(receipt, command.language)
+            await printer.print_receipt(receipt, command.language, copy=command.is_copy)
         except DeviceFailed as failure:
             logger.warning("printer: %s", failure)
             self._seen("printer", "failed", str(failure.details["detail"]))

@@ -194,6 +194,70 @@ def test_none_means_from_now_on(rig: AcceptorRig) -> None:
     run(rig, scene)
 
 
+def test_the_mark_of_now_loses_nothing_before_it_is_listened_to(rig: AcceptorRig) -> None:
+    """What happens between `mark` and `events` after it is heard once, whether the device let it in or not."""
+    money = rig.money[0]
+
+    async def scene(hands: ControlClient) -> None:
+        before, hearer = await rig.inside(hands), Hearer()
+        async with claimed(rig) as device:
+            hearer.mark = await device.mark()
+            await device.enable(frozenset({money}))
+            await rig.insert(hands, money)
+            await asyncio.sleep(0.1)
+            async with listening(device, hearer):
+                with suppress(TimeoutError):
+                    await hearer.hear(Credited, timeout_s=0.5)
+                if not hearer.credited():  # devices may take nothing before somebody listens
+                    assert not await gained(rig, hands, before)
+                    await rig.insert(hands, money)
+                    await hearer.hear(Credited)
+                await asyncio.sleep(0.1)
+        assert hearer.credited() == {money: 1} == await gained(rig, hands, before)
+        assert hearer.unknown() == 0
+
+    run(rig, scene)
+
+
+def test_a_kiosk_that_dies_before_its_first_event_is_on_disk_goes_on_from_the_mark_of_now(rig: AcceptorRig) -> None:
+    money = rig.money[0]
+
+    async def scene(hands: ControlClient) -> None:
+        before, hearer = await rig.inside(hands), Hearer()
+        async with claimed(rig) as device:
+            hearer.mark = await device.mark()
+            waiting = asyncio.ensure_future(next_event(device.events(hearer.mark)))
+            await open_for(device, money)
+            await rig.insert(hands, money)
+            assert isinstance(await waiting, InEscrow if rig.has_escrow else Credited)
+        async with claimed(rig) as device, listening(device, hearer):
+            async with asyncio.timeout(5):
+                while not hearer.of(Credited) and not hearer.of(GivenBack):
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
+        assert hearer.credited() == await gained(rig, hands, before)
+        assert hearer.unknown() == 0
+        # A device that can't say again what lies in escrow gives it back.
+        assert len(hearer.of(Credited)) == (0 if rig.has_escrow and rig.exact else 1)
+
+    run(rig, scene)
+
+
+def test_there_is_no_mark_of_a_device_that_is_not_there(rig: AcceptorRig) -> None:
+    async def scene(hands: ControlClient) -> None:
+        with pytest.raises(DeviceFailed):
+            await rig.driver().mark()
+        await rig.plug(hands, plugged=False)
+        async with claimed(rig, ready=False) as device:
+            with pytest.raises(DeviceFailed):
+                await device.mark()
+            await rig.plug(hands, plugged=True)
+            assert await wait_until_ready(device, 5) == DeviceStatus("ready")
+            assert await device.mark()
+
+    run(rig, scene)
+
+
 def test_unplugged_and_plugged_in_again(rig: AcceptorRig) -> None:
     money = rig.money[0]
 

@@ -138,10 +138,9 @@ async def bus() -> AsyncIterator[SimulatedBus]:
 
 
 async def payment(path: Path, cut_after: int | None) -> bool:
-    """A payment that goes well, one that may be cut, and a start that clears up."""
+    """The first payment of a new machine, which may be cut, and a start that clears up."""
     async with bus() as simulated:
         store = Store(path, simulated)
-        await store.live(lambda till: store.pay(till, "p0", 300))
         died = await store.live(lambda till: store.pay(till, "p1", 250), cut_after)
 
         async def clear_up(till: CashTill) -> None:

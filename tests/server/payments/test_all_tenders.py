@@ -296,7 +296,7 @@ class AllTenders(RuleBasedStateMachine):
     def money_is_kept(self) -> None:
         for shopper in getattr(self, "shoppers", ()):
             facts = self._facts(shopper)
-            holds.check_order(facts, self._now_us)
+            holds.check_order(facts)
             assert (facts.total_minor, facts.basket_hash) == (shopper.order.total_minor, shopper.order.basket_hash)
             assert facts.is_paid or shopper.order.order_id not in self.ever_paid, "paid never regresses"
             if facts.is_paid:

@@ -13,6 +13,7 @@ from tests.support.tills import MILK, Shopper, Till
 
 from unqueue.kernel.clock import ManualClock
 from unqueue.providers.sms import KINDS
+from unqueue.providers.sms.port import SmsMessage, SmsState
 from unqueue.server.receipts import contact_store
 from unqueue.server.receipts.contacts import GIVE_UP_S, NUMBERS_MAX, PERHAPS_S, QUIET_S
 
@@ -308,3 +309,24 @@ async def test_no_number_is_in_logs_journal_or_database(
         return str([[*row] for table in tables for row in connection.execute(select(table))])
 
     assert DIGITS not in await store.till.database.read(everything)
+
+
+async def test_a_number_taken_back_while_it_is_being_sent_stays_forgotten(
+    store: TextingTill, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shopper = await paid(store)
+    await store.give(shopper)
+    assert store.sender is not None
+    send = store.sender.send
+
+    async def slowly(message: SmsMessage) -> SmsState:
+        state = await send(message)
+        await store.call(shopper, "DELETE", "/receipt/sms", status=204)
+        return state
+
+    monkeypatch.setattr(store.sender, "send", slowly)
+    await store.work()
+    assert (await store.state(shopper))["status"] == "withdrawn"
+    await settle(store, clock, 120)
+    assert (await store.state(shopper))["status"] == "withdrawn"
+    assert await number_kept(store) == [False]

@@ -133,7 +133,7 @@ export class Cards {
       this.unsure = once !== null && !problem.permanent;
       if (problem.permanent) once?.settled();
       soundLook();
-      notify({ kind: "look", text: inLanguage(problem) });
+      if (!this.unsure) notify({ kind: "look", text: inLanguage(problem) });
       return false;
     } finally {
       this.working = false;

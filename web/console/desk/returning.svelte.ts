@@ -123,9 +123,11 @@ export class Returning {
     } catch (error) {
       const problem = asProblem(error);
       this.unsure = !problem.permanent;
-      if (problem.permanent) this.#once.settled();
       soundLook();
-      notify({ kind: "look", text: inLanguage(problem) });
+      if (problem.permanent) {
+        this.#once.settled();
+        notify({ kind: "look", text: inLanguage(problem) });
+      }
     } finally {
       this.sending = false;
     }

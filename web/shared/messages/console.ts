@@ -239,7 +239,7 @@ export const console_ = {
   "desk.share.waiting": { zh: "等同事同意", en: "Waits for a colleague" },
   "desk.share.pending": { zh: "正在退回", en: "On its way" },
   "desk.share.succeeded": { zh: "已退到", en: "Arrived" },
-  "desk.share.by_hand": { zh: "已用现金给付", en: "Handed over" },
+  "desk.share.by_hand": { zh: "现金给付", en: "In cash, at the desk" },
   "desk.earlier": { zh: "这张订单的退货", en: "Returns of this order" },
   "desk.status.proposed": { zh: "等同事同意", en: "Waits for a colleague" },
   "desk.status.accepted": { zh: "已退", en: "Done" },

@@ -79,6 +79,8 @@ class CctalkAcceptor(Claimed):
         self._position: Position | None = None
         self._resumed = False
         self._acknowledged: str | None = None
+        self._mark_of_now: str | None = None
+        """What `mark` said before anybody listened."""
         self._hearer = 0
         self._listening = False
         self._known: dict[int, Denomination] | None = None
@@ -117,7 +119,7 @@ class CctalkAcceptor(Claimed):
                     except (BusTrouble, Refused):
                         logger.warning("%s: could not be told to take nothing", self._handle.name)
             self._trouble, self._listening = "not claimed", False
-            self._known, self._taken, self._position = None, None, None
+            self._known, self._taken, self._position, self._mark_of_now = None, None, None, None
             await self._handle.bus.release()
             async with self._change:
                 self._hearer += 1
@@ -131,6 +133,20 @@ class CctalkAcceptor(Claimed):
         if self._known is None or self._trouble:
             raise DeviceFailed(device=self._handle.name, detail=self._trouble)
         return frozenset(self._known.values())
+
+    async def mark(self) -> str:
+        async with self._turn:
+            if self._known is None or self._trouble:
+                raise DeviceFailed(device=self._handle.name, detail=self._trouble)
+            if self._position is None:
+                try:
+                    buffer = await self._handle.question(self.poll_header, decode_event_buffer)
+                except (BusTrouble, Refused) as trouble:
+                    self._handle.fail(trouble)
+                self._mark_of_now = Position(self._serial_number, buffer.counter).mark(0)
+                return self._mark_of_now
+            self._number += 1
+            return self._position._replace(at_rest=False).mark(self._number)
 
     async def enable(self, wanted: frozenset[Denomination]) -> None:
         async with self._turn:
@@ -182,7 +198,8 @@ class CctalkAcceptor(Claimed):
             if after is None or after != self._acknowledged or self._position is None:
                 self._line.clear()
                 self._position, self._resumed, self._acknowledged = position, position is not None, after
-                self._unsettled = position is None or not position.at_rest
+                known_closed = after is not None and after == self._mark_of_now  # nothing is let in before a hearer is
+                self._unsettled = position is None or not (position.at_rest or known_closed)
                 self._until_acknowledged = False
             self._listening = True
             self._change.notify_all()

@@ -188,6 +188,7 @@ def render_debt(
     paper.pair(words["time"], _time(debt["at"], time_zone))
     paper.feed()
     paper.text(words["debt_hint"])
+    paper.feed()
     paper.qr(debt["number"])
     return paper.cut()
 

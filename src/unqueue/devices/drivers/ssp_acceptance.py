@@ -149,11 +149,15 @@ class Acceptance:
             return self._escrow_note() is not None
         return self.escrow_channel is not None and self._device.channel(self.escrow_channel) is not None
 
-    async def adopt(self, memory: Memory | None, serial: int) -> None:
-        """Begin where this memory ends; None: with what the device counts now."""
+    async def baseline(self, serial: int, number: int = 0) -> Memory:
+        """What the device counts now, accounted for."""
         counters = await self._device.counters()
         notes_in = (counters.stacked + counters.stored) if counters else 0
-        baseline = Memory(serial, memory.number if memory else 0, notes_in, counters.stored if counters else 0)
+        return Memory(serial, number, notes_in, counters.stored if counters else 0)
+
+    async def adopt(self, memory: Memory | None, serial: int) -> None:
+        """Begin where this memory ends; None: with what the device counts now."""
+        baseline = await self.baseline(serial, memory.number if memory else 0)
         self._fresh = memory is None
         self._doubtful = True
         self.memory = memory or baseline

@@ -18,7 +18,7 @@ from unqueue.devices.wire.ssp_encryption import (
     prime_from,
     session_key,
 )
-from unqueue.devices.wire.ssp_messages import Command, Reply, encode_number
+from unqueue.devices.wire.ssp_messages import PAYOUT_REFUSALS, Command, Reply, encode_number
 
 _PRIME_BITS = 30  # the devices' own arithmetic has 64 bits, and squares these
 _PADDING_LENGTH = 15
@@ -33,6 +33,13 @@ class Answer(msgspec.Struct, frozen=True):
     @property
     def ok(self) -> bool:
         return self.reply == Reply.OK
+
+    @property
+    def payout_refusal(self) -> str:
+        """Why a payout was not begun."""
+        if self.reply == Reply.COMMAND_CANNOT_BE_PROCESSED and self.data:
+            return f"the payout was refused: {PAYOUT_REFUSALS.get(self.data[0], 'no reason given')}"
+        return f"the payout was answered {self.reply:02X}"
 
 
 class SessionLost(Exception):

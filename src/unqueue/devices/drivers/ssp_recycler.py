@@ -29,7 +29,6 @@ from unqueue.devices.transports.tasks import end
 from unqueue.devices.wire.ssp_encryption import FIXED_KEY_DEFAULT
 from unqueue.devices.wire.ssp_events import NEEDS_ACK, Event, EventCode, Unreadable, decode_events
 from unqueue.devices.wire.ssp_messages import (
-    PAYOUT_REFUSALS,
     Command,
     Counters,
     Level,
@@ -147,8 +146,7 @@ class SspNoteRecycler(Claimed):
                     await self._link.ask(bytes([Command.DISABLE]), repeat=False)
             await self._link.stop()
             await self._acceptance.inbox.close()
-        self._ready = False
-        self._trouble = "not claimed"
+        self._ready, self._trouble = False, "not claimed"
 
     async def status(self) -> DeviceStatus:
         if not self._ready:
@@ -165,6 +163,14 @@ class SspNoteRecycler(Claimed):
         if not self._ready:
             raise DeviceFailed(device=_NAME, detail=self._trouble)
         return frozenset(self._channels())
+
+    async def mark(self) -> str:
+        async def mark() -> str:
+            if self._unconfigured:
+                raise DeviceFailed(device=_NAME, detail="it is still starting")
+            return (self._acceptance.memory or await self._acceptance.baseline(self._serial)).encode()
+
+        return await self._in_turn(mark)
 
     async def enable(self, wanted: frozenset[Denomination]) -> None:
         async def enable() -> None:
@@ -239,10 +245,10 @@ class SspNoteRecycler(Claimed):
             if mark in self._marks_used or before.was_used(await self._needed_counters(), await self._levels()):
                 return
             if max(counts.values()) > _COUNT_MAX:
-                raise DeviceFailed(device=_NAME, detail=_refusal(Answer(Reply.COMMAND_CANNOT_BE_PROCESSED, b"\0")))
+                raise DeviceFailed(device=_NAME, detail="the payout was refused: not enough value")
             answer = await self._link.ask(encode_payout(wanted, test=True))
             if not answer.ok:
-                raise DeviceFailed(device=_NAME, detail=_refusal(answer))
+                raise DeviceFailed(device=_NAME, detail=answer.payout_refusal)
             self._marks_used.add(mark)
             await self._start_moving(encode_payout(wanted, test=False))
 
@@ -440,7 +446,7 @@ class SspNoteRecycler(Claimed):
             self._wake.set()  # the session is opened anew
             raise DeviceFailed(device=_NAME, detail=str(lost), uncertain=True) from lost
         if not answer.ok:
-            raise DeviceFailed(device=_NAME, detail=_refusal(answer))
+            raise DeviceFailed(device=_NAME, detail=answer.payout_refusal)
         self._paying = True
 
     async def _is_still(self) -> bool:
@@ -492,9 +498,3 @@ class SspNoteRecycler(Claimed):
 
     def _route(self, denomination: Denomination) -> Where:
         return self._routes.get(denomination, "cashbox")
-
-
-def _refusal(answer: Answer) -> str:
-    if answer.reply == Reply.COMMAND_CANNOT_BE_PROCESSED and answer.data:
-        return f"the payout was refused: {PAYOUT_REFUSALS.get(answer.data[0], 'no reason given')}"
-    return f"the payout was answered {answer.reply:02X}"

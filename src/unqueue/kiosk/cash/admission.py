@@ -10,7 +10,7 @@ from unqueue.kernel.cash import Denomination
 from unqueue.kiosk.cash.acceptance import Position, Reason, Taken, acceptable, judge
 from unqueue.kiosk.cash.change import Stock
 from unqueue.kiosk.cash.desk import Desk
-from unqueue.kiosk.cash.machine import CashDevice, Marking
+from unqueue.kiosk.cash.machine import CashDevice
 from unqueue.kiosk.cash.refusals import CashUnavailable
 from unqueue.kiosk.cash.session import Session
 
@@ -90,7 +90,7 @@ class Admission:
             return
         device.enabled = None
         journal = self._desk.journal
-        if wanted and isinstance(acceptor, Marking) and journal.mark(device.name) is None:
+        if wanted and journal.mark(device.name) is None:
             self.failed[device.name] = "not heard of yet"
             return
         if wanted and journal.is_at_rest(device.name):

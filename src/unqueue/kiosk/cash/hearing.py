@@ -18,7 +18,7 @@ from unqueue.kiosk.cash import session as sessions
 from unqueue.kiosk.cash.admission import Admission
 from unqueue.kiosk.cash.desk import Desk
 from unqueue.kiosk.cash.ledger import SHOPPER, Movement, cashbox, held, moved, removed, suspense
-from unqueue.kiosk.cash.machine import CashDevice, Marking, Resting
+from unqueue.kiosk.cash.machine import CashDevice, Resting
 from unqueue.kiosk.cash.session import Debt, Piece, Session
 from unqueue.kiosk.cash.store import Decision, Escrow, Transaction
 
@@ -49,18 +49,19 @@ class Hearing:
             else:
                 return
 
-    async def _last_mark(self, device: CashDevice, acceptor: CashAcceptor) -> str | None:
+    async def _last_mark(self, device: CashDevice, acceptor: CashAcceptor) -> str:
         """Where hearing goes on. At the very first start: where the device stands, durable before it takes money."""
         journal = self._desk.journal
         mark = journal.mark(device.name)
-        if mark is None and isinstance(acceptor, Marking):
+        if mark is None:
             mark = await acceptor.mark()
             with journal.transaction(self._desk.now_us()) as transaction:
                 transaction.mark(device.name, mark)
+                transaction.rest(device.name, at_rest=True)  # without a mark it was told to take nothing
                 transaction.entry("first_mark", device=device.name)
             self._desk.show()
             await self._admission.refresh()
-        elif mark is not None and journal.is_at_rest(device.name) and isinstance(acceptor, Resting):
+        elif journal.is_at_rest(device.name) and isinstance(acceptor, Resting):
             mark = acceptor.at_rest(mark)
         return mark
 

@@ -19,17 +19,6 @@ _REFUSALS_MAX = 3
 
 
 @runtime_checkable
-class Marking(Protocol):
-    """An acceptor that can say its mark before anything happened. Without it, what comes between the very first start
-    and the first event that was booked is not known after a power cut.
-    """
-
-    async def mark(self) -> str:
-        """The mark of now. DeviceFailed."""
-        ...
-
-
-@runtime_checkable
 class Resting(Protocol):
     """An acceptor that can tell being switched off overnight from a loss, if it hears that nothing was let in."""
 

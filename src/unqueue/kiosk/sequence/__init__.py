@@ -48,6 +48,8 @@ from unqueue.kiosk.sequence.words import (
 
 TOUCHES = (Code, Pay, Cancel, GiveBack, TakeOff, Speak, Stay, PrintAgain, HelpAsked)
 """What only somebody who is there does."""
+SUMS = frozenset({"server", "cash"})
+"""Not devices that somebody could look at: the server, and all cash devices together, each of which is called for."""
 
 
 def step(kiosk: Kiosk, heard: Input, now_s: float, config: Config) -> tuple[Kiosk, tuple[Command, ...]]:
@@ -84,7 +86,7 @@ def _time_went_on(turn: Turn, _: Tick) -> None:
         turn.set(notice=None)
     for name, since_s in kiosk.failed_s.items():
         due = turn.now_s - since_s >= turn.timing.trouble_s
-        if name != "server" and name not in kiosk.called_for and due:
+        if name not in SUMS and name not in kiosk.called_for and due:
             turn.set(called_for=turn.kiosk.called_for | {name})
             detail = f"{name}: {kiosk.devices[name].detail}"
             turn.commands.append(RaiseAlarm(turn.new_key(), "device", detail))

@@ -154,14 +154,14 @@ def cash_seen(turn: Turn, cash: CashInfo) -> None:
     before = turn.kiosk.cash
     turn.set(cash=cash)
     own = turn.kiosk.own_cash
+    if cash.state == "taking" and (own is None or turn.kiosk.phase in {"stopping", "paid"}):
+        turn.stop_stray_cash()
     if own is None:
         if cash.state == "finished":
             print_slips(turn)
         return
     if before.payment_id == own.payment_id and own.inserted_minor != before.inserted_minor:
         turn.touch()
-    if own.state == "taking" and turn.kiosk.phase == "stopping":
-        pass
     if own.state == "returning" and turn.kiosk.phase == "tender":
         turn.to("stopping")
     if own.state == "finished":

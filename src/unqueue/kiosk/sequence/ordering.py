@@ -37,6 +37,7 @@ CODES_OF_CARDS = frozenset({"coupon_unknown", "order_part_paid"})
 def started(turn: Turn, heard: Started) -> None:
     if heard.order_id is None:
         turn.welcome()
+        turn.stop_stray_cash()
     else:
         turn.to("starting", language=heard.language, touched_s=turn.now_s)
         turn.ask(ReadOrder(heard.order_id))
@@ -51,6 +52,7 @@ def starting_answered(turn: Turn, answer: Answered) -> None:
 def starting_refused(turn: Turn, refusal: Refused) -> None:
     if turn.is_expected(refusal):
         turn.welcome()
+        turn.stop_stray_cash()
 
 
 def welcome_code(turn: Turn, code: Code) -> None:
@@ -194,6 +196,7 @@ def order_refused(turn: Turn, refusal: Refused) -> None:
 def order_cancel(turn: Turn, _: Cancel) -> None:
     """Give up an attempt that was begun elsewhere; what was just asked for is not wanted any more."""
     open_payment = turn.order.open_payment
+    turn.set(notice=None)
     if open_payment is not None and not turn.kiosk.is_server_away:
         turn.ask(ClosePayment(turn.order.order_id, open_payment.payment_id))
     else:

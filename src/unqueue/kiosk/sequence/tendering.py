@@ -86,8 +86,8 @@ def starting_cancel(turn: Turn, _: Cancel) -> None:
 
 
 def starting_done(turn: Turn, _: Done) -> None:
-    if not turn.kiosk.cash.is_open:
-        turn.welcome()
+    turn.welcome()
+    turn.stop_stray_cash()
 
 
 def cash_told(turn: Turn, heard: CashSeen) -> None:

@@ -128,6 +128,12 @@ class Turn:
         if self.kiosk.is_taking_cash:
             self.commands.append(CancelCash(self.tender.payment_id, "timeout" if timed_out else "shopper"))
 
+    def stop_stray_cash(self) -> None:
+        """The till takes money for nobody who is here: it was given up before it had begun, or its order is gone."""
+        cash = self.kiosk.cash
+        if self.kiosk.phase != "starting" and cash.state == "taking" and cash.payment_id is not None:
+            self.commands.append(CancelCash(cash.payment_id))
+
     def paid_in_cash(self, order: OrderInfo, status: str = "succeeded") -> int:
         """What was taken in cash for an order and is kept (or ``surplus``: goes back), in minor units."""
         cash = {one.method for one in self.kiosk.methods if one.kind == CASH}

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     delete,
     insert,
     or_,
@@ -287,12 +288,16 @@ def redemption(connection: Connection, redemption_id: str) -> RedemptionRow | No
 
 def live(connection: Connection, order_id: str) -> list[RedemptionRow]:
     """The coupons that are on an order, reserved or used, in the order in which they are applied."""
-    rows = connection.execute(
-        select(coupon_redemptions)
-        .where(coupon_redemptions.c.order_id == order_id, coupon_redemptions.c.status.in_(LIVE))
-        .order_by(coupon_redemptions.c.position, coupon_redemptions.c.code)
-    )
+    rows = connection.execute(_LIVE_OF_ORDER, {"order_id": order_id})
     return [RedemptionRow(**row._mapping) for row in rows]  # noqa: SLF001  # likewise
+
+
+# Put together once: it is asked for with every look at an order.
+_LIVE_OF_ORDER = (
+    select(coupon_redemptions)
+    .where(coupon_redemptions.c.order_id == bindparam("order_id"), coupon_redemptions.c.status.in_(LIVE))
+    .order_by(coupon_redemptions.c.position, coupon_redemptions.c.code)
+)
 
 
 def shown(connection: Connection, order_id: str) -> list[Redemption]:

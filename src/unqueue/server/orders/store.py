@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     insert,
     or_,
     select,
@@ -104,7 +105,7 @@ def submit(tx: Transaction, order: Order, lines: list[OrderLine]) -> None:
 
 
 def get(connection: Connection, order_id: str) -> Order | None:
-    row = connection.execute(select(orders).where(orders.c.order_id == order_id)).first()
+    row = connection.execute(_GET, {"order_id": order_id}).first()
     return Order(*row) if row is not None else None
 
 
@@ -134,9 +135,16 @@ def open_outside(connection: Connection, from_us: int, to_us: int) -> list[Order
 
 
 def lines(connection: Connection, order_id: str) -> list[OrderLine]:
-    columns = [column for column in order_lines.columns if column.name != "order_id"]
-    rows = connection.execute(select(*columns).where(order_lines.c.order_id == order_id).order_by(order_lines.c.line))
-    return [OrderLine(*row) for row in rows]
+    return [OrderLine(*row) for row in connection.execute(_LINES, {"order_id": order_id})]
+
+
+# Put together once: they are asked for with every payment.
+_GET = select(orders).where(orders.c.order_id == bindparam("order_id"))
+_LINES = (
+    select(*(column for column in order_lines.columns if column.name != "order_id"))
+    .where(order_lines.c.order_id == bindparam("order_id"))
+    .order_by(order_lines.c.line)
+)
 
 
 class _Move(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     func,
     insert,
     or_,
@@ -95,49 +96,41 @@ refunds = Table(
 
 
 def insert_payment(tx: Transaction, payment: Payment) -> None:
-    tx.execute(insert(payments), msgspec.structs.asdict(payment))
+    tx.execute(_INSERT, msgspec.structs.asdict(payment))
 
 
 def get(connection: Connection, payment_id: str) -> Payment | None:
-    row = connection.execute(select(payments).where(payments.c.payment_id == payment_id)).mappings().first()
+    row = connection.execute(_GET, {"payment_id": payment_id}).mappings().first()
     return Payment(**row) if row is not None else None
 
 
 def of_order(connection: Connection, order_id: str) -> list[Payment]:
     """An order's attempts, oldest first."""
-    query = select(payments).where(payments.c.order_id == order_id)
-    rows = connection.execute(query.order_by(payments.c.created_us, payments.c.payment_id)).mappings()
+    rows = connection.execute(_OF_ORDER, {"order_id": order_id}).mappings()
     return [Payment(**row) for row in rows]
 
 
 def open_of_order(connection: Connection, order_id: str) -> Payment | None:
     """The attempt that is open; there is at most one."""
-    query = select(payments).where(payments.c.order_id == order_id, payments.c.status == "pending")
-    row = connection.execute(query).mappings().first()
+    row = connection.execute(_OPEN_OF_ORDER, {"order_id": order_id}).mappings().first()
     return Payment(**row) if row is not None else None
 
 
 def paid_minor(connection: Connection, order_id: str) -> int:
     """What was taken for an order and counts for it, in minor units of the order's currency."""
-    total = connection.execute(
-        select(func.coalesce(func.sum(payments.c.amount_minor), 0)).where(
-            payments.c.order_id == order_id, payments.c.status == "succeeded"
-        )
-    ).scalar_one()
-    return int(total)
+    return int(connection.execute(_PAID_MINOR, {"order_id": order_id}).scalar_one())
 
 
 def due(connection: Connection, now_us: int, limit: int) -> list[Payment]:
     """Attempts whose provider should be asked now, the longest overdue first."""
-    is_due = _is_due(payments.c.query_due_us, now_us)
-    query = select(payments).where(is_due).order_by(payments.c.query_due_us).limit(limit)
-    return [Payment(**row) for row in connection.execute(query).mappings()]
+    rows = connection.execute(_DUE, _until(now_us, limit)).mappings()
+    return [Payment(**row) for row in rows]
 
 
 def update_payment(tx: Transaction, payment: Payment) -> None:
     """Keep what an attempt has become. Its order and its amount never change."""
     values = {name: getattr(payment, name) for name in _CHANGEABLE}
-    tx.execute(update(payments).where(payments.c.payment_id == payment.payment_id).values(values))
+    tx.execute(_UPDATE, {"changed_id": payment.payment_id, **values})
 
 
 def ask_unanswered_now(tx: Transaction, now_us: int) -> None:
@@ -150,24 +143,24 @@ def ask_unanswered_now(tx: Transaction, now_us: int) -> None:
 
 
 def insert_refund(tx: Transaction, refund: Refund) -> None:
-    tx.execute(insert(refunds), msgspec.structs.asdict(refund))
+    tx.execute(_INSERT_REFUND, msgspec.structs.asdict(refund))
 
 
 def get_refund(connection: Connection, refund_id: str) -> Refund | None:
-    row = connection.execute(select(refunds).where(refunds.c.refund_id == refund_id)).mappings().first()
+    row = connection.execute(_GET_REFUND, {"refund_id": refund_id}).mappings().first()
     return Refund(**row) if row is not None else None
 
 
 def refunds_of_order(connection: Connection, order_id: str) -> list[Refund]:
     """An order's refunds, oldest first."""
-    query = select(refunds).where(refunds.c.order_id == order_id).order_by(refunds.c.created_us, refunds.c.refund_id)
-    return [Refund(**row) for row in connection.execute(query).mappings()]
+    rows = connection.execute(_REFUNDS_OF_ORDER, {"order_id": order_id}).mappings()
+    return [Refund(**row) for row in rows]
 
 
 def refunds_due(connection: Connection, now_us: int, limit: int) -> list[Refund]:
     """Refunds to try now, the longest overdue first."""
-    query = select(refunds).where(_is_due(refunds.c.due_us, now_us)).order_by(refunds.c.due_us).limit(limit)
-    return [Refund(**row) for row in connection.execute(query).mappings()]
+    rows = connection.execute(_REFUNDS_DUE, _until(now_us, limit)).mappings()
+    return [Refund(**row) for row in rows]
 
 
 def pending_at(connection: Connection, place: str, method: str) -> list[Payment]:
@@ -198,12 +191,16 @@ def refunds_waiting(connection: Connection, limit: int) -> list[Refund]:
 def update_refund(tx: Transaction, refund: Refund) -> None:
     """Keep how far a refund has come. Its payment and its amount never change."""
     values = {name: getattr(refund, name) for name in _REFUND_CHANGEABLE}
-    tx.execute(update(refunds).where(refunds.c.refund_id == refund.refund_id).values(values))
+    tx.execute(_UPDATE_REFUND, {"changed_id": refund.refund_id, **values})
 
 
-def _is_due(due_us: Column[int], now_us: int) -> ColumnElement[bool]:
+def _is_due(due_us: Column[int]) -> ColumnElement[bool]:
     """Due by now, or planned further ahead than anything ever is: the clock was wrong then, and has been set back."""
-    return or_(due_us <= now_us, due_us > now_us + AGAIN_S_MAX * 1_000_000)
+    return or_(due_us <= bindparam("now_us"), due_us > bindparam("never_us"))
+
+
+def _until(now_us: int, limit: int) -> dict[str, int]:
+    return {"now_us": now_us, "never_us": now_us + AGAIN_S_MAX * 1_000_000, "most": limit}
 
 
 _CHANGEABLE = (
@@ -219,3 +216,42 @@ _CHANGEABLE = (
     "pauses",
 )
 _REFUND_CHANGEABLE = ("status", "place", "due_us", "tries", "reference", "problem")
+
+# To put a statement together takes several times as long as to run it: those of every payment are put together once.
+_INSERT = insert(payments)
+_GET = select(payments).where(payments.c.payment_id == bindparam("payment_id"))
+_OF_ORDER = (
+    select(payments)
+    .where(payments.c.order_id == bindparam("order_id"))
+    .order_by(payments.c.created_us, payments.c.payment_id)
+)
+_OPEN_OF_ORDER = select(payments).where(payments.c.order_id == bindparam("order_id"), payments.c.status == "pending")
+_PAID_MINOR = select(func.coalesce(func.sum(payments.c.amount_minor), 0)).where(
+    payments.c.order_id == bindparam("order_id"), payments.c.status == "succeeded"
+)
+_DUE = (
+    select(payments)
+    .where(_is_due(payments.c.query_due_us))
+    .order_by(payments.c.query_due_us)
+    .limit(bindparam("most", type_=Integer))
+)
+_UPDATE = (
+    update(payments)
+    .where(payments.c.payment_id == bindparam("changed_id"))
+    .values({name: bindparam(name) for name in _CHANGEABLE})
+)
+_INSERT_REFUND = insert(refunds)
+_GET_REFUND = select(refunds).where(refunds.c.refund_id == bindparam("refund_id"))
+_REFUNDS_OF_ORDER = (
+    select(refunds)
+    .where(refunds.c.order_id == bindparam("order_id"))
+    .order_by(refunds.c.created_us, refunds.c.refund_id)
+)
+_REFUNDS_DUE = (
+    select(refunds).where(_is_due(refunds.c.due_us)).order_by(refunds.c.due_us).limit(bindparam("most", type_=Integer))
+)
+_UPDATE_REFUND = (
+    update(refunds)
+    .where(refunds.c.refund_id == bindparam("changed_id"))
+    .values({name: bindparam(name) for name in _REFUND_CHANGEABLE})
+)

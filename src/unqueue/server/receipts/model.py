@@ -88,6 +88,14 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     fiscal: FiscalSignature = FiscalSignature()
 
 
+class ReceiptHead(msgspec.Struct, frozen=True):
+    """What is read of a stored receipt, whatever else was put on receipts when it was issued."""
+
+    number: str
+    issued_at: str
+    payable: Money
+
+
 class ReceiptView(Receipt, frozen=True, kw_only=True):
     """A receipt as it is shown: with its address (the web receipt), and with the page where its buyer can ask for an
     invoice; empty where there is none.

@@ -26,7 +26,7 @@ from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import OrderUnpaid
 from unqueue.server.payments import store as payments_store
 from unqueue.server.receipts import contact_store, store
-from unqueue.server.receipts.model import Receipt, ReceiptUnsigned, StoreView, make_receipt, receipt_number
+from unqueue.server.receipts.model import Receipt, ReceiptHead, ReceiptUnsigned, StoreView, make_receipt, receipt_number
 
 SIGN_AGAIN_S = 2.0
 _log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class Receipts:
 
     def _shown(self, row: store.ReceiptRow) -> bytes:
         """What was issued, and behind it where it is shown and where its invoice is asked for."""
-        receipt = msgspec.json.decode(row.document, type=Receipt)
+        receipt = msgspec.json.decode(row.document, type=ReceiptHead)
         invoice_url = ""
         if self._invoices is not None and receipt.payable.amount_minor > 0:
             invoice_url = self._invoices.url(receipt.number, receipt.payable, receipt.issued_at)

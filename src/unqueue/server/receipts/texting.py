@@ -35,7 +35,7 @@ from unqueue.server.receipts.contacts import (
     text,
     told,
 )
-from unqueue.server.receipts.model import Receipt
+from unqueue.server.receipts.model import ReceiptHead
 
 _NONCE_BYTES = 12
 
@@ -171,7 +171,7 @@ class Texting:
     def written(self, contact: Contact, message: Message, document: str) -> SmsMessage:
         """The message as it leaves. The contact has its number still."""
         assert contact.sealed is not None, "a dropped number is asked for nothing"
-        receipt = msgspec.json.decode(document, type=Receipt)
+        receipt = msgspec.json.decode(document, type=ReceiptHead)
         url = self._link(contact.order_id)
         store_name = self._seller[0 if contact.language == "zh" else 1]
         return SmsMessage(
