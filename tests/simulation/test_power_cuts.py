@@ -20,8 +20,8 @@ from unqueue.kernel import journal
 from unqueue.kernel.database import Database
 from unqueue.kernel.settings import load_settings
 from unqueue.server.exits.store import exit_releases
-from unqueue.server.orders.store import orders
 from unqueue.server.ledger.store import ledger
+from unqueue.server.orders.store import orders
 from unqueue.server.trips.store import trip_actions
 from unqueue.twin.demo import Demo, DemoOptions, free_port
 from unqueue.twin.shoppers import Diary, Pace
