@@ -227,6 +227,9 @@ async def test_reports_that_make_no_sense_are_refused_and_leave_nothing(till: Ti
     with pytest.raises(DomainError) as refused:
         await till.tills.hear(KIOSK, report(nonsense))
     assert refused.value.code == "report_malformed"
+    with pytest.raises(DomainError) as refused:
+        await till.tills.hear(KIOSK, report(paid(new_id(), 0)))
+    assert refused.value.code == "report_malformed"
     assert await till.balances() == {}
     shopper = await till.order(MILK)
     payment_id = await begin(till, shopper)

@@ -32,6 +32,7 @@ from unqueue.server.tills.model import (
     PayoutGone,
     Report,
     ReportConflict,
+    ReportMalformed,
 )
 from unqueue.server.tills.store import Booked, ReportRow
 from unqueue.server.trips.service import normal_id
@@ -189,6 +190,8 @@ class Tills:
 
     def _payment(self, tx: Transaction, kiosk: Principal, report: Report, told: PaymentFinished) -> None:
         postings = model.payment_postings(kiosk.id, self._method, told)
+        if told.outcome == "paid" and told.due_minor <= 0:
+            raise ReportMalformed(problem="a paid payment of nothing")
         payment = payments_store.get(tx.connection, told.payment_id) if not told.stray else None
         order_id = payment.order_id if payment is not None else ""
         amount_minor = told.due_minor if told.outcome == "paid" else 0
