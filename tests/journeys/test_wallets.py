@@ -89,3 +89,23 @@ def test_a_coupon_a_card_and_a_wallet_pay_one_order(shop: Shop, phone: BrowserCo
     page.get_by_label("券码或卡号").fill("2990 1234 5678 9012")
     page.get_by_role("button", name="使用", exact=True).click()
     expect(page.locator("main.pass [data-code]")).to_be_visible(timeout=15_000)
+
+
+def test_the_receipt_comes_by_sms_and_can_be_kept(shop: Shop, phone: BrowserContext, good: dict[str, Any]) -> None:
+    page = phone.new_page()
+    submit(page, shop, good)
+    page.get_by_text(WALLETS["alipay"], exact=True).click()
+    page.get_by_role("button", name=re.compile("^付款")).click()
+    confirm(page, "alipay")
+    page.wait_for_url("**/handset/**")
+    page.get_by_role("button", name=re.compile("小票")).first.click()
+    page.get_by_role("button", name="短信发小票").click()
+    page.get_by_label("手机号码").fill("138 1234 5678")
+    page.get_by_role("button", name="发送", exact=True).click()
+    expect(page.get_by_text(re.compile("••")).first).to_be_visible()
+    page.wait_for_timeout(3_000)
+    messages = shop.http.get("/sms/messages").json()
+    assert any("13812345678" in str(one) for one in messages), messages
+    with page.expect_download() as download:
+        page.get_by_role("button", name="保存小票").click()
+    assert download.value.suggested_filename.startswith("R-")

@@ -86,6 +86,19 @@ function read<T>(response: Response, text: string): T {
   throw problemHere("problem.unexpected", "unexpected", response.status);
 }
 
+/** A text of the server, such as a page to keep. Throws a `Problem` like `request`. */
+async function requestText(path: string, token: string | null): Promise<string> {
+  const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}` } : {};
+  let response: Response;
+  try {
+    response = await fetch(path, { headers, cache: "no-store", credentials: "omit" });
+  } catch {
+    throw problemHere("problem.network", "network");
+  }
+  if (!response.ok) throw problemHere("problem.unexpected", "unexpected", response.status);
+  return response.text();
+}
+
 /** Any error as a `Problem` that can be shown; what is none of ours goes to the browser's log. */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
@@ -132,6 +145,12 @@ export function shopperApi(token: string | null) {
       post<contract.Payment>(`/api/orders/${path(id)}/payments/${path(payment)}/close`),
     pass: (id: string) => send<contract.ExitPass>(`/api/orders/${path(id)}/pass`),
     receipt: (id: string) => send<contract.Receipt>(`/api/orders/${path(id)}/receipt`),
+    receiptSms: (id: string) => send<contract.ReceiptSms>(`/api/orders/${path(id)}/receipt/sms`),
+    sendReceipt: (id: string, body: { number: string; keep: boolean; language: string }) =>
+      post<contract.ReceiptSms>(`/api/orders/${path(id)}/receipt/sms`, body),
+    /** The receipt as a page to keep: its HTML. */
+    receiptPage: (id: string, language: string) =>
+      requestText(`/api/orders/${path(id)}/receipt.html?language=${language}`, token),
   };
 }
 

@@ -148,6 +148,17 @@ def _server_toml(place: Place, directory: Path, port: int) -> str:
         f"port = {port}",
         f"data_dir = {text(directory / 'data')}",
     ]
+    sms = place.wallets["sms"]
+    lines += [
+        "[sms]",
+        'provider = "aliyun"',
+        f"url = {text(sms['url'])}",
+        f"account = {text(sms['account'])}",
+        f"key_file = {text(sms['key_file'])}",
+        f"sign_name = {text(sms['sign_name'])}",
+        'template_zh = "SMS_RECEIPT_ZH"',
+        'template_en = "SMS_RECEIPT_EN"',
+    ]
     for account in accounts(place.wallets, place.kiosk["terminal"]):
         lines += toml_of(account)
     for name, template in STORE_CODES.items():

@@ -73,6 +73,7 @@ class Payout(msgspec.Struct, frozen=True):
     payment_id: str
     order_id: str
     amount: Money
+    claimed: bool = False
 
 
 class _Wire(msgspec.Struct):

@@ -50,8 +50,10 @@ KIOSK_DEVICES: Mapping[str, tuple[str, ...]] = {
     "printer": ("printer",),
 }
 """The simulated devices of the demo's pay kiosk, by what they are to it."""
-WALLETS = ("wallet", "wechat-pay", "alipay", "unionpay")
-"""The sandboxes in which the demo's shoppers pay; each stands under its own name at the front door."""
+WALLETS = ("wallet", "wechat-pay", "alipay", "unionpay", "sms")
+"""The sandboxes outside of the store: where the demo's shoppers pay, and the phone that gets their receipts. Each
+stands under its own name at the front door.
+"""
 READY_TIMEOUT_S = 60.0
 MOODS: tuple[Mood, ...] = ("honest",) * 17 + ("forgetful",) * 2 + ("dishonest",)
 
@@ -212,7 +214,9 @@ class Demo:
         return ("--data-dir", str(self.options.directory / f"{KIOSK}-{name}")) if name == "terminal" else ()
 
     async def _start_wallet(self, name: str) -> Process:
-        where = ("--data-dir", str(self.options.directory / name), "--public-url", f"{self.public_url}/{name}")
+        where = ["--data-dir", str(self.options.directory / name), "--public-url", f"{self.public_url}/{name}"]
+        if name == "sms":
+            where += ["--link-base", f"{self.public_url}/o/"]
         return await self.start_process(name, "simulate", name, "--port", str(free_port()), *where, announces=True)
 
     async def _start_store(self, prepared: Prepared) -> None:

@@ -97,6 +97,13 @@ export const common = {
   "receipt.payable": { zh: "实付", en: "To pay" },
   "receipt.coupon": { zh: "优惠券", en: "Coupon" },
   "receipt.issuer": { zh: "由发行方承担", en: "paid by its issuer" },
+  "receipt.sms": { zh: "短信发小票", en: "Text me the receipt" },
+  "receipt.number_field": { zh: "手机号码", en: "Mobile number" },
+  "receipt.keep": {
+    zh: "下次也发到这个号码（可随时撤回）",
+    en: "Keep this number for next time (you can withdraw it)",
+  },
+  "receipt.send": { zh: "发送", en: "Send" },
   "receipt.download": { zh: "保存小票", en: "Save the receipt" },
   "receipt.thanks": { zh: "谢谢光临，祝您生活愉快", en: "Thank you. Have a lovely day." },
 

@@ -39,12 +39,13 @@ from unqueue.server.trips.service import normal_id
 
 
 class PayoutView(msgspec.Struct, frozen=True):
-    """A refund that a kiosk is to give back in cash."""
+    """A refund that a kiosk is to give back in cash; ``claimed``: it has begun to, and nobody else may."""
 
     refund_id: str
     payment_id: str
     order_id: str
     amount: Money
+    claimed: bool
 
 
 class WaitingView(msgspec.Struct, frozen=True):
@@ -246,7 +247,7 @@ def _state(told: Booked | None) -> ProviderState:
 
 
 def _payout(refund: Refund) -> PayoutView:
-    return PayoutView(refund.refund_id, refund.payment_id, refund.order_id, refund.amount)
+    return PayoutView(refund.refund_id, refund.payment_id, refund.order_id, refund.amount, bool(refund.place))
 
 
 def _names(report: Report) -> tuple[str, str]:
