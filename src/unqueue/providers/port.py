@@ -240,3 +240,12 @@ class IdentifiesPayer(Protocol):
     async def identify(self, code: str) -> str:
         """The payer whose browser came back with ``code``. A code serves once."""
         ...
+
+
+@runtime_checkable
+class Decides(Protocol):
+    """A provider that can't always find out by itself what became of an attempt: a person looks, and says."""
+
+    def decide(self, subject_id: str, status: Literal["succeeded", "failed"], reference: str = "") -> None:
+        """Take a person's word for an attempt or refund whose outcome is unclear. ProviderRefused for any other."""
+        ...

@@ -16,7 +16,7 @@ from unqueue.server.access import Principal
 from unqueue.server.ledger import store as ledger
 from unqueue.server.ledger.model import sums
 from unqueue.server.orders.model import OrderUnknown
-from unqueue.server.payments.model import RefundAtKiosk
+from unqueue.server.payments.model import NothingToDecide, RefundAtKiosk
 from unqueue.server.payments.service import Wish
 from unqueue.server.tills import model
 from unqueue.server.tills.model import (
@@ -176,6 +176,30 @@ async def test_money_that_comes_late_is_a_surplus_and_goes_back(till: Till) -> N
     assert (await till.payment(payment_id)).status == "surplus"
     (payout,) = await till.tills.payouts(KIOSK)
     assert payout.amount == Money(1290, "CNY")
+
+
+async def test_staff_end_the_payment_of_a_kiosk_that_is_dead_and_money_that_was_in_it_goes_back(
+    till: Till, clock: Any
+) -> None:
+    shopper = await till.order(MILK)
+    payment_id = await begin(till, shopper)
+    assert await till.payments.stuck() == []
+    clock.advance(200)
+    assert [one.payment_id for one in await till.payments.stuck()] == [payment_id]
+    with pytest.raises(NothingToDecide):
+        await till.payments.decide(payment_id, "succeeded", "", "staff:an")
+    decided = await till.payments.decide(payment_id, "failed", "", "staff:an")
+    assert decided.status == "failed"
+    wallet = await shopper.start_payment()
+    await till.bank.press(wallet["action"]["url"])
+    await till.bank.send()
+    assert (await shopper.read())["status"] == "paid"
+    await till.tills.hear(KIOSK, report(paid(payment_id, 1290)))
+    assert (await till.payment(payment_id)).status == "surplus"
+    (payout,) = await till.tills.payouts(KIOSK)
+    assert payout.amount == Money(1290, "CNY")
+    with pytest.raises(NothingToDecide):
+        await till.payments.decide(wallet["id"], "failed", "", "staff:an")
 
 
 async def test_a_part_in_cash_is_given_back_by_the_kiosk(till: Till) -> None:

@@ -268,6 +268,15 @@ class ProviderBusy(DomainError):
     en: ClassVar[str] = "The payment service is not answering. Please try again in a moment."
 
 
+class NothingToDecide(DomainError):
+    """Its provider knows, or will tell; or it has ended already."""
+
+    code: ClassVar[str] = "nothing_to_decide"
+    status: ClassVar[int] = 409
+    zh: ClassVar[str] = "这笔付款不需要人工判断"
+    en: ClassVar[str] = "There is nothing to decide about this payment."
+
+
 class PaymentDeclined(DomainError):
     """Shown with a payment of status ``failed``, never raised."""
 

@@ -40,6 +40,20 @@ class NewPayment(msgspec.Struct, frozen=True):
     instrument: Annotated[str, msgspec.Meta(max_length=256)] = ""
 
 
+class Decision(msgspec.Struct, frozen=True):
+    """What a member of staff saw. ``reference``: the terminal's own number, needed to give the money back later."""
+
+    status: Literal["succeeded", "failed"]
+    reference: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
+class StuckPayment(msgspec.Struct, frozen=True):
+    """A payment whose end nobody has told."""
+
+    order_id: str
+    payment: PaymentView
+
+
 class Identity(msgspec.Struct, frozen=True):
     """Where the wallet's browser goes to be identified; empty where that is not needed."""
 
@@ -118,7 +132,23 @@ def routes(payments: Payments, notifications: Notifications, orders: Orders, acc
         answer = await notifications.receive(provider_id, request.headers, await request.body())
         return Response(answer.body, status_code=answer.status, media_type=answer.media_type)
 
-    return [methods, create, payer, give_back, look, close, notify]
+    return [methods, create, payer, give_back, look, close, notify, *_desk_routes(payments, access)]
+
+
+def _desk_routes(payments: Payments, access: Access) -> list[HTTPRouteHandler]:
+    @get("/api/desk/payments", tags=["payments"])
+    async def stuck(request: AnyRequest) -> list[StuckPayment]:
+        """Payments that have been open for longer than any shopper waits."""
+        await access.principal(request, "staff")
+        return [StuckPayment(one.order_id, payment_view(one)) for one in await payments.stuck()]
+
+    @post("/api/desk/payments/{payment_id:str}/decide", status_code=200, tags=["payments"])
+    async def decide(payment_id: FromPath[str], data: JSONBody[Decision], request: AnyRequest) -> PaymentView:
+        """What became of a payment whose machine can't tell: somebody looked. 409 ``nothing_to_decide``."""
+        staff = await access.principal(request, "staff")
+        return payment_view(await payments.decide(payment_id, data.status, data.reference, staff.actor))
+
+    return [stuck, decide]
 
 
 def _place(principal: Principal) -> str:

@@ -6,6 +6,7 @@ by asking the provider about the attempt's id.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -19,6 +20,7 @@ from unqueue.providers.port import (
     Action,
     Attempt,
     Channel,
+    Decides,
     IdentifiesPayer,
     Provider,
     ProviderError,
@@ -35,6 +37,7 @@ from unqueue.server.payments.model import (
     AmountInvalid,
     Asked,
     MethodUnknown,
+    NothingToDecide,
     PayerUnknown,
     Payment,
     PaymentConflict,
@@ -52,6 +55,8 @@ ATTEMPT_MINUTES = 15
 LOOK_AGAIN_S = 2.0
 """A shopper who looks at a pending payment makes us ask the provider, but not more often than this."""
 LOOKED_MAX = 10_000
+STUCK_S = 180
+"""An attempt that is open for longer is shown to staff."""
 
 AT_KIOSKS = frozenset({"cash"})
 """Kinds of tender that are taken at a kiosk only, at any."""
@@ -271,6 +276,44 @@ class Payments:
         """Let go of the providers' connections."""
         for provider in self.providers.values():
             await provider.stop()
+
+    async def stuck(self) -> list[Payment]:
+        """Attempts that have been open for longer than any shopper waits, the oldest first."""
+        before_us = self.now_us - STUCK_S * 1_000_000
+        return await self.database.read(lambda connection: store.pending_since(connection, before_us))
+
+    async def decide(
+        self, payment_id: str, status: Literal["succeeded", "failed"], reference: str, actor: str
+    ) -> Payment:
+        """A member of staff looked at the machine, and says what became of an attempt whose provider can't.
+
+        Of a kiosk's cash only that nothing came can be said: what did come, the kiosk itself tells when it can, and it
+        then goes back as a surplus. NotFound, NothingToDecide, ProviderBusy.
+        """
+        plain = normal_id(payment_id)
+        payment = await self.database.read(lambda connection: store.get(connection, plain))
+        if payment is None:
+            raise NotFound
+        account = self._accounts.get(payment.method)
+        is_cash = account is not None and account.kind in AT_KIOSKS
+        provider = self.providers.get(payment.method)
+        if payment.status != "pending" or (is_cash and status != "failed"):
+            raise NothingToDecide
+        if is_cash:
+            state = ProviderState("failed")
+        else:
+            if provider is None or not isinstance(provider, Decides):
+                raise NothingToDecide
+            try:
+                provider.decide(plain, status, reference)
+                state = await provider.query(payment.charge)
+            except ProviderRefused as error:
+                raise NothingToDecide from error
+            except ProviderUnavailable as error:
+                raise ProviderBusy from error
+        return await self.database.unit(
+            lambda tx: settling.settle(tx, plain, state, new_id(), PaymentDeclined.code, decided_by=actor)
+        )
 
     def refund_request(self, refund: model.Refund) -> RefundRequest:
         """How a provider is asked for a refund."""

@@ -31,8 +31,18 @@ def record(tx: Transaction, kind: str, payment: Payment, actor: str, **more: obj
     tx.record(kind, f"payment:{payment.payment_id}", actor, data)
 
 
-def settle(tx: Transaction, payment_id: str, state: ProviderState, refund_id: str, problem: str | None) -> Payment:
+def settle(
+    tx: Transaction,
+    payment_id: str,
+    state: ProviderState,
+    refund_id: str,
+    problem: str | None,
+    *,
+    decided_by: str | None = None,
+) -> Payment:
     """Let a payment become what the provider says. Any order and number of the same words ends the same.
+
+    ``decided_by`` is who said it where the provider could not.
 
     ``refund_id`` is the id of the refund, should one be needed; ``problem`` explains an attempt that fails or closes.
     """
@@ -56,7 +66,7 @@ def settle(tx: Transaction, payment_id: str, state: ProviderState, refund_id: st
     )
     changed = model.planned(changed, tx.at_us)
     store.update_payment(tx, changed)
-    actor = f"provider:{payment.method}"
+    actor = decided_by or f"provider:{payment.method}"
     if become == "succeeded":
         ledger.post(tx, books.capture(payment))
         record(tx, "payment.succeeded", changed, actor)

@@ -171,6 +171,12 @@ def pending_at(connection: Connection, place: str, method: str) -> list[Payment]
     return [Payment(**row) for row in connection.execute(query.order_by(payments.c.created_us)).mappings()]
 
 
+def pending_since(connection: Connection, before_us: int) -> list[Payment]:
+    """Attempts that were begun before ``before_us`` and are open, oldest first."""
+    query = select(payments).where(payments.c.status == "pending", payments.c.created_us < before_us)
+    return [Payment(**row) for row in connection.execute(query.order_by(payments.c.created_us)).mappings()]
+
+
 def refunds_at(connection: Connection, place: str, method: str) -> list[Refund]:
     """Refunds by a method, on their way, of payments that were made at a kiosk; oldest first."""
     query = (
