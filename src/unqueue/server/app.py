@@ -41,6 +41,7 @@ from unqueue.server.exits.service import Exits
 from unqueue.server.fleet import routes as fleet_routes
 from unqueue.server.fleet.service import Fleet, device_principal, kiosks, lanes
 from unqueue.server.fleet.store import last_contact
+from unqueue.server.guesses import Guard
 from unqueue.server.keys import secret_file
 from unqueue.server.orders import routes as orders_routes
 from unqueue.server.orders import store as orders_store
@@ -113,6 +114,7 @@ class MerchantServer:
         self.coupons = Coupons(self.database, Redeeming(time_zone=settings.store.time_zone), open_payment=open_attempt)
         accounts = settings.payments.providers
         self.stored_value = StoredValue(self.database)
+        self.guard = Guard()
         self.payments = Payments(
             self.database,
             self._providers(accounts) if providers is None else providers,
@@ -120,6 +122,7 @@ class MerchantServer:
             public_url=settings.store.public_url,
             notify_bases=notify_bases(settings),
             order_token=self.orders.token,
+            guard=self.guard,
         )
         self.notifications = Notifications(self.payments)
         self.payment_worker = PaymentWorker(self.payments)
@@ -228,7 +231,7 @@ class MerchantServer:
                 time_zone=self.settings.store.time_zone,
             ),
             *stored_value_routes.routes(
-                self.stored_value, self.access, self.database.clock, self.settings.store.currency
+                self.stored_value, self.access, self.database.clock, self.settings.store.currency, self.guard
             ),
             *catalogue_routes.routes(self.catalogue),
             *promotions_routes.routes(self.promotions, self.database.clock, self.settings.store.time_zone),

@@ -39,3 +39,36 @@ class Guesses:
         if len(recent) < self._limit:
             return 0
         return math.ceil(recent[-self._limit] + self._window_s - now_s)
+
+
+class Guard:
+    """Slows guessing down over all askers: each by itself, and everybody together.
+
+    >>> guard = Guard()
+    >>> for _ in range(5):
+    ...     guard.wrong("10.0.0.7", 0.0)
+    >>> guard.pause_s("10.0.0.7", 1.0), guard.pause_s("10.0.0.8", 1.0)
+    (299, 0)
+    """
+
+    def __init__(self, *, together: int = 100, askers_max: int = 10_000) -> None:
+        self._together = Guesses(limit=together)
+        self._askers: dict[str, Guesses] = {}
+        self._askers_max = askers_max
+
+    def wrong(self, asker: str, now_s: float) -> None:
+        """Somebody guessed wrong."""
+        if asker not in self._askers and len(self._askers) >= self._askers_max:
+            self._askers.clear()  # the limit for everybody together still holds
+        self._askers.setdefault(asker, Guesses()).wrong(now_s)
+        self._together.wrong(now_s)
+
+    def pause_s(self, asker: str, now_s: float) -> int:
+        """Whole seconds until this asker may guess again; 0 when it may."""
+        known = self._askers.get(asker)
+        return max(self._together.pause_s(now_s), known.pause_s(now_s) if known is not None else 0)
+
+    def check(self, asker: str, now_s: float) -> None:
+        """TooManyGuesses while guessing pauses."""
+        if pause_s := self.pause_s(asker, now_s):
+            raise TooManyGuesses(retry_after_s=pause_s)

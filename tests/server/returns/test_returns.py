@@ -141,6 +141,14 @@ async def test_above_the_limit_somebody_else_has_to_agree(till: Till) -> None:
     assert len(await till.events("payment.refunded")) == 1
 
 
+async def test_a_large_refund_can_not_be_split_into_small_ones(till: Till) -> None:
+    shopper = await paid(till, BOOK, BOOK, BOOK)
+    statuses = [
+        (await till.returns.propose(shopper.order.order_id, [Wanted(1, 1)], "", new_id(), AN)).status for _ in range(3)
+    ]
+    assert statuses == ["accepted", "accepted", "proposed"]
+
+
 async def test_what_was_turned_down_can_come_again(till: Till) -> None:
     shopper = await paid(till, BOOK, BOOK, BOOK)
     made = await till.returns.propose(shopper.order.order_id, [Wanted(1, 3)], "", new_id(), AN)

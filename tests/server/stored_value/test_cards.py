@@ -199,6 +199,18 @@ async def test_balances_are_shown_but_not_guessed(till: Till) -> None:
     assert (await shopper.call("POST", ask, {"code": CODE}, status=429))["code"] == "too_many_guesses"
 
 
+async def test_paying_is_no_way_to_guess_either(till: Till) -> None:
+    await issue(till, 5000)
+    for guess in range(5):
+        shopper = await till.order(MILK)
+        payment = await pay(shopper, instrument=f"29900000{guess}")
+        assert payment["problem"]["code"] == "card_unknown"
+    shopper = await till.order(MILK)
+    body = {"method": CARD, "instrument": CODE, "channel": "page"}
+    assert (await shopper.start_payment(status=429, **body))["code"] == "too_many_guesses"
+    assert await balance(till) == 5000
+
+
 async def test_the_code_of_a_card_is_kept_nowhere(till: Till) -> None:
     await issue(till, 5000)
     shopper = await till.order(MILK)

@@ -16,6 +16,7 @@ from unqueue.server.access import Principal
 from unqueue.server.ledger import store as ledger
 from unqueue.server.ledger.model import sums
 from unqueue.server.orders.model import OrderUnknown
+from unqueue.server.payments import store
 from unqueue.server.payments.model import NothingToDecide, RefundAtKiosk
 from unqueue.server.payments.service import Wish
 from unqueue.server.tills import model
@@ -200,6 +201,33 @@ async def test_staff_end_the_payment_of_a_kiosk_that_is_dead_and_money_that_was_
     assert payout.amount == Money(1290, "CNY")
     with pytest.raises(NothingToDecide):
         await till.payments.decide(wallet["id"], "failed", "", "staff:an")
+
+
+async def test_a_kiosk_speaks_for_its_own_money_only(till: Till) -> None:
+    other = Principal("device", "kiosk-9", "9", "kiosk")
+    shopper = await till.order(MILK)
+    payment_id = await begin(till, shopper)
+    await till.tills.hear(other, report(paid(payment_id, 1290, tendered=[], dispensed={}), kiosk="kiosk-9"))
+    assert (await till.payment(payment_id)).status == "pending"
+    wallet = await till.order(MILK)
+    payment = await wallet.start_payment(amount_minor=1000)
+    await till.bank.press(payment["action"]["url"])
+    await till.bank.send()
+    await wallet.call("POST", f"{wallet.path}/give-back")
+    (refund,) = await till.database.read(lambda connection: store.refunds_of_order(connection, wallet.order.order_id))
+    told = PayoutFinished(
+        refund_id=refund.refund_id,
+        revision=1,
+        currency="CNY",
+        amount_minor=1,
+        rounding_minor=0,
+        dispensed={},
+        debts=[],
+    )
+    await till.tills.hear(other, report(told, 2, kiosk="kiosk-9", id="j9:2", journal="j9"))
+    assert (await till.payment(payment["id"])).status == "surplus"
+    await till.work()
+    assert (await till.payment(payment["id"])).status == "refunded"
 
 
 async def test_a_part_in_cash_is_given_back_by_the_kiosk(till: Till) -> None:

@@ -30,6 +30,7 @@ from unqueue.providers.port import (
     RefundRequest,
 )
 from unqueue.server.coupons import redeeming
+from unqueue.server.guesses import Guard
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderClosed, OrderPaid, PaymentOpen
 from unqueue.server.payments import model, settling, store
@@ -48,6 +49,7 @@ from unqueue.server.payments.model import (
     ReturnTo,
 )
 from unqueue.server.payments.views import MethodView, payment_view
+from unqueue.server.stored_value.model import CardUnknown
 from unqueue.server.stored_value.service import code_hash
 from unqueue.server.trips.service import normal_id
 
@@ -99,6 +101,7 @@ class Payments:
         public_url: str,
         notify_bases: Mapping[str, str],
         order_token: Callable[[str], str],
+        guard: Guard | None = None,
     ) -> None:
         self.database = database
         self.providers = providers
@@ -107,6 +110,7 @@ class Payments:
         self._notify_bases = notify_bases
         self._order_token = order_token
         self._looked: dict[str, int] = {}
+        self._guard = guard or Guard()
 
     @property
     def now_us(self) -> int:
@@ -152,6 +156,8 @@ class Payments:
         if channel not in channels:
             raise MethodUnknown
         instrument = code_hash(wish.instrument) if wish.instrument else ""
+        if instrument:
+            self._guard.check(wish.client_ip, self.database.clock.now().timestamp())
         asked = Asked(await self._payer(wish, channel), wish.client_ip, instrument)
         now_us = self.now_us
         wanted = Payment(
@@ -173,6 +179,8 @@ class Payments:
         if payment.status != "pending" or payment.action_kind is not None:
             return payment
         payment = await self.offer(payment)
+        if payment.problem == CardUnknown.code:
+            self._guard.wrong(wish.client_ip, self.database.clock.now().timestamp())
         if payment.status == "pending" and payment.action_kind == "none":  # there is nothing to do: it may be done
             try:
                 return await self.ask(payment)
@@ -287,8 +295,9 @@ class Payments:
     ) -> Payment:
         """A member of staff looked at the machine, and says what became of an attempt whose provider can't.
 
-        Of a kiosk's cash only that nothing came can be said: what did come, the kiosk itself tells when it can, and it
-        then goes back as a surplus. NotFound, NothingToDecide, ProviderBusy.
+        Only once it has been open for longer than shoppers wait. Of a kiosk's cash, and of a provider that can't be
+        asked any more, only that nothing came can be said: what did come all the same goes back as a surplus. That
+        something came needs the terminal's ``reference``. NotFound, NothingToDecide, ProviderBusy.
         """
         plain = normal_id(payment_id)
         payment = await self.database.read(lambda connection: store.get(connection, plain))
@@ -297,12 +306,13 @@ class Payments:
         account = self._accounts.get(payment.method)
         is_cash = account is not None and account.kind in AT_KIOSKS
         provider = self.providers.get(payment.method)
-        if payment.status != "pending" or (is_cash and status != "failed"):
+        is_old = self.now_us - payment.created_us > STUCK_S * 1_000_000
+        if payment.status != "pending" or not is_old or (status == "succeeded" and not reference):
             raise NothingToDecide
-        if is_cash:
+        if status == "failed" and (is_cash or model.has_expired(payment, self.now_us)):
             state = ProviderState("failed")
         else:
-            if provider is None or not isinstance(provider, Decides):
+            if is_cash or provider is None or not isinstance(provider, Decides):
                 raise NothingToDecide
             try:
                 provider.decide(plain, status, reference)

@@ -170,7 +170,8 @@ def begin_refund(tx: Transaction, refund_id: str) -> bool:
     assert refund is not None, "refunds are never deleted"
     if refund.status == "succeeded":
         return False
-    store.update_refund(tx, msgspec.structs.replace(refund, place=model.AT_PROVIDER))
+    if not refund.place:  # a kiosk that has begun to give it back stays the one that does
+        store.update_refund(tx, msgspec.structs.replace(refund, place=model.AT_PROVIDER))
     return True
 
 

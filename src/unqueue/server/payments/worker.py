@@ -70,6 +70,13 @@ class PaymentWorker:
                 await asyncio.wait_for(self._wake.wait(), LOOK_S)
 
     async def _look_after(self, payment: Payment) -> None:
+        try:
+            await self._look_at(payment)
+        except Exception:
+            await self._later(payment)  # one that nobody foresaw must not keep the others waiting
+            raise
+
+    async def _look_at(self, payment: Payment) -> None:
         expired = payment.status == "pending" and has_expired(payment, self._payments.now_us)
         try:
             if expired:
@@ -90,8 +97,11 @@ class PaymentWorker:
     async def _pay_back(self, refund: Refund) -> None:
         """Send money back. A refund that was tried before is asked about first: its answer may have been lost."""
         problem, permanent, is_open = None, False, False
-        if refund.problem is not None and not await self._database.unit(
-            lambda tx: settling.begin_refund(tx, refund.refund_id)
+        is_there = refund.method in self._payments.providers
+        if (
+            is_there
+            and refund.problem is not None
+            and not await self._database.unit(lambda tx: settling.begin_refund(tx, refund.refund_id))
         ):
             return
         try:

@@ -105,7 +105,9 @@ class Returns:
             amount_minor = sum(line.refund_minor for line in lines)
             return QuoteView(
                 amount=Money(amount_minor, order.currency),
-                second_person=model.needs_second_person(amount_minor, self._limit_minor),
+                second_person=model.needs_second_person(
+                    _together_minor(connection, order, amount_minor), self._limit_minor
+                ),
                 shares=[
                     ShareView(
                         share.payment_id,
@@ -140,7 +142,7 @@ class Returns:
                     raise ReturnConflict
                 return return_view(tx.connection, order, known)
             made = self._make(tx, order, wanted=wanted, reason=reason, return_id=plain, staff=staff)
-            if model.needs_second_person(made.amount_minor, self._limit_minor):
+            if model.needs_second_person(_together_minor(tx.connection, order, made.amount_minor), self._limit_minor):
                 store.insert_return(tx, made)
                 _record(tx, "return.proposed", made, staff.actor)
             else:
@@ -317,6 +319,12 @@ class Returns:
             ],
             returns=[return_view(connection, order, one) for one in made],
         )
+
+
+def _together_minor(connection: Connection, order: Order, amount_minor: int) -> int:
+    """A refund with those that were given for this order before: a large one can't be split into small ones."""
+    earlier = [made.amount_minor for made in store.of_order(connection, order.order_id) if made.status != "rejected"]
+    return amount_minor + sum(earlier)
 
 
 def _paid(connection: Connection, order_id: str) -> Order:

@@ -38,6 +38,7 @@ DESK = "desk"
 """The account of what staff take in for cards, outside of Unqueue's own tenders."""
 DEPOSIT = "deposit"
 MOVES_SHOWN_MAX = 100
+CODE_LENGTH_MIN = 4
 
 
 class CardView(msgspec.Struct, frozen=True):
@@ -234,6 +235,8 @@ class StoredValueProvider:
 
 def issue(tx: Transaction, wanted: NewCard, issue_id: str, actor: str) -> Card:
     """Hand out a card, in a unit of work; see :meth:`StoredValue.issue`."""
+    if any(len(normal_code(code)) < CODE_LENGTH_MIN for code in wanted.codes):
+        raise CardUnknown
     hashes = sorted({code_hash(code) for code in wanted.codes})
     known = store.get(tx.connection, issue_id)
     if known is not None:

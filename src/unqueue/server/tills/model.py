@@ -16,7 +16,7 @@ The accounts:
 """
 
 from collections.abc import Iterable
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -25,6 +25,10 @@ from unqueue.kernel.errors import DomainError
 from unqueue.server.ledger.model import Entry, Posting
 from unqueue.server.payments.books import DESK, clearing
 
+WHOLE_MAX = 2**53
+Whole = Annotated[int, msgspec.Meta(ge=0, le=WHOLE_MAX)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+
 ROUNDING, FX, SAFE, DIFFERENCE = "rounding", "fx", "safe", "cash-difference"
 
 
@@ -32,7 +36,7 @@ class Tendered(msgspec.Struct, frozen=True):
     """Pieces of one denomination that came to one place."""
 
     denomination: str
-    count: int
+    count: Count
     credited_minor: int
     place: str
 
@@ -41,7 +45,7 @@ class Debt(msgspec.Struct, frozen=True):
     """What is owed by the number of a slip. A ``disputed`` one is none: somebody may have pulled a coin out again."""
 
     number: str
-    amount_minor: int
+    amount_minor: Whole
     currency: str
     reason: str
     in_doubt: bool = False
@@ -53,13 +57,13 @@ class PaymentFinished(msgspec.Struct, frozen=True, tag_field="kind", tag="cash.p
     """
 
     payment_id: str
-    revision: int
+    revision: Whole
     outcome: Literal["paid", "cancelled"]
     currency: str
-    due_minor: int
+    due_minor: Whole
     rounding_minor: int
     tendered: list[Tendered]
-    dispensed: dict[str, int]
+    dispensed: dict[str, Count]
     debts: list[Debt]
     reason: str = ""
     stray: bool = False
@@ -70,11 +74,11 @@ class PayoutFinished(msgspec.Struct, frozen=True, tag_field="kind", tag="cash.pa
     """Money that was given back by a kiosk, for a refund."""
 
     refund_id: str
-    revision: int
+    revision: Whole
     currency: str
     amount_minor: int
     rounding_minor: int
-    dispensed: dict[str, int]
+    dispensed: dict[str, Count]
     debts: list[Debt]
 
 
@@ -91,7 +95,7 @@ class DebtSettled(msgspec.Struct, frozen=True, tag_field="kind", tag="cash.debt"
 
 class MovedPieces(msgspec.Struct, frozen=True):
     denomination: str
-    count: int
+    count: Count
     source: str
     target: str
 
@@ -145,11 +149,11 @@ Body = PaymentFinished | PayoutFinished | DebtSettled | CashMoved | Attention | 
 class Report(msgspec.Struct, frozen=True):
     """``id`` is unique for ever. ``seq`` grows by one within a ``journal``, the random name of a kiosk's file."""
 
-    id: str
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=70)]
     kiosk: str
-    journal: str
-    seq: int
-    at_us: int
+    journal: Annotated[str, msgspec.Meta(max_length=64)]
+    seq: Whole
+    at_us: Whole
     body: Body
 
 

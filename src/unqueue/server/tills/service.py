@@ -173,6 +173,8 @@ class Tills:
             if (known.kiosk, known.journal, known.seq, known.body) != (kiosk.id, report.journal, report.seq, body):
                 raise ReportConflict
             return
+        if store.has(tx.connection, report.journal, report.seq):
+            raise ReportConflict
         kind, about = _names(report)
         row = ReportRow(report.id, kiosk.id, report.journal, report.seq, kind, about, body, report.at_us, tx.at_us)
         store.insert_report(tx, row)
@@ -206,7 +208,7 @@ class Tills:
         )
         if not self._book(tx, report, now, order_id):
             return
-        if payment is not None and payment.method == self._method:
+        if payment is not None and (payment.method, payment.place) == (self._method, kiosk.id):
             settling.settle(tx, payment.payment_id, _state(now), new_id(), None)
 
     def _payout_done(self, tx: Transaction, kiosk: Principal, report: Report, told: PayoutFinished) -> None:
@@ -222,8 +224,9 @@ class Tills:
         refund = payments_store.get_refund(tx.connection, told.refund_id)
         if not self._book(tx, report, now, refund.order_id if refund is not None else ""):
             return
-        if refund is not None and refund.status == "pending":
-            amount = Money(told.amount_minor, told.currency)
+        amount = Money(told.amount_minor, told.currency)
+        is_its_own = refund is not None and (refund.method, refund.place) == (self._method, kiosk.id)
+        if refund is not None and is_its_own and refund.status == "pending" and refund.amount == amount:
             settling.settle_refund(tx, refund.refund_id, RefundState("succeeded", amount, f"kiosk: {kiosk.id}"))
 
     def _book(self, tx: Transaction, report: Report, now: Booked, order_id: str) -> bool:

@@ -85,6 +85,12 @@ def get(connection: Connection, report_id: str) -> ReportRow | None:
     return ReportRow(*row) if row is not None else None
 
 
+def has(connection: Connection, journal: str, seq: int) -> bool:
+    """Whether a kiosk's journal has told this number already."""
+    query = select(reports.c.report_id).where(reports.c.journal == journal, reports.c.seq == seq)
+    return connection.execute(query).first() is not None
+
+
 def insert_report(tx: Transaction, row: ReportRow) -> None:
     tx.execute(insert(reports), row._asdict())
 
