@@ -109,7 +109,7 @@ class Store:
             while till.view().state not in {"finished", "idle"}:
                 await asyncio.sleep(0.005)
 
-    def check(self, journal: CashJournal) -> None:
+    def check(self, journal: CashJournal, *, unsure: bool = False) -> None:
         state, contents = self.bus.state(), journal.contents
         assert contents == journal.replay()
         stock = {hopper.coin: hopper.stock for hopper in self.bus.hoppers}
@@ -120,7 +120,7 @@ class Store:
             {k: n for device in state["devices"].values() for k, n in device.get("recycled", {}).items()}
         )
         assert boxes == counted(state["inside"]) - recycled, (boxes, state)
-        assert not journal.locks(), journal.locks()
+        assert unsure or not journal.locks(), journal.locks()
 
 
 @contextlib.asynccontextmanager
@@ -149,11 +149,15 @@ async def payment(path: Path, cut_after: int | None) -> bool:
                 await till.cancel("p1")
             await store.at_rest(till)
             session = till._desk.journal.session("p1")
+            unsure = False
             if session is not None:
                 assert session.state == "finished"
                 assert not sessions.owed(session)
-                assert not session.debts, session
-            store.check(till._desk.journal)
+                # A new acceptor that has counted nothing looks, after its cable was out, like one that was reset: the
+                # till then says that it is not sure, and calls staff. What it is sure of must be right all the same.
+                assert all(debt.in_doubt and debt.amount_minor == 0 for debt in session.debts), session
+                unsure = bool(session.debts)
+            store.check(till._desk.journal, unsure=unsure)
 
         await store.live(clear_up)
         return died
