@@ -82,3 +82,11 @@ def test_where_a_provider_finds_the_server(tmp_path: Path, server: Server, url: 
         payments=Payments(providers=[account(tmp_path, url=url)]),
     )
     assert notify_bases(settings) == {"sandbox": base}
+
+
+def test_one_account_of_cash_serves_all_kiosks() -> None:
+    accounts = [Provider(id=name, kind="cash", zh="现金", en="Cash") for name in ("cash", "coins")]
+    objections = list(check_settings(Settings(payments=Payments(providers=accounts))))
+    assert [(at, what) for at, what, _ in objections] == [
+        (("payments", "providers", 1, "kind"), "there is an account of cash already")
+    ]

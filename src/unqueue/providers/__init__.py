@@ -85,6 +85,9 @@ def check_settings(settings: Settings) -> Iterator[Objection]:
     for index, account in enumerate(settings.payments.providers):
         at = ("payments", "providers", index)
         if account.kind in OWN_KINDS:
+            earlier = settings.payments.providers[:index]
+            if account.kind == "cash" and any(other.kind == "cash" for other in earlier):
+                yield (*at, "kind"), "there is an account of cash already", "One serves all kiosks: leave this one out."
             continue
         kind = KINDS.get(account.kind)
         if kind is None:
