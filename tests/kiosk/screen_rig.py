@@ -42,6 +42,8 @@ class PaperKiosk:
         self.commands: list[tuple[str, Any]] = []
         self.recordings: list[str] = []
         self.refuse = False
+        self.slow: dict[str, threading.Event] = {}
+        """Commands that are answered once their event is set."""
         self._state: State = {}
         self._seq = 0
         self._lock = threading.Lock()
@@ -107,6 +109,8 @@ class PaperKiosk:
     def post(self, request: BaseHTTPRequestHandler) -> None:
         content = request.rfile.read(int(request.headers.get("Content-Length") or 0))
         self.commands.append((request.path.lstrip("/"), json.loads(content) if content else None))
+        if (held := self.slow.get(request.path.lstrip("/"))) is not None:
+            held.wait(30)
         if self.refuse:
             self._answer(request, 404, _REFUSED)
         else:

@@ -1,5 +1,6 @@
 """The kiosk's screen in Chromium: every state can be used by everyone, by touch, by keyboard, and by ear."""
 
+import threading
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
@@ -20,6 +21,8 @@ KIOSK, PHONE, LANDSCAPE = (1080, 1920), (360, 780), (1920, 1080)
 TARGET_PX_MIN = 64
 TYPING_MS = 80  # slower than any scanner that types
 LANGUAGES = ("zh", "en")
+PULL = """code => { for (const key of [...code, "Enter"])
+    document.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true})) }"""
 ERRORS: list[str] = []
 """What went wrong in a page of the test that runs."""
 
@@ -214,12 +217,12 @@ def test_a_visit_by_keyboard_alone(page: Page, kiosk: PaperKiosk, states: dict[s
     page.locator("button", has_text="现金").focus()
     kiosk.commands.clear()
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('[aria-busy]') === null")
+    settle(page)
     assert ("pay", {"method": "cash"}) in kiosk.commands
 
     show(page, kiosk, states["cash"])
     page.keyboard.press("Escape")
-    page.wait_for_function("document.querySelector('[aria-busy]') === null")
+    settle(page)
     assert kiosk.commands[-1] == ("cancel", None)
 
     show(page, kiosk, states["cash_timeout"])
@@ -227,7 +230,7 @@ def test_a_visit_by_keyboard_alone(page: Page, kiosk: PaperKiosk, states: dict[s
     expect(page.get_by_role("button", name="我还在")).to_be_focused()
     kiosk.commands.clear()
     page.keyboard.press("Escape")
-    page.wait_for_timeout(100)
+    settle(page)
     assert ("stay", None) in kiosk.commands
     assert ("cancel", None) not in kiosk.commands
     expect(page.get_by_role("alertdialog")).to_be_visible()  # it goes when the kiosk has heard it
@@ -235,8 +238,13 @@ def test_a_visit_by_keyboard_alone(page: Page, kiosk: PaperKiosk, states: dict[s
     show(page, kiosk, states["paid"])
     expect(page.get_by_role("alertdialog")).to_have_count(0)
     page.get_by_role("button", name="完成").press("Enter")
-    page.wait_for_function("document.querySelector('[aria-busy]') === null")
+    settle(page)
     assert kiosk.commands[-1] == ("done", None)
+
+
+def settle(page: Page) -> None:
+    """Wait until the kiosk has answered all that the screen asked of it."""
+    page.wait_for_function("document.querySelector('[aria-busy]') === null")
 
 
 def sent(kiosk: PaperKiosk) -> list[tuple[str, Any]]:
@@ -250,7 +258,7 @@ def test_every_control_asks_for_its_own(page: Page, kiosk: PaperKiosk, states: d
     def press(name: str, *command: tuple[str, Any]) -> None:
         kiosk.commands.clear()
         page.get_by_role("button", name=name, exact=True).click()
-        page.wait_for_function("document.querySelector('[aria-busy]') === null")
+        settle(page)
         assert sent(kiosk) == list(command), name
 
     press("Take off the coupon 10 off over 50", ("remove-coupon", {"id": "redemption-1"}))
@@ -285,11 +293,35 @@ def test_every_control_asks_for_its_own(page: Page, kiosk: PaperKiosk, states: d
     show(page, kiosk, states["order_timeout"], language="en")
     kiosk.commands.clear()
     page.get_by_role("button", name="I’m still here").click()
-    page.wait_for_timeout(100)
+    settle(page)
     assert ("stay", None) in kiosk.commands
     show(page, kiosk, states["paid"], language="en")
     press("Print again", ("receipt", None))
     assert not page.locator("button:disabled").count()
+
+
+def test_a_slow_bank_holds_up_neither_help_nor_the_way_back(
+    page: Page, kiosk: PaperKiosk, states: dict[str, State]
+) -> None:
+    show(page, kiosk, states["order_extended"], language="en")
+    kiosk.slow["pay"] = threading.Event()
+    kiosk.commands.clear()
+    page.get_by_role("button", name="Alipay, pay ¥71.72", exact=True).click()
+    page.wait_for_selector("main[aria-busy]")
+    # Not a second tender beside the first.
+    expect(page.get_by_role("button", name="Cash, pay ¥71.72", exact=True)).to_be_disabled()
+    page.get_by_role("button", name="Call staff", exact=True).click()
+    page.evaluate(PULL, "SPRING10")  # a scanner pulled meanwhile: it takes its turn
+    page.get_by_role("button", name="中文", exact=True).click()
+    page.wait_for_timeout(300)
+    assert sent(kiosk) == [
+        ("pay", {"method": "alipay"}),
+        ("help", None),
+        ("language", {"language": "zh"}),
+    ]
+    kiosk.slow["pay"].set()
+    settle(page)
+    assert sent(kiosk)[3:] == [("code", {"code": "SPRING10"})]
 
 
 def test_an_amount_above_what_is_due_is_not_taken(page: Page, kiosk: PaperKiosk, states: dict[str, State]) -> None:
@@ -306,14 +338,12 @@ def test_an_amount_above_what_is_due_is_not_taken(page: Page, kiosk: PaperKiosk,
 
 
 def test_a_scanner_that_types(page: Page, kiosk: PaperKiosk, states: dict[str, State]) -> None:
-    pull = """code => { for (const key of [...code, "Enter"])
-        document.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true})) }"""
-    page.evaluate(pull, "104729389")
+    page.evaluate(PULL, "104729389")
     expect(page.locator("output")).to_have_text("··· ··· ···")
     assert sent(kiosk) == [("code", {"code": "104729389"})]
     show(page, kiosk, states["order"])
-    page.evaluate(pull, "]C1SPRING10")
-    page.wait_for_timeout(100)
+    page.evaluate(PULL, "]C1SPRING10")
+    settle(page)
     assert sent(kiosk)[1:] == [("code", {"code": "SPRING10"})]
 
 

@@ -1,3 +1,4 @@
+import { SvelteSet } from "svelte/reactivity";
 import { asProblem } from "../shared/api.ts";
 import { soundLook } from "../shared/sound.ts";
 import type { Money } from "../shared/types.ts";
@@ -11,23 +12,57 @@ export interface Told {
 
 const STAY_EVERY_MS = 10_000;
 
+/** These never wait for another command, which may itself wait for a bank: a person, more time, a way back. */
+const AT_ONCE: ReadonlySet<Command> = new Set<Command>(["help", "stay", "language", "cancel"]);
+
 /** What the screen keeps beside the kiosk's own state: what is being asked of it, and what it refused. */
 export class Page {
   readonly connection = new KioskConnection();
-  /** The command under way: no second one goes out meanwhile. */
+  /** The command under way that the next one waits for, or is not taken during. */
   working = $state<Command | null>(null);
+  readonly #aside = new SvelteSet<Command>();
+  #turn: Promise<unknown> = Promise.resolve();
   refused = $state.raw<Told | null>(null);
   /** The part of what is due that the next tender pays; null for all of it. */
   part = $state.raw<Money | null>(null);
   #stayed_ms = Number.NEGATIVE_INFINITY;
 
-  /** Sends a command and keeps its refusal to be shown. Answers whether it was taken. */
+  /** Whether anything that was asked for is still to be answered: a command, or any. */
+  asking(command?: Command): boolean {
+    if (command === undefined) return this.working !== null || this.#aside.size > 0;
+    return this.working === command || this.#aside.has(command);
+  }
+
+  /**
+   * Sends a command and keeps its refusal to be shown. Answers whether it was taken. A button that is pressed while
+   * another command is under way does nothing; a code that is scanned meanwhile takes its turn, for it can't be seen
+   * that it was lost; what must not wait goes out at once.
+   */
   async ask<C extends Command>(
     command: C,
     ...body: Commands[C] extends undefined ? [] : [Commands[C]]
   ): Promise<boolean> {
+    if (AT_ONCE.has(command)) {
+      if (this.#aside.has(command)) return false;
+      this.#aside.add(command);
+      try {
+        return await this.#send(command, ...body);
+      } finally {
+        this.#aside.delete(command);
+      }
+    }
+    if (command === "code") while (this.working !== null) await this.#turn;
     if (this.working !== null) return false;
     this.working = command;
+    const sending = this.#send(command, ...body).finally(() => (this.working = null));
+    this.#turn = sending;
+    return await sending;
+  }
+
+  async #send<C extends Command>(
+    command: C,
+    ...body: Commands[C] extends undefined ? [] : [Commands[C]]
+  ): Promise<boolean> {
     this.refused = null;
     try {
       await this.connection.send(command, ...body);
@@ -37,8 +72,6 @@ export class Page {
       this.refused = { zh, en };
       soundLook();
       return false;
-    } finally {
-      this.working = null;
     }
   }
 
