@@ -12,6 +12,7 @@ An order may take several payments, one after the other: at most one attempt is 
 where one can pay, and each is for a part or all of what is due then.
 """
 
+from enum import Enum
 from typing import ClassVar, Literal
 
 import msgspec
@@ -94,6 +95,22 @@ class Asked(msgspec.Struct, frozen=True):
 
 Cause = Literal["surplus", "given_back", "return"]
 AT_PROVIDER = "provider"
+"""The place of a refund that is being sent to its provider."""
+ADRIFT = "provider?"
+"""The place of a refund that was sent and never answered: it may still arrive, whatever becomes of the next try."""
+
+
+class RefundAnswer(Enum):
+    """What came of a try to give money back."""
+
+    NOT_SENT = "not_sent"
+    NONE = "none"
+    PENDING = "pending"
+    REFUSED = "refused"
+    FAILED = "failed"
+    """Not the request but the refund: its provider will not do it any more."""
+
+
 NOT_CONFIGURED = "not_configured"
 """The code of a provider that has gone from the settings: nothing was sent."""
 
@@ -103,7 +120,7 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
 
     ``cause``: it was not needed (``surplus``), the shopper wanted it back before the order was paid (``given_back``),
     or goods came back (``return``, by ``return_id``). ``place`` is who has begun to give it back, so that nobody else
-    may: a kiosk, or :data:`AT_PROVIDER` where only its provider knows whether it went through.
+    may: a kiosk, :data:`AT_PROVIDER`, or :data:`ADRIFT` where nobody but its provider can tell.
     """
 
     refund_id: str

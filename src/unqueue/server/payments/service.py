@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
+from sqlalchemy import Connection
 
 from unqueue.kernel.clock import micros
 from unqueue.kernel.database import Database, Transaction
@@ -290,21 +291,50 @@ class Payments:
         before_us = self.now_us - STUCK_S * 1_000_000
         return await self.database.read(lambda connection: store.pending_since(connection, before_us))
 
+    async def stuck_orders(self) -> list[tuple[Payment, str]]:
+        """The same with the numbers of their orders."""
+        found = await self.stuck()
+
+        def read(connection: Connection) -> list[tuple[Payment, str]]:
+            orders = {one.order_id: orders_store.get(connection, one.order_id) for one in found}
+            return [(one, order.number) for one in found if (order := orders[one.order_id]) is not None]
+
+        return await self.database.read(read)
+
+    def is_at_kiosks(self, method: str) -> bool:
+        """Whether a tender is taken and given at kiosks only, and no provider can be asked about it."""
+        account = self._accounts.get(method)
+        return account is not None and account.kind in AT_KIOSKS
+
+    def decidable(self, payment: Payment) -> list[Literal["succeeded", "failed"]]:
+        """What a person may say of an attempt that is open for too long."""
+        is_cash = self.is_at_kiosks(payment.method)
+        asks_people = not is_cash and isinstance(self.providers.get(payment.method), Decides)
+        if asks_people:
+            return ["succeeded", "failed"]
+        return ["failed"] if is_cash or model.has_expired(payment, self.now_us) else []
+
     async def decide(
-        self, payment_id: str, status: Literal["succeeded", "failed"], reference: str, actor: str
+        self,
+        payment_id: str,
+        status: Literal["succeeded", "failed"],
+        reference: str,
+        actor: str,
+        *,
+        reason: str = "",
     ) -> Payment:
         """A member of staff looked at the machine, and says what became of an attempt whose provider can't.
 
         Only once it has been open for longer than shoppers wait. Of a kiosk's cash, and of a provider that can't be
         asked any more, only that nothing came can be said: what did come all the same goes back as a surplus. That
-        something came needs the terminal's ``reference``. NotFound, NothingToDecide, ProviderBusy.
+        something came needs the terminal's ``reference``. ``reason``, how they know, is kept in the journal. NotFound,
+        NothingToDecide, ProviderBusy.
         """
         plain = normal_id(payment_id)
         payment = await self.database.read(lambda connection: store.get(connection, plain))
         if payment is None:
             raise NotFound
-        account = self._accounts.get(payment.method)
-        is_cash = account is not None and account.kind in AT_KIOSKS
+        is_cash = self.is_at_kiosks(payment.method)
         provider = self.providers.get(payment.method)
         is_old = self.now_us - payment.created_us > STUCK_S * 1_000_000
         if payment.status != "pending" or not is_old or (status == "succeeded" and not reference):
@@ -321,9 +351,13 @@ class Payments:
                 raise NothingToDecide from error
             except ProviderUnavailable as error:
                 raise ProviderBusy from error
-        return await self.database.unit(
-            lambda tx: settling.settle(tx, plain, state, new_id(), PaymentDeclined.code, decided_by=actor)
-        )
+
+        def settle(tx: Transaction) -> Payment:
+            settled = settling.settle(tx, plain, state, new_id(), PaymentDeclined.code, decided_by=actor)
+            settling.record(tx, "payment.decided", settled, actor, decision=status, reason=reason)
+            return settled
+
+        return await self.database.unit(settle)
 
     def refund_request(self, refund: model.Refund) -> RefundRequest:
         """How a provider is asked for a refund."""

@@ -12,7 +12,7 @@ from unqueue.server.ledger import store as ledger
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderClosed, OrderPaid, PaymentOpen
 from unqueue.server.payments import books, model, store
-from unqueue.server.payments.model import Cause, Payment, Refund
+from unqueue.server.payments.model import Cause, Payment, Refund, RefundAnswer
 from unqueue.server.payments.sold import sold_lines
 
 
@@ -164,21 +164,32 @@ def by_hand(by: str) -> str:
     return f"desk: {by}"[:128]
 
 
-def begin_refund(tx: Transaction, refund_id: str) -> bool:
-    """A refund that was refused is about to be sent again: staff may not hand it over meanwhile. False if they did."""
+def begin_refund(tx: Transaction, refund_id: str, *, has_failed: bool) -> bool:
+    """A refund is about to be sent: staff may not hand it over meanwhile. False if they did.
+
+    Where an earlier try still seems to be under way, the process died in it: what it sent may yet arrive.
+    ``has_failed``: its provider says that nothing comes of what was sent before.
+    """
     refund = store.get_refund(tx.connection, refund_id)
     assert refund is not None, "refunds are never deleted"
     if refund.status == "succeeded":
         return False
-    if not refund.place:  # a kiosk that has begun to give it back stays the one that does
-        store.update_refund(tx, msgspec.structs.replace(refund, place=model.AT_PROVIDER))
+    place = refund.place  # a kiosk that has begun to give it back stays the one that does
+    if place == "" or (has_failed and place in {model.AT_PROVIDER, model.ADRIFT}):
+        place = model.AT_PROVIDER
+    elif place == model.AT_PROVIDER:
+        place = model.ADRIFT
+    store.update_refund(tx, msgspec.structs.replace(refund, place=place))
     return True
 
 
-def delay_refund(tx: Transaction, refund_id: str, problem: str | None, *, permanent: bool, is_open: bool) -> None:
+def delay_refund(
+    tx: Transaction, refund_id: str, problem: str | None, answer: RefundAnswer, *, permanent: bool
+) -> None:
     """It did not go through. It is tried again, and staff hear of it once when the provider refuses.
 
-    ``is_open``: nobody knows whether the provider did it all the same. Nothing happens to a refund that has arrived
+    A refusal settles this try and not those before it: one that was never answered may arrive once the provider has the
+    money. Only its word that the refund has failed settles them all. Nothing happens to a refund that has arrived
     meanwhile: another try of it was quicker.
     """
     refund = store.get_refund(tx.connection, refund_id)
@@ -188,14 +199,25 @@ def delay_refund(tx: Transaction, refund_id: str, problem: str | None, *, perman
     tries = refund.tries + 1
     due_us = model.refund_again_us(tries, tx.at_us)
     place = refund.place
-    if is_open:
-        place = model.AT_PROVIDER
-    elif place == model.AT_PROVIDER and problem != model.NOT_CONFIGURED:
-        place = ""
+    if place in {"", model.AT_PROVIDER, model.ADRIFT}:
+        place = _place_after(place, answer)
     store.update_refund(tx, msgspec.structs.replace(refund, tries=tries, due_us=due_us, problem=problem, place=place))
     payment = store.get(tx.connection, refund.payment_id)
     if permanent and payment is not None and refund.problem != problem:
         record(tx, "payment.refund_refused", payment, f"provider:{refund.method}", problem=problem)
+
+
+def _place_after(place: str, answer: RefundAnswer) -> str:
+    """Who has a refund in hand after a try, where no kiosk has."""
+    match answer:
+        case RefundAnswer.NONE:
+            return model.ADRIFT
+        case RefundAnswer.REFUSED:
+            return "" if place == model.AT_PROVIDER else place
+        case RefundAnswer.FAILED:
+            return ""
+        case RefundAnswer.NOT_SENT | RefundAnswer.PENDING:
+            return place
 
 
 def hasten_refund(tx: Transaction, refund_id: str) -> None:

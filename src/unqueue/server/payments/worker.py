@@ -7,12 +7,19 @@ import logging
 from unqueue.kernel.journal import Event
 from unqueue.providers.port import ProviderError, ProviderState, RefundState
 from unqueue.server.payments import settling, store
-from unqueue.server.payments.model import NOT_CONFIGURED, Payment, PaymentExpired, ProviderBusy, Refund, has_expired
+from unqueue.server.payments.model import Payment, PaymentExpired, ProviderBusy, Refund, RefundAnswer, has_expired
 from unqueue.server.payments.service import Payments
 
 LOOK_S = 1.0
 AT_ONCE = 16
 _REFUNDED_NOW = frozenset({"payment.overpaid", "payment.given_back", "return.accepted"})
+
+_ANSWERS = {
+    "unknown": RefundAnswer.NONE,
+    "pending": RefundAnswer.PENDING,
+    "succeeded": RefundAnswer.NONE,  # of another amount
+    "failed": RefundAnswer.FAILED,
+}
 
 log = logging.getLogger(__name__)
 
@@ -96,34 +103,38 @@ class PaymentWorker:
 
     async def _pay_back(self, refund: Refund) -> None:
         """Send money back. A refund that was tried before is asked about first: its answer may have been lost."""
-        problem, permanent, is_open = None, False, False
-        is_there = refund.method in self._payments.providers
-        if (
-            is_there
-            and refund.problem is not None
-            and not await self._database.unit(lambda tx: settling.begin_refund(tx, refund.refund_id))
-        ):
-            return
+        problem: str | None = None
+        permanent, answer = False, RefundAnswer.NOT_SENT
         try:
             provider = self._payments.provider(refund.method)
             state, request = RefundState("unknown"), self._payments.refund_request(refund)
             payment = await self._database.read(lambda connection: store.get(connection, refund.payment_id))
             assert payment is not None, "a refund belongs to a payment"
-            if refund.tries:
+            is_ours = self._payments.is_at_kiosks(refund.method)  # a kiosk comes for it: there is nobody to send it to
+            if refund.tries or is_ours:
                 state = await provider.query_refund(request, payment.charge)
-            if state.status in {"unknown", "failed"}:
+                answer = _ANSWERS[state.status]
+            if not is_ours and state.status in {"unknown", "failed"}:
+                has_failed = state.status == "failed"
+                if not await self._database.unit(
+                    lambda tx: settling.begin_refund(tx, refund.refund_id, has_failed=has_failed)
+                ):
+                    return
+                answer = RefundAnswer.NONE
                 state = await provider.refund(request, payment.charge)
+                answer = _ANSWERS[state.status]
         except ProviderError as error:
             log.warning("refund %s: %s", refund.refund_id, error)
             problem, permanent = error.code, error.permanent
-            is_open = not permanent and problem != NOT_CONFIGURED
+            if permanent and answer is RefundAnswer.NONE:
+                answer = RefundAnswer.REFUSED
         else:
             if state.status == "succeeded" and state.amount == refund.amount:
                 await self._database.unit(lambda tx: settling.settle_refund(tx, refund.refund_id, state))
                 return
             if state.status != "pending":
                 outcome = "amount_mismatch" if state.status == "succeeded" else state.status
-                problem, permanent, is_open = f"refund_{outcome}", True, state.status != "failed"
+                problem, permanent = f"refund_{outcome}", True
         await self._database.unit(
-            lambda tx: settling.delay_refund(tx, refund.refund_id, problem, permanent=permanent, is_open=is_open)
+            lambda tx: settling.delay_refund(tx, refund.refund_id, problem, answer, permanent=permanent)
         )

@@ -19,6 +19,7 @@ from unqueue.server.orders.model import Order, OrderUnknown, OrderUnpaid
 from unqueue.server.payments import settling
 from unqueue.server.payments import store as payments_store
 from unqueue.server.payments.model import (
+    ADRIFT,
     AT_PROVIDER,
     Payment,
     Refund,
@@ -221,7 +222,7 @@ class Returns:
 
     def _refuse_unless_refused(self, refund: Refund) -> None:
         """Money that may come another way must not be handed over too."""
-        if refund.place not in {"", AT_PROVIDER}:
+        if refund.place not in {"", AT_PROVIDER, ADRIFT}:
             raise RefundAtKiosk(place=refund.place)
         if refund.place or (refund.problem is None and refund.method not in self._by_hand):
             raise RefundUnderWay
