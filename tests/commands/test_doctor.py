@@ -60,8 +60,8 @@ def test_a_lane_that_is_asked_for_but_not_there() -> None:
 def test_a_lanes_computer_is_asked_for_a_database_only_if_it_has_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_server_too: bool
 ) -> None:
-    monkeypatch.setattr("unqueue.lane.doctor._TIMEOUT_SECONDS", 0.1)
-    monkeypatch.setattr("unqueue.lane.doctor._DEVICE_SECONDS", 0.1)
+    monkeypatch.setattr("unqueue.station.doctor.TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("unqueue.station.doctor.DEVICE_SECONDS", 0.1)
     (tmp_path / "unqueue.toml").write_text(
         '[lane]\nid = "lane-1"\nserver_url = "http://127.0.0.1:9"\ntoken = "t"\nport = 0\n'
         '[lane.scale]\nport = "/dev/no-such-scale"\n[lane.io]\nhost = "127.0.0.1"\nport = 9\n'

@@ -1,32 +1,34 @@
 """The service desk in a real browser: goods come back, money goes back, and cards are looked after."""
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 from tests.support.browsers import Shop
-
-from unqueue.kernel.database import Database
-from unqueue.server.staff.service import create_staff
+from tests.support.service_desk import (
+    assert_usable,
+    buy,
+    find_order,
+    goods_of,
+    hire,
+    pull_trigger,
+    sign_in,
+    yuan,
+)
 
 pytestmark = pytest.mark.browser
 SECOND = {"name": "小王", "pin": "314159"}
+HELPER = {"name": "小陈", "pin": "271828"}
 SECOND_PERSON_ABOVE_MINOR = 20_000
 
 
 @pytest.fixture
 def goods(shop: Shop) -> list[dict[str, Any]]:
     """Products of the demo that are sold by the piece and need no age check."""
-    found = shop.http.get("/api/catalogue/products", params={"category": "snacks"}).json()["products"]
-    plain = [one for one in found if one["sold_by"] == "piece" and not one["age_limit"]]
-    assert len(plain) >= 3
-    return plain
+    return goods_of(shop)
 
 
 @pytest.fixture
@@ -36,83 +38,6 @@ def desk(browser: Browser) -> Iterator[BrowserContext]:
     context.set_default_timeout(30_000)
     yield context
     context.close()
-
-
-def buy(shop: Shop, *wanted: tuple[dict[str, Any], int]) -> dict[str, Any]:
-    """Shop and pay by HTTP, as a handset does; the order once it is paid."""
-    trip = shop.http.post("/api/trips", json={}).json()
-    headers = {"Authorization": f"Bearer {trip['token']}"}
-
-    def call(method: str, path: str, body: object = None) -> Any:
-        answer = shop.http.request(method, path, headers=headers, json=body)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    for good, quantity in wanted:
-        scan = {"id": str(uuid4()), "code": good["code"], "quantity": quantity}
-        call("POST", f"/api/trips/{trip['id']}/scans", scan)
-    order = call("POST", f"/api/trips/{trip['id']}/order", {})
-    payment = {"id": str(uuid4()), "method": "sandbox", "channel": "page"}
-    url = call("POST", f"/api/orders/{order['id']}/payments", payment)["action"]["url"]
-    form = {"action": "pay", "trouble": "none"}
-    assert httpx.post(url, data=form, headers={"Accept": "application/json"}, trust_env=False).is_success
-    paid: dict[str, Any] = wait_for(
-        lambda: call("GET", f"/api/orders/{order['id']}"), lambda now: bool(now["status"] == "paid")
-    )
-    return paid
-
-
-def wait_for(read: Callable[[], Any], is_right: Callable[[Any], bool], seconds: float = 30.0) -> Any:
-    end = time.monotonic() + seconds
-    while not is_right(now := read()):
-        assert time.monotonic() < end, f"it stays {now}"
-        time.sleep(0.1)
-    return now
-
-
-def sign_in(page: Page, shop: Shop, person: dict[str, str] | None = None, at: str = "#desk") -> None:
-    person = person or shop.http.get("/demo/api/store").json()["attendant"]
-    page.goto(f"{shop.url}/console/{at}")
-    page.locator("input[name=username]").fill(person["name"])
-    page.locator("input[type=password]").fill(person["pin"])
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="退出登录")).to_be_visible()
-
-
-def hire(shop: Shop, person: dict[str, str]) -> None:
-    """One more member of staff, as `unqueue staff` takes them in."""
-    database = Database(shop.database_url)
-    try:
-        create_staff(database, person["name"], person["pin"])
-    finally:
-        database.dispose()
-
-
-def find_order(page: Page, number: str) -> None:
-    page.get_by_label("订单号或小票号").fill(number)
-    page.get_by_role("button", name="查找").click()
-    expect(page.get_by_role("heading", name="订单 " + " ".join(re.findall("...", number)))).to_be_visible()
-
-
-def pull_trigger(page: Page, code: str) -> None:
-    """A hand scanner types a code as key presses, as fast as it can, and Enter."""
-    page.evaluate(
-        """code => { for (const key of [...code, "Enter"])
-             document.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true})) }""",
-        code,
-    )
-
-
-def assert_usable(page: Page) -> None:
-    """Nothing to object to for those who see, hear or press otherwise, and nothing wider than the screen."""
-    found = Axe().run(page).response["violations"]
-    assert found == [], [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
-    width = page.viewport_size["width"] if page.viewport_size else 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-def yuan(amount_minor: int) -> str:
-    return f"¥{amount_minor / 100:,.2f}"
 
 
 def test_one_item_comes_back_and_its_money_arrives(
@@ -283,3 +208,29 @@ def test_both_views_work_on_a_phone_and_keep_what_was_begun(
         box = link.bounding_box()
         assert box is not None
         assert box["height"] >= 48
+
+
+def test_value_on_a_card_takes_two_persons(shop: Shop, phone: BrowserContext) -> None:
+    hire(shop, HELPER, "attendant")
+    signer = shop.http.get("/demo/api/store").json()["attendant"]
+    code = f"2990{uuid4().int % 10**12:012d}"
+    page = phone.new_page()
+    sign_in(page, shop, HELPER, at="#desk/cards")
+    expect(page.get_by_label("卡号")).to_be_visible()
+    pull_trigger(page, code)
+    page.get_by_role("button", name="用这个卡号发新卡").click()
+    page.get_by_role("button", name="¥100.00").click()
+    page.get_by_role("button", name="发出 ¥100.00").click()
+    sheet = page.get_by_role("dialog")
+    sheet.get_by_label("主管姓名").fill(signer["name"])
+    sheet.get_by_label("密码").fill("000000")
+    sheet.get_by_role("button", name="签字并办理").click()
+    expect(sheet.get_by_role("alert")).to_contain_text("第二位员工的姓名或密码不对")
+    assert_usable(page)
+    sheet.get_by_label("密码").fill(signer["pin"])
+    sheet.get_by_role("button", name="签字并办理").click()
+    expect(page.get_by_role("heading", name=f"购物卡, 尾号 {code[-4:]}")).to_be_visible()
+    page.get_by_role("button", name="停用").click()
+    expect(page.get_by_text("已停用 · 长期有效")).to_be_visible()
+    expect(page.get_by_role("button", name="恢复使用")).to_be_disabled()
+    expect(page.get_by_text("您的岗位不能做这一步")).to_be_visible()

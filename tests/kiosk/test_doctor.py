@@ -1,16 +1,17 @@
 """`unqueue doctor` on a kiosk's computer: what is broken, and how to mend it."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.running_store import free_port
 
 from unqueue.devices.simulators.process import SimulatorProcess
 from unqueue.kernel.findings import Finding, examine
 from unqueue.kernel.settings import Cash, CashDevice, Kiosk, Printer, Scanner, Settings
 from unqueue.kiosk import doctor
+from unqueue.station.doctor import of_running
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +23,7 @@ def bus() -> Iterator[SimulatorProcess]:
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Devices that are away stay away here."""
-    monkeypatch.setattr(doctor, "_DEVICE_SECONDS", 1.0)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    monkeypatch.setattr("unqueue.station.doctor.DEVICE_SECONDS", 1.0)
 
 
 def findings(tmp_path: Path, **more: Any) -> dict[str, Finding]:
@@ -71,6 +65,6 @@ def test_options_that_make_no_sense(tmp_path: Path) -> None:
 
 
 def test_a_running_kiosk_tells_of_its_devices() -> None:
-    state = {"devices": {"scanner": "ready", "notes": "failed", "server": "failed"}}
-    told = {finding.about: finding.level for finding in doctor.of_running_kiosk(state)}
-    assert told == {"scanner": "ok", "notes": "failed"}
+    state = {"devices": {"scanner": "failed", "notes": "failed"}}
+    mends = [finding.mend for finding in of_running(state, "kiosk", doctor.mend_of)]
+    assert ["[kiosk.scanner]" in mends[0], "[[kiosk.cash.devices]]" in mends[1]] == [True, True]

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.support.running_kiosk import ATTENDANT, CARD, CASH, PIN, WALLET, KioskVisit, Processes, running_kiosk
+from tests.support.running_kiosk import CARD, CASH, WALLET, KioskVisit, balances, running_kiosk, staff
+from tests.support.running_store import ATTENDANT, PIN, Processes
 from tests.support.stores import MILK, TEA
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -26,12 +27,11 @@ async def visit(processes: Processes) -> AsyncIterator[KioskVisit]:
     """Someone in front of an idle kiosk; afterwards nothing of them is left."""
     async with KioskVisit(processes) as one:
         await one.until("welcome", devices=lambda seen: seen.get("cash") == "ready")
-        if not processes.is_filled:
-            processes.is_filled = True
-            for hopper, money in (("hopper-1", "CNY-100-coin"), ("hopper-5", "CNY-10-coin")):
-                deed = {"id": str(uuid.uuid4()), "device": hopper, "by": "小李", "counts": {money: 60}}
-                who = {"Authorization": f"Bearer {processes.token}"}
-                (await one.screen.post("/staff/cash/fill", json=deed, headers=who)).raise_for_status()
+        for hopper, money in (("hopper-1", "CNY-100-coin"), ("hopper-5", "CNY-10-coin")):
+            once = str(uuid.uuid5(uuid.NAMESPACE_OID, hopper))  # the same deed each time: it is booked once
+            deed = {"id": once, "device": hopper, "by": "小李", "counts": {money: 60}}
+            who = {"Authorization": f"Bearer {processes.token}"}
+            (await one.screen.post("/staff/cash/fill", json=deed, headers=who)).raise_for_status()
         yield one
         state = await one.until("welcome")
         assert [state[name] for name in ("order", "tender", "cash", "timeout", "receipt")] == [None] * 5
@@ -155,7 +155,7 @@ async def test_the_server_dies_in_the_middle_of_a_cash_payment(visit: KioskVisit
     visit.processes.start("server")
     await visit.until("paid", receipt=lambda receipt: receipt["printed"])
     assert (await visit.read(order))["status"] == "paid"
-    assert visit.processes.balances()["cash:kiosk-1"] > 0
+    assert balances(visit.processes)["cash:kiosk-1"] > 0
     await visit.press("/done")
 
 
@@ -239,12 +239,12 @@ async def test_the_screen_hears_by_events_and_speaks(visit: KioskVisit) -> None:
 
 async def test_the_day_ends_with_a_table(visit: KioskVisit) -> None:
     assert (await visit.screen.get("/staff/cash")).status_code == 401
-    table = await asyncio.to_thread(visit.processes.staff, "day", "--by", "小李")
+    table = await asyncio.to_thread(staff, visit.processes, "day", "--by", "小李")
     assert "closed by 小李" in table
     assert "dispenser:hopper-1" in table
-    taken = await asyncio.to_thread(visit.processes.staff, "remove-cashbox", "notes", "--by", "小李")
+    taken = await asyncio.to_thread(staff, visit.processes, "remove-cashbox", "notes", "--by", "小李")
     assert "remove-cashbox notes" in taken
-    assert "safe" in visit.processes.balances()
+    assert "safe" in balances(visit.processes)
 
 
 async def issue_card(visit: KioskVisit, code: str, amount_minor: int) -> str:

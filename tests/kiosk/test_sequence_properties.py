@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.kiosk_rig import METHODS, NUMBER, TOTAL_MINOR, Rig
 
@@ -79,6 +79,7 @@ class World(Rig):
         elif what == "close" and open_payment is None:
             self.closed = True
         elif what == "restart":
+            self.begins_later.clear()
             order_id = self.kiosk.order_id
             self.kiosk = type(self.kiosk)()
             self.hear(CashSeen(self.cash))
@@ -87,8 +88,10 @@ class World(Rig):
             tender = self.kiosk.tender
             if tender is not None and tender.payment_id and self.cash.payment_id != tender.payment_id:
                 self.hear(CashRefused(tender.payment_id, Notice("cash_unavailable", "不收", "No.")))
-        elif what in {"slow till", "quick till"}:
-            self.answers_slowly = what == "slow till"
+        elif what == "slow till":
+            self.answers_slowly = True
+        elif what == "quick till":
+            self.answer_at_last()
 
     def _settle_cash(self) -> None:
         """What the till knows of the open payment reaches the server: its end, or that it never began."""
@@ -118,6 +121,7 @@ class World(Rig):
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(moves, max_size=40))
+@example([("press", Code("104729389")), ("world", "slow till"), ("press", Pay("cash"))])
 def test_every_event_in_every_state(happened: list[tuple[str, Any]]) -> None:
     world = World().start()
     for kind, what in happened:
@@ -128,7 +132,8 @@ def test_every_event_in_every_state(happened: list[tuple[str, Any]]) -> None:
         payment.payment_id for payment in world.payments
     }
     # However it went: with server and till back and nobody there, the kiosk comes to rest, and nobody's money is in it.
-    world.is_away = world.answers_slowly = False
+    world.is_away = False
+    world.answer_at_last()
     for name in ("server", "cash"):
         world.hear(DeviceSeen(name, "ready"))
     for _ in range(20):

@@ -12,7 +12,8 @@ from unqueue.kiosk.cash.outbox import NotTaken
 from unqueue.kiosk.cash.reports import PaymentFinished, Report
 from unqueue.kiosk.cash.session import Debt
 from unqueue.kiosk.cash.store import CashJournal
-from unqueue.kiosk.declining import decline, deliver
+from unqueue.kiosk.cashier import Cashier
+from unqueue.kiosk.declining import decline
 from unqueue.kiosk.slips import render_slip
 from unqueue.kiosk.visit import Visit, VisitFile
 
@@ -44,15 +45,14 @@ async def test_a_payment_that_was_never_begun_is_told_as_cancelled_once(tmp_path
     told: list[Report] = []
 
     async def refuse(_: Report) -> None:
-        raise NotTaken
+        raise NotTaken("later")
 
     async def take(report: Report) -> None:
         told.append(report)
 
-    with pytest.raises(NotTaken):
-        await deliver(journal, clock, refuse)
-    await deliver(journal, clock, take)
-    await deliver(journal, clock, take)
+    assert await Cashier(journal, (), POLICY, clock=clock, send=refuse).deliver() == "later"
+    for _ in range(2):
+        assert await Cashier(journal, (), POLICY, clock=clock, send=take).deliver() is None
     (report,) = told
     assert isinstance(report.body, PaymentFinished)
     body = report.body

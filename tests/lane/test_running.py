@@ -4,14 +4,14 @@ import asyncio
 import base64
 import contextlib
 import json
-import signal
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import pytest
-from tests.support.running_lane import LaneVisit, Processes, running_lane
+from tests.support.running_lane import LaneVisit, running_lane
+from tests.support.running_store import Processes
 from tests.support.stores import BEER, MILK, TEA, WINE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -267,7 +267,7 @@ async def test_a_fire_opens_the_gate(at_lane: LaneVisit) -> None:
 
 
 async def kill(processes: Processes, name: str) -> None:
-    await asyncio.to_thread(processes.stop, name, signal.SIGKILL)
+    await asyncio.to_thread(processes.kill, name)
 
 
 @pytest.mark.parametrize("moment", ["loading", "check", "open", "passed"])

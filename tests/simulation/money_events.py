@@ -7,7 +7,7 @@ or die first.
 from tests.simulation.money_machines import Kiosks, Wallets
 from tests.simulation.money_people import Desk, Shoppers
 from tests.simulation.money_store import quiet
-from tests.simulation.money_world import World
+from tests.simulation.money_world import AN, World
 
 from unqueue.kernel.ids import new_id
 from unqueue.kernel.money import Money
@@ -110,7 +110,7 @@ class Happenings(Shoppers, Desk, Wallets, Kiosks):
 
         async def issue() -> None:
             for _ in range(self.chance.randint(1, 2)):
-                await self.world.store.cards.issue(NewCard([code], kind, amount), card_id, "staff:an")  # type: ignore[arg-type]
+                await self.world.store.cards.issue(NewCard([code], kind, amount), card_id, AN)  # type: ignore[arg-type]
             self.world.cards.append((card_id, code))
             del self.world.cards[:-CARDS_MAX]
 
@@ -125,7 +125,7 @@ class Happenings(Shoppers, Desk, Wallets, Kiosks):
 
         async def top_up() -> None:
             for _ in range(self.chance.randint(1, 2)):
-                await self.world.store.cards.top_up(card_id, amount, move_id, "staff:an")
+                await self.world.store.cards.top_up(card_id, amount, move_id, AN)
 
         self.world.spawn(top_up())
         return True

@@ -9,7 +9,7 @@ from unqueue.server.orders import store as orders_store
 from unqueue.server.payments.model import RefundArrived
 from unqueue.server.payments.service import Wish
 from unqueue.server.returns.service import Wanted
-from unqueue.server.trips.service import Batch, BatchAdd
+from unqueue.server.trips.requests import Batch, BatchAdd
 
 LIVE_MAX = 24
 

@@ -25,6 +25,7 @@ from unqueue.kernel.settings import Provider as Account
 from unqueue.providers.port import Provider
 from unqueue.server.coupons.redeeming import Redeeming
 from unqueue.server.coupons.service import Coupons
+from unqueue.server.fleet.store import last_contact
 from unqueue.server.orders import service as orders_service
 from unqueue.server.orders.service import Orders
 from unqueue.server.payments import store as payments_store
@@ -37,6 +38,7 @@ from unqueue.server.promotions.model import RuleBook
 from unqueue.server.receipts import store as receipts_store
 from unqueue.server.returns.service import Returns
 from unqueue.server.stored_value.service import StoredValue, StoredValueProvider
+from unqueue.server.tills import store as tills_store
 from unqueue.server.tills.service import KioskCash, Tills
 from unqueue.server.trips.service import Trips
 
@@ -121,13 +123,15 @@ class Store:
         )
         self.notifications = Notifications(self.payments)
         self.worker = PaymentWorker(self.payments)
-        self.cards = StoredValue(database)
+        self.cards = StoredValue(database, limit_minor=10**12)
         self.coupons = Coupons(database, Redeeming(time_zone=ZONE), open_payment=open_attempt)
         self.returns = Returns(
             database,
             limit_minor=RETURN_LIMIT_MINOR,
             by_hand=frozenset({CASH}),
             order_of_receipt=receipts_store.order_of,
+            last_contact=last_contact,
+            was_paid_out=tills_store.was_told,
         )
         self.tills = Tills(database, method=CASH)
 

@@ -23,6 +23,7 @@ from unqueue.server.coupons.store import coupon_redemptions
 from unqueue.server.ledger import store as ledger
 from unqueue.server.orders.model import Order
 from unqueue.server.payments import store as payments_store
+from unqueue.server.staff.model import MAY
 from unqueue.server.tables import metadata
 from unqueue.server.tills import store as tills_store
 from unqueue.server.tills.model import Report
@@ -289,8 +290,8 @@ class World:
         return facts.status != "open" and bool(waiting) and all(one.tries for one in waiting)
 
 
-AN = Principal("staff", "a" * 32, "An")
-BO = Principal("staff", "b" * 32, "Bo")
+AN = Principal("staff", "a" * 32, "An", "manager", MAY["manager"])
+BO = Principal("staff", "b" * 32, "Bo", "manager", MAY["manager"])
 
 
 def device(name: str) -> Principal:

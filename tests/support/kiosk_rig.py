@@ -16,6 +16,7 @@ from unqueue.kiosk.sequence.words import (
     CancelCash,
     CardInfo,
     CashInfo,
+    CashRefused,
     CashSeen,
     ClosePayment,
     Code,
@@ -74,6 +75,7 @@ class Rig:
         self.cash = CashInfo()
         self.card_minor = 500
         self.answers_slowly = False
+        self.begins_later: list[BeginCash] = []
         self.gives_refunds = True
 
     # What the kiosk hears.
@@ -83,6 +85,16 @@ class Rig:
         for command in commands:
             self.commands.append(command)
             self._obey(command)
+
+    def answer_at_last(self) -> None:
+        """A slow till does what it was asked to, however late."""
+        self.answers_slowly = False
+        waiting, self.begins_later = self.begins_later, []
+        for command in waiting:
+            if self.cash.is_open:
+                self.hear(CashRefused(command.payment_id, Notice("till_busy", "请稍候", "One moment, please.")))
+            else:
+                self._obey(command)
 
     def start(self, order_id: str | None = None) -> "Rig":
         for name in ("server", "cash", "printer"):
@@ -201,6 +213,7 @@ class Rig:
         match command:
             case BeginCash(payment_id, amount):
                 if self.answers_slowly:
+                    self.begins_later.append(command)
                     return
                 self.cash = CashInfo(
                     state="taking", payment_id=payment_id, currency="CNY", due_minor=amount.amount_minor

@@ -35,6 +35,7 @@ from unqueue.server.catalogue.model import Product, ProductUnknown, Resolved
 from unqueue.server.coupons import routes as coupons_routes
 from unqueue.server.coupons.redeeming import Redeeming
 from unqueue.server.coupons.service import Coupons
+from unqueue.server.fleet.store import last_contact
 from unqueue.server.ledger import store as ledger
 from unqueue.server.orders import routes as orders_routes
 from unqueue.server.orders import store as orders_store
@@ -54,11 +55,15 @@ from unqueue.server.receipts import routes as receipts_routes
 from unqueue.server.receipts.service import Receipts
 from unqueue.server.receipts.store import order_of
 from unqueue.server.returns.service import Returns
+from unqueue.server.staff.model import MAY
+from unqueue.server.staff.service import Staff
 from unqueue.server.stored_value import routes as stored_value_routes
 from unqueue.server.stored_value.service import StoredValue, StoredValueProvider
 from unqueue.server.tills.service import KioskCash, Tills
+from unqueue.server.tills.store import was_told
 from unqueue.server.trips import store as trips_store
-from unqueue.server.trips.service import Scan, Trips
+from unqueue.server.trips.requests import Scan
+from unqueue.server.trips.service import Trips
 
 PUBLIC_URL = "https://store.example"
 METHOD = "sandbox"
@@ -67,7 +72,9 @@ ACCOUNT = Account(id=METHOD, kind="sandbox_wallet", zh="沙盒钱包", en="Sandb
 CARD = "gift-card"
 CARD_ACCOUNT = Account(id=CARD, kind="stored_value", zh="购物卡", en="Gift card")
 RETURN_LIMIT_MINOR = 5000
+CARD_LIMIT_MINOR = 100_000
 CASH_ACCOUNT = Account(id="cash", kind="cash", zh="现金", en="Cash")
+MANAGER = Principal("staff", "an", "An", "manager", MAY["manager"])
 KIOSK = Principal("device", "kiosk-1", "1", "kiosk")
 SELLER = Store(id="store-7", name_zh="街角超市", name_en="Corner Store", tax_id="91310000TEST", public_url=PUBLIC_URL)
 
@@ -228,8 +235,15 @@ class Till:
         )
         self.notifications = Notifications(self.payments)
         self.worker = PaymentWorker(self.payments)
-        self.cards = StoredValue(database)
-        self.returns = Returns(database, limit_minor=RETURN_LIMIT_MINOR, by_hand=frozenset(), order_of_receipt=order_of)
+        self.cards = StoredValue(database, limit_minor=CARD_LIMIT_MINOR)
+        self.returns = Returns(
+            database,
+            limit_minor=RETURN_LIMIT_MINOR,
+            by_hand=frozenset(),
+            order_of_receipt=order_of,
+            last_contact=last_contact,
+            was_paid_out=was_told,
+        )
         self.coupons = Coupons(database, Redeeming(time_zone="Asia/Shanghai"), open_payment=open_attempt)
         self.receipts = Receipts(database, SELLER, [ACCOUNT, CARD_ACCOUNT, CASH_ACCOUNT])
         self.tills = Tills(database, method="cash")
@@ -238,7 +252,9 @@ class Till:
             *coupons_routes.routes(self.coupons, self.orders, self.access),
             *payments_routes.routes(self.payments, self.notifications, self.orders, self.access),
             *receipts_routes.routes(self.receipts, self.orders, self.access),
-            *stored_value_routes.routes(self.cards, self.access, database.clock, "CNY"),
+            *stored_value_routes.routes(
+                self.cards, self.access, database.clock, "CNY", countersign=Staff(database).countersign
+            ),
         ]
         self.asgi = Litestar(handlers, exception_handlers=EXCEPTION_HANDLERS, logging_config=None, openapi_config=None)
         transport = httpx.ASGITransport(self.asgi)

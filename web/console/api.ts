@@ -1,12 +1,61 @@
-import { Problem, request, type RequestOptions } from "../shared/api.ts";
-import type { Call, Money, OrderSummary, PaymentMethod, StoredCard, Suspect } from "../shared/types.ts";
-import type { CardFound, Desk, LateRefund, NewCardBody, Quote, Return, ReturnBody, Wanted } from "./types.ts";
+import { Problem, request, requestText, type RequestOptions } from "../shared/api.ts";
+import type {
+  Call,
+  Money,
+  OrderSummary,
+  Payment,
+  PaymentMethod,
+  ReceiptSms,
+  StoredCard,
+  Suspect,
+} from "../shared/types.ts";
+import type {
+  CardFound,
+  Debt,
+  Decision,
+  Desk,
+  GivenTwice,
+  LateRefund,
+  NewCardBody,
+  PaidBy,
+  Quote,
+  Return,
+  ReturnBody,
+  Signature,
+  SmsTrouble,
+  StuckPayment,
+  Wanted,
+} from "./types.ts";
 
 /** What staff ask of the server: `docs/protocols/http.md`, “Staff”. */
 export interface Session {
   readonly token: string;
   readonly name: string;
   readonly role: string;
+  /** What the role may do, as the server names it. */
+  readonly may: readonly May[];
+}
+
+export type May =
+  | "floor"
+  | "calls"
+  | "look_up"
+  | "take_back"
+  | "second"
+  | "hand_over"
+  | "settle_refunds"
+  | "decide_payments"
+  | "issue_cards"
+  | "fill_cards"
+  | "fill_cards_alone"
+  | "block_cards"
+  | "unblock_cards"
+  | "reconcile";
+
+/** A slip of the desk: of a return (its id), or of what a kiosk owes (its number). */
+export interface Slip {
+  readonly kind: "returns" | "debts";
+  readonly id: string;
 }
 
 export interface ExitLine {
@@ -97,6 +146,7 @@ export function staffApi(token: string, onEnded: () => void = () => undefined) {
     send<T>(to, { method: "POST", ...(body === undefined ? {} : { body }) });
   return {
     signOut: () => request<null>("/api/staff/sessions/current", { method: "DELETE", token, keepalive: true }),
+    current: () => send<Omit<Session, "token">>("/api/staff/sessions/current"),
     floor: () => send<Floor>("/api/staff/floor"),
     answer: (call: string, body: Answer) => post<Call>(`/api/staff/calls/${path(call)}/answer`, body),
     methods: () => send<PaymentMethod[]>("/api/payment-methods"),
@@ -107,10 +157,26 @@ export function staffApi(token: string, onEnded: () => void = () => undefined) {
     returnsWaiting: () => send<Return[]>("/api/desk/returns"),
     decide: (id: string, decision: "accept" | "reject") => post<Return>(`/api/returns/${path(id)}/${decision}`),
     refundsLate: () => send<LateRefund[]>("/api/desk/refunds"),
+    refundsTwice: () => send<GivenTwice[]>("/api/desk/refunds/given-twice"),
+    releaseRefund: (id: string, reason: string) =>
+      post<LateRefund>(`/api/desk/refunds/${path(id)}/release`, { reason }),
+    settleRefund: (id: string, paid_by: PaidBy, reason: string) =>
+      post<LateRefund>(`/api/desk/refunds/${path(id)}/settle`, { paid_by, reason }),
     handOver: (id: string) => post<LateRefund>(`/api/desk/refunds/${path(id)}/by-hand`),
+    paymentsStuck: () => send<StuckPayment[]>("/api/desk/payments"),
+    decidePayment: (id: string, body: Decision) => post<Payment>(`/api/desk/payments/${path(id)}/decide`, body),
+    smsTroubles: () => send<SmsTrouble[]>("/api/desk/sms"),
+    sendAgain: (order: string, body: { id: string; number: string }) =>
+      post<ReceiptSms>(`/api/desk/sms/${path(order)}/send`, body),
+    debts: () => send<Debt[]>("/api/desk/debts"),
+    printer: () => send<{ readonly printer: boolean }>("/api/desk/printer"),
+    printSlip: ({ kind, id }: Slip, language: string) =>
+      send<null>(`/api/desk/${kind}/${path(id)}/slip`, { method: "POST", body: { language }, timeout_ms: 20_000 }),
+    slipPage: ({ kind, id }: Slip, language: string) =>
+      requestText(`/api/desk/${kind}/${path(id)}/slip.html?language=${language}`, token),
     findCard: (code: string) => post<CardFound>("/api/stored-value/find", { code }),
     issueCard: (body: NewCardBody) => post<StoredCard>("/api/stored-value/cards", body),
-    topUp: (card: string, body: { id: string; amount_minor: number }) =>
+    topUp: (card: string, body: { id: string; amount_minor: number; second?: Signature }) =>
       post<StoredCard>(`/api/stored-value/cards/${path(card)}/top-up`, body),
     setCardStatus: (card: string, status: StoredCard["status"]) =>
       post<StoredCard>(`/api/stored-value/cards/${path(card)}/status`, { status }),

@@ -1,10 +1,11 @@
 /** What the console shows; the address says it after `#`, so that reload and the browser's own “back” keep to it. */
-export type View = "floor" | "returns" | "cards" | "waiting";
+export type View = "floor" | "returns" | "cards" | "receipts" | "waiting";
 
 const ADDRESSES: Readonly<Record<View, string>> = {
   floor: "#floor",
   returns: "#desk",
   cards: "#desk/cards",
+  receipts: "#desk/receipts",
   waiting: "#desk/waiting",
 };
 

@@ -1,4 +1,4 @@
-import type { Money, StoredCard } from "../shared/types.ts";
+import type { Money, Payment, StoredCard } from "../shared/types.ts";
 
 /** The service desk as the server tells it: `docs/protocols/http.md`, “Service desk”. */
 export interface DeskLine {
@@ -91,6 +91,76 @@ export interface LateRefund {
   readonly since: string;
   readonly tries: number;
   readonly problem: string | null;
+  /** The kiosk that has begun to give it back, and when it was last heard of. */
+  readonly claimed_by: string;
+  readonly claimed_seen_at: string | null;
+  /** It was sent: only its provider knows whether it arrives. */
+  readonly may_arrive: boolean;
+  readonly ways: readonly RefundWay[];
+}
+
+/** What staff can do about a refund: hand it over, free it from a kiosk that is silent, give it back another way. */
+export type RefundWay = "by_hand" | "release" | "settle";
+export type PaidBy = "cash" | "bank";
+
+/** A refund that came to its shopper twice, who owes it now. */
+export interface GivenTwice {
+  readonly refund_id: string;
+  readonly order_id: string;
+  readonly order_number: string;
+  readonly method: string;
+  readonly amount: Money;
+  readonly paid_by: string;
+  readonly at: string;
+}
+
+/** A payment whose end nobody has told, and what a person may say of it. */
+export interface StuckPayment {
+  readonly order_id: string;
+  readonly order_number: string;
+  readonly payment: Payment;
+  /** Its provider took it on; it was asked so often since, and still can be. */
+  readonly offered: boolean;
+  readonly asked: number;
+  readonly known_provider: boolean;
+  readonly decide: readonly Decision["status"][];
+}
+
+export interface Decision {
+  readonly status: "succeeded" | "failed";
+  readonly reference: string;
+  readonly reason: string;
+}
+
+/** A receipt whose SMS failed or still waits; the number is masked. */
+export interface SmsTrouble {
+  readonly order_id: string;
+  readonly order_number: string;
+  readonly receipt_number: string;
+  readonly status: "due" | "sending" | "uncertain" | "failed" | "perhaps";
+  readonly number: string;
+  readonly number_kept: boolean;
+  readonly language: "zh" | "en";
+  readonly zh: string;
+  readonly en: string;
+  readonly problem: string;
+  readonly since: string;
+  readonly sends: number;
+}
+
+/** What a kiosk could not give back; its number stands on its slip. */
+export interface Debt {
+  readonly number: string;
+  readonly amount: Money;
+  readonly at: string;
+  readonly order_number: string;
+  readonly kiosk: string;
+}
+
+/** A second person signs at the desk of the first. */
+export interface Signature {
+  readonly name: string;
+  readonly pin: string;
 }
 
 export interface CardMove {
@@ -112,4 +182,5 @@ export interface NewCardBody {
   readonly codes: readonly string[];
   readonly amount_minor: number;
   readonly days?: number;
+  readonly second?: Signature;
 }

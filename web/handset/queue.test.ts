@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { BasketCoupon } from "../shared/types.ts";
 import { Keep, MemoryShelf } from "./keep.ts";
 import { expect, isEmptyBody, Queue, settle, type Action, type BatchAction } from "./queue.ts";
 import { basketOf } from "./testing.ts";
@@ -19,6 +20,7 @@ const batch = (parts: Partial<BatchAction>): BatchAction => ({
   add: [],
   change: [],
   delete: [],
+  delete_coupons: [],
   body: null,
   ...parts,
 });
@@ -114,4 +116,14 @@ test("the shopper sees the quantities as they will be, settled or not", () => {
     { id: "s", code: "4006381333931", quantity: 1 },
     { id: "u.0", code: "A", quantity: 2 },
   ]);
+});
+
+test("a coupon that is taken out is gone at once, and one that is gone already is left alone", () => {
+  const coupon = { coupon: 2 } as BasketCoupon;
+  const basket = { ...basketOf({ 1: 1 }), coupons: [coupon] };
+  const action = batch({ delete_coupons: [2, 9] });
+  assert.deepEqual([...expect(basket, [action]).couponsGone], [2, 9]);
+  assert.deepEqual(settle(action, basket).delete_coupons, [2]);
+  assert.equal(isEmptyBody(settle(action, basket)), false);
+  assert.equal(isEmptyBody(settle(action, basketOf({ 1: 1 }))), true);
 });

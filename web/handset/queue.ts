@@ -27,6 +27,7 @@ export interface BatchAction {
   readonly add: readonly Addition[];
   readonly change: readonly { line: number; by: number }[];
   readonly delete: readonly number[];
+  readonly delete_coupons: readonly number[];
   readonly body: BatchBody | null;
 }
 
@@ -93,6 +94,7 @@ export function settle(action: BatchAction, basket: Basket): BatchBody {
     if (before !== undefined) changed.set(line, before + by);
   }
   const gone = action.delete.filter((line) => quantities.has(line));
+  const coupons = action.delete_coupons.filter((number) => basket.coupons.some(({ coupon }) => coupon === number));
   for (const [line, quantity] of changed) if (quantity < 1 && !gone.includes(line)) gone.push(line);
   return {
     id: action.id,
@@ -105,16 +107,19 @@ export function settle(action: BatchAction, basket: Basket): BatchBody {
       .filter(([line, quantity]) => quantity >= 1 && !gone.includes(line))
       .map(([line, quantity]) => ({ line, quantity })),
     delete: gone,
+    ...(coupons.length === 0 ? {} : { delete_coupons: coupons }),
   };
 }
 
 export function isEmptyBody(body: BatchBody): boolean {
-  return !body.add?.length && !body.set?.length && !body.delete?.length;
+  return !body.add?.length && !body.set?.length && !body.delete?.length && !body.delete_coupons?.length;
 }
 
 export interface ExpectedBasket {
   /** Line → quantity once all waiting actions are through; 0 for a line that will be gone. */
   readonly quantities: ReadonlyMap<number, number>;
+  /** Coupons that will be gone. */
+  readonly couponsGone: ReadonlySet<number>;
   /** Scans and additions that the server has not priced yet. */
   readonly waiting: readonly { id: string; code: string; quantity: number }[];
 }
@@ -123,11 +128,13 @@ export interface ExpectedBasket {
 export function expect(basket: Basket, actions: readonly Action[]): ExpectedBasket {
   const quantities = new Map(basket.lines.map((line) => [line.line, line.quantity]));
   const waiting: { id: string; code: string; quantity: number }[] = [];
+  const couponsGone = new Set<number>();
   for (const action of actions) {
     if (action.kind === "scan") {
       waiting.push({ id: action.id, code: action.code, quantity: action.quantity });
       continue;
     }
+    for (const coupon of action.delete_coupons) couponsGone.add(coupon);
     action.add.forEach(({ code, quantity }, index) => waiting.push({ id: `${action.id}.${index}`, code, quantity }));
     if (action.body !== null) {
       for (const { line, quantity } of action.body.set ?? []) if (quantities.has(line)) quantities.set(line, quantity);
@@ -140,5 +147,5 @@ export function expect(basket: Basket, actions: readonly Action[]): ExpectedBask
     }
     for (const line of action.delete) if (quantities.has(line)) quantities.set(line, 0);
   }
-  return { quantities, waiting };
+  return { quantities, couponsGone, waiting };
 }

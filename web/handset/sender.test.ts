@@ -35,7 +35,7 @@ class Store {
 
   async scan(body: ScanBody): Promise<LineAnswer> {
     await this.#take(this.scans, body.id, body, () => this.#add(body.quantity ?? 1));
-    return { line: this.basket.lines[0]!, basket: this.basket };
+    return { line: this.basket.lines[0]!, basket: this.basket, coupon: null };
   }
 
   async batch(body: BatchBody) {
@@ -90,6 +90,7 @@ const change = (id: string, by: number): Action => ({
   add: [],
   change: [{ line: 1, by }],
   delete: [],
+  delete_coupons: [],
   body: null,
 });
 

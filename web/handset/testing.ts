@@ -19,5 +19,7 @@ export function basketOf(quantities: Readonly<Record<number, number>>, version =
     promotions: [],
     age_limit: null,
     order_id: null,
+    coupons: [],
+    payable: zero,
   };
 }

@@ -4,7 +4,7 @@ import { inLanguage, language, nameOf, t } from "../shared/language.svelte.ts";
 import { formatMoney } from "../shared/money.ts";
 import { announce, clearNotices, notify } from "../shared/notices.svelte.ts";
 import { soundDone, soundLook, unlockSound } from "../shared/sound.ts";
-import type { Basket, BatchAnswer, Line, LineAnswer } from "../shared/types.ts";
+import type { Basket, BasketCoupon, BatchAnswer, Line, LineAnswer } from "../shared/types.ts";
 import { uuid } from "../shared/uuid.ts";
 import { browserShelf, Keep } from "./keep.ts";
 import { expect, Queue, type Action, type Addition, type ScanAction } from "./queue.ts";
@@ -47,9 +47,13 @@ export class Visit {
   scans = $state(0);
 
   #scanned = $state.raw<Readonly<Record<number, Scanned>>>({});
+  /** By the coupon's number in the bag. */
+  #scannedCoupons: Readonly<Record<number, Scanned>> = {};
 
   readonly expected = $derived(
-    this.basket === null ? { quantities: new Map<number, number>(), waiting: [] } : expect(this.basket, this.actions),
+    this.basket === null
+      ? { quantities: new Map<number, number>(), couponsGone: new Set<number>(), waiting: [] }
+      : expect(this.basket, this.actions),
   );
   /** What lies in the bag, latest first, without lines that are being deleted. */
   readonly lines = $derived.by((): readonly Line[] => {
@@ -58,6 +62,11 @@ export class Visit {
       .filter((line) => this.expected.quantities.get(line.line) !== 0)
       .toSorted((a, b) => recency(b) - recency(a) || b.line - a.line);
   });
+
+  /** The coupons in the bag, latest first, without those that are being taken out. */
+  readonly coupons = $derived(
+    (this.basket?.coupons ?? []).filter(({ coupon }) => !this.expected.couponsGone.has(coupon)).toReversed(),
+  );
 
   readonly keep: Keep;
   readonly #queue: Queue;
@@ -100,6 +109,7 @@ export class Visit {
     }
     this.basket = this.keep.read<Basket>("basket");
     this.#scanned = this.keep.read<Record<number, Scanned>>("scanned") ?? {};
+    this.#scannedCoupons = this.keep.read<Record<number, Scanned>>("coupons") ?? {};
     this.refusals = this.keep.read<Refusal[]>("refusals") ?? [];
     this.actions = this.#queue.entries().map((entry) => entry.action);
     if (this.trip?.id !== trip.id) this.#begin(trip);
@@ -157,6 +167,15 @@ export class Visit {
       ? t("handset.removed", { name: nameOf(only) })
       : t("handset.removed_many", { count: lines.length });
     notify({ kind: "done", text, action: { label: t("action.undo"), run: () => this.#batch({ add: back }) } }, 8_000);
+  }
+
+  removeCoupon(coupon: BasketCoupon): void {
+    this.#batch({ delete_coupons: [coupon.coupon] });
+    const text = t("handset.removed", { name: inLanguage(coupon) });
+    const scanned = this.#scannedCoupons[coupon.coupon];
+    // Only who scanned it knows its code; the server does not tell it.
+    const action = scanned && { label: t("action.undo"), run: () => this.#putBack(scanned) };
+    notify({ kind: "done", text, ...(action && { action }) }, 8_000);
   }
 
   dismissRefusal(id: string): void {
@@ -260,8 +279,18 @@ export class Visit {
     }, REFRESH_MS);
   }
 
-  #batch(parts: { add?: Addition[]; change?: { line: number; by: number }[]; delete?: number[] }): void {
-    this.#do({ kind: "batch", id: uuid(), add: [], change: [], delete: [], ...parts, body: null });
+  #batch(parts: {
+    add?: Addition[];
+    change?: { line: number; by: number }[];
+    delete?: number[];
+    delete_coupons?: number[];
+  }): void {
+    this.#do({ kind: "batch", id: uuid(), add: [], change: [], delete: [], delete_coupons: [], ...parts, body: null });
+  }
+
+  /** A coupon comes back by a scan of its own, so that its new number is known with its code. */
+  #putBack({ code, symbology }: Scanned): void {
+    this.#do({ kind: "scan", id: uuid(), code, quantity: 1, symbology, at: new Date().toISOString() });
   }
 
   #do(action: Action): void {
@@ -300,8 +329,9 @@ export class Visit {
   #onScan(action: ScanAction, answer: LineAnswer): void {
     this.#changesAnswered += 1;
     this.#compareSoon();
-    const { line, basket } = answer;
+    const { line, coupon, basket } = answer;
     this.apply(basket);
+    if (coupon) this.#onCoupon(coupon, action);
     if (line !== null) {
       this.#remember(line, action);
       this.latest = line.line;
@@ -309,6 +339,20 @@ export class Visit {
     if (!this.#answered(action.id) || line === null) return;
     soundDone();
     announce(t("handset.added", { name: nameOf(line), total: formatMoney(basket.total, language.locale) }));
+  }
+
+  #onCoupon(coupon: BasketCoupon, { id, code, symbology }: ScanAction): void {
+    this.#scannedCoupons = { ...this.#scannedCoupons, [coupon.coupon]: { code, symbology, at_ms: Date.now() } };
+    this.keep.write("coupons", this.#scannedCoupons);
+    if (!this.#answered(id)) return;
+    soundDone();
+    const name = inLanguage(coupon);
+    const saved = formatMoney(coupon.amount, language.locale);
+    announce(
+      coupon.problem === null
+        ? t("handset.coupon_added", { name, saved })
+        : t("handset.coupon_waits", { name, why: inLanguage(coupon.problem) }),
+    );
   }
 
   #onBatch(answer: BatchAnswer | null): void {
@@ -372,6 +416,7 @@ export class Visit {
     this.actions = [];
     this.refusals = [];
     this.#scanned = {};
+    this.#scannedCoupons = {};
     this.scans = 0;
     this.connected = true;
     clearNotices();

@@ -87,7 +87,7 @@ function read<T>(response: Response, text: string): T {
 }
 
 /** A text of the server, such as a page to keep. Throws a `Problem` like `request`. */
-async function requestText(path: string, token: string | null): Promise<string> {
+export async function requestText(path: string, token: string | null): Promise<string> {
   const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}` } : {};
   let response: Response;
   try {
@@ -95,8 +95,8 @@ async function requestText(path: string, token: string | null): Promise<string> 
   } catch {
     throw problemHere("problem.network", "network");
   }
-  if (!response.ok) throw problemHere("problem.unexpected", "unexpected", response.status);
-  return response.text();
+  const text = await response.text();
+  return response.ok ? text : read<string>(response, text);
 }
 
 /** Any error as a `Problem` that can be shown; what is none of ours goes to the browser's log. */

@@ -61,6 +61,23 @@ export interface Basket {
   readonly explained?: { readonly zh: string; readonly en: string } | null;
   readonly age_limit: number | null;
   readonly order_id: string | null;
+  readonly coupons: readonly BasketCoupon[];
+  /** The total without what the coupons would take off now. */
+  readonly payable: Money;
+}
+
+/** A coupon in the basket: what it would take off now, or the problem why nothing. */
+export interface BasketCoupon {
+  readonly coupon: number;
+  readonly coupon_id: string;
+  readonly zh: string;
+  readonly en: string;
+  readonly amount: Money;
+  readonly funded_by: string;
+  readonly lines: readonly { readonly line: number; readonly amount: Money }[];
+  readonly problem: ProblemDocument | null;
+  /** How often it may be used, in words. */
+  readonly note: { readonly zh: string; readonly en: string } | null;
 }
 
 export interface TripStarted {
@@ -80,6 +97,7 @@ export interface ScanBody {
 export interface LineAnswer {
   readonly line: Line | null;
   readonly basket: Basket;
+  readonly coupon: BasketCoupon | null;
 }
 
 export interface BatchBody {
@@ -87,6 +105,7 @@ export interface BatchBody {
   readonly add?: readonly { code: string; quantity?: number; symbology?: string }[];
   readonly set?: readonly { line: number; quantity: number }[];
   readonly delete?: readonly number[];
+  readonly delete_coupons?: readonly number[];
 }
 
 export interface BatchAnswer {

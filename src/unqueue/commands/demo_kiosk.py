@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unqueue.commands.demo_wallets import text
-from unqueue.kiosk.app import JOURNAL
 from unqueue.kiosk.cash.ledger import held
-from unqueue.kiosk.cash.store import CashJournal
+from unqueue.kiosk.cash.store import JOURNAL, CashJournal
 from unqueue.twin.demo import KIOSK
 from unqueue.twin.kiosk import COIN_SLOT, HOPPERS, RECYCLED
 

@@ -89,7 +89,7 @@ def _fill(database: Database) -> None:
     import_coupons(database, load_coupons(STOCK / "coupons.json"), currency="CNY", actor="demo")
     _hand_out_card(database)
     if database.read_now(lambda connection: staff_store.by_name(connection, ATTENDANT["name"])) is None:
-        create_staff(database, ATTENDANT["name"], ATTENDANT["pin"])
+        create_staff(database, ATTENDANT["name"], ATTENDANT["pin"], "manager")  # the demo has one person for everything
 
 
 def _hand_out_card(database: Database) -> None:

@@ -119,6 +119,42 @@ def slip(
 
 
 @cash.command()
+def refund(
+    ctx: typer.Context,
+    number: Annotated[str, typer.Argument(help="The refund's id, as the call for staff names it.")],
+    by: ByOption,
+    was_given: Annotated[bool, typer.Option(help="The count shows that the machine gave it.")] = False,
+    settings: SettingsOption = None,
+) -> None:
+    """Say what became of a refund in doubt: without --was-given the service desk hands it over."""
+    _ask(_own(ctx, settings), "POST", "refunds", {"refund": number, "by": by, "was_given": was_given})
+    told = "was given by the machine" if was_given else "goes to the service desk"
+    console.print(f"Refund {number} {told}.", markup=False, highlight=False)
+
+
+@cash.command()
+def reports(ctx: typer.Context, settings: SettingsOption = None) -> None:
+    """List what the server refused to book, what waits for it, and refunds in doubt."""
+    from rich.table import Table
+
+    own = _own(ctx, settings)
+    table = Table("Report", "About", "Why it does not go out")
+    for report in _ask(own, "GET", "reports"):
+        why = f"{report['code']}: {report['detail']}" if report["code"] else "waits for the one before"
+        table.add_row(report["kind"], report["about"], why)
+    for claim in _ask(own, "GET", "refunds"):
+        table.add_row("refund in doubt", claim["refund_id"], f"was it given? Order {claim['order_id']}")
+    console.print(table if table.row_count else "Every report goes out.")
+
+
+@cash.command()
+def resend(ctx: typer.Context, by: ByOption, settings: SettingsOption = None) -> None:
+    """Send what the server refused once more, after the reason was mended."""
+    told = _ask(_own(ctx, settings), "POST", "reports/retry", {"by": by})
+    console.print(f"{told['count']} sent again. `unqueue kiosk cash reports` says what is still refused.")
+
+
+@cash.command()
 def day(ctx: typer.Context, by: ByOption, settings: SettingsOption = None) -> None:
     """Close the day: what was there, what moved, what is there, since the last day's end."""
     from rich.table import Table
@@ -170,7 +206,7 @@ def _ask(own: Kiosk, method: str, path: str, body: dict[str, Any] | None = None)
     """The running kiosk's answer; ends the command with its refusal."""
     import httpx
 
-    from unqueue.kiosk.address import local_url
+    from unqueue.station.address import local_url
 
     url = f"{local_url(own)}/staff/{path}"
     headers = {"Authorization": f"Bearer {own.token}"}

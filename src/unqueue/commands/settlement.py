@@ -19,7 +19,7 @@ from unqueue.kernel.money import Money, format_minor
 if TYPE_CHECKING:
     from unqueue.providers.bills import BillRow
     from unqueue.server.settlement.model import Finding, Ours
-    from unqueue.server.settlement.service import Biller, Report
+    from unqueue.server.settlement.service import Biller, BillsReport
 
 app = typer.Typer(no_args_is_help=True, help="Reconciliation: what providers' bills say against the books.")
 
@@ -152,7 +152,7 @@ def _write_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
-def _show(report: "Report") -> None:
+def _show(report: "BillsReport") -> None:
     zone = ZoneInfo(report.time_zone)
     when = ""
     if report.from_us is not None and report.until_us is not None:
@@ -172,7 +172,7 @@ def _show(report: "Report") -> None:
         console.print("[green]✓[/] Everything matches." if report.sums else "There is nothing to match.")
 
 
-def _table(report: "Report") -> Table:
+def _table(report: "BillsReport") -> Table:
     table = Table("", "", box=None, pad_edge=False)
     for name in ("count", "in bills", "fees", "in the books"):
         table.add_column(name, justify="right")

@@ -45,6 +45,17 @@ BaudRate = Annotated[int, Meta(ge=300, le=921_600, description="a baud rate from
 Interval = Annotated[int, Meta(ge=1, le=1000, description="whole grams from 1 to 1000", examples=[5])]
 Amount = Annotated[int, Meta(ge=0, description="whole minor units (fen, cents), not negative", examples=[20_000])]
 Grams = Annotated[int, Meta(ge=0, description="whole grams, not negative", examples=[10])]
+CategoryName = Annotated[
+    str,
+    Meta(pattern="^[a-z0-9-]{1,40}$", description="a category of the catalogue: a-z, 0-9 and -", examples=["tobacco"]),
+]
+CompanyPrefix = Annotated[
+    str, Meta(pattern="^[0-9]{6,12}$", description="a GS1 company prefix of 6 to 12 digits", examples=["0614141"])
+]
+Gln = Annotated[
+    str,
+    Meta(pattern="^([0-9]{13})?$", description="the 13 digits of a GLN", examples=["0614141999996"]),
+]
 _WEB_ADDRESS = "a web address (http or https) without a slash at its end"
 HttpUrl = Annotated[
     str, Meta(pattern=r"^https?://[^\s/](\S*[^\s/])?$", description=_WEB_ADDRESS, examples=["https://store.example"])
@@ -148,11 +159,24 @@ class Provider(_Section, frozen=True, kw_only=True):
 
 class Payments(_Section, frozen=True, kw_only=True):
     """How shoppers can pay. A refund at the service desk that is larger than `second_person_above_minor`, in minor
-    units of the store's currency, needs a second member of staff to agree.
+    units of the store's currency, needs a second member of staff to agree; so does more than that which one person
+    puts on cards in a day.
     """
 
     providers: list[Provider] = []
     second_person_above_minor: Amount = 20_000
+
+
+class Coupons(_Section, frozen=True, kw_only=True):
+    """What holds for all coupons. Goods of `excluded_categories`, and those with an age limit where
+    `excludes_age_limited`, are neither reduced nor counted. An AI 8110 that names its retailer is taken only where it
+    is this one: by `gs1_company_prefixes`, or by `gln`.
+    """
+
+    excluded_categories: list[CategoryName] = msgspec.field(default_factory=lambda: ["tobacco"])
+    excludes_age_limited: bool = False
+    gs1_company_prefixes: list[CompanyPrefix] = []
+    gln: Gln = ""
 
 
 class Receipts(_Section, frozen=True, kw_only=True):
@@ -309,6 +333,12 @@ class Kiosk(_Section, frozen=True, kw_only=True):
         return f"Kiosk(id={self.id!r}, server_url={self.server_url!r})"  # the token stays out of logs
 
 
+class Desk(_Section, frozen=True, kw_only=True):
+    """The service desk. Its `printer` is reached by the server, and prints the slips of returns and debts."""
+
+    printer: Printer | None = None
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """Everything that differs from store to store. `lane` and `kiosk` are there on their own computers only."""
 
@@ -317,8 +347,10 @@ class Settings(_Section, frozen=True, kw_only=True):
     server: Server = Server()
     catalogue: Catalogue = Catalogue()
     payments: Payments = Payments()
+    coupons: Coupons = Coupons()
     receipts: Receipts = Receipts()
     sms: Sms = Sms()
+    desk: Desk = Desk()
     exit_pass: ExitPass = ExitPass()
     weighing: Weighing = Weighing()
     lane: Lane | None = None

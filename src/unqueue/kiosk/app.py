@@ -1,27 +1,18 @@
 """The kiosk's own process: its sequence, and the web page that is its screen. Docs: docs/protocols/http.md."""
 
-import asyncio
-import contextlib
-import logging
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-import uvicorn
-from litestar import Litestar, Request, Response, get, post
-from litestar.datastructures import State
+from litestar import Litestar, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.response import File, Stream
-from litestar.static_files import create_static_files_router
-from litestar.types import ExceptionHandlersMap
 
 from unqueue.kernel.clock import SystemClock
-from unqueue.kernel.errors import DomainError, NotFound
+from unqueue.kernel.errors import DomainError
 from unqueue.kernel.settings import Kiosk as KioskSettings
 from unqueue.kernel.settings import Settings
 from unqueue.kiosk import staff
-from unqueue.kiosk.cash.store import CashJournal
+from unqueue.kiosk.cash.store import JOURNAL, CashJournal
 from unqueue.kiosk.cashier import Cashier
 from unqueue.kiosk.hardware import Hardware, cash_policy, open_hardware
 from unqueue.kiosk.prompts import RECORDINGS
@@ -45,15 +36,14 @@ from unqueue.kiosk.sequence.words import (
 )
 from unqueue.kiosk.server import StoreServer
 from unqueue.kiosk.visit import VisitFile
+from unqueue.station import web
+from unqueue.station.process import log_to_stderr, serve
 
 WEB = Path(__file__).parent.parent / "web_dist" / "kiosk"
 VOICE = Path(__file__).parent / "voice"
-JOURNAL = "cash.db"
 ANSWER_S_MAX = 15.0
-KEEP_ALIVE_S = 15.0
 _GOOD_NEWS = frozenset({"coupon_on", "still_due"})
 """Notices that tell of no refusal."""
-AnyRequest = Request[Any, Any, State]
 
 
 class NotNow(DomainError):
@@ -113,57 +103,7 @@ async def do(runner: KioskRunner, wanted: Input, *, waits: bool = False) -> Kios
     is_refused = waits and notice is not None and runner.kiosk.notices != notices and notice.code not in _GOOD_NEWS
     if is_refused and notice is not None:
         raise KioskRefused(why=notice.code, why_zh=notice.zh, why_en=notice.en)
-    return runner.shown
-
-
-async def event_stream(runner: KioskRunner) -> AsyncIterator[bytes]:
-    """Every change of the screen as a server-sent event, comments in between."""
-    yield b"retry: 1000\n\n"
-    states = runner.watch()
-    waiting: asyncio.Task[KioskState] | None = None
-    try:
-        while True:
-            waiting = waiting or asyncio.ensure_future(anext(states))
-            done, _ = await asyncio.wait({waiting}, timeout=KEEP_ALIVE_S)
-            if not done:
-                yield b": keep-alive\n\n"
-                continue
-            state, waiting = waiting.result(), None
-            yield b"id: %d\nevent: state\ndata: %b\n\n" % (state.seq, msgspec.json.encode(state))
-    finally:
-        if waiting is not None:
-            waiting.cancel()
-            await asyncio.wait({waiting})
-        await states.aclose()
-
-
-def reading(runner: KioskRunner) -> list[HTTPRouteHandler]:
-    @get("/state", sync_to_thread=False)
-    def read_state() -> KioskState:
-        """What the screen shows."""
-        return runner.shown
-
-    @get("/events", media_type="text/event-stream")
-    async def events() -> Stream:
-        """The same, with every change."""
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return Stream(event_stream(runner), media_type="text/event-stream", headers=headers)
-
-    @get("/voice/{spoken:str}/{name:str}", sync_to_thread=False)
-    def voice(spoken: str, name: str) -> File:
-        """The recording of a prompt, such as ``/voice/zh/welcome.wav``."""
-        prompt = name.removesuffix(".wav")
-        if spoken not in {"zh", "en"} or prompt not in RECORDINGS:
-            raise NotFound
-        headers = {"Cache-Control": "max-age=3600"}
-        return File(
-            VOICE / spoken / f"{prompt}.wav",
-            media_type="audio/wav",
-            content_disposition_type="inline",
-            headers=headers,
-        )
-
-    return [read_state, events, voice]
+    return runner.screen.shown
 
 
 def commands(runner: KioskRunner) -> list[HTTPRouteHandler]:
@@ -206,24 +146,10 @@ def _plain(runner: KioskRunner, path: str, wanted: Input, about: str) -> HTTPRou
     return post(path, status_code=200, name=path)(press)
 
 
-def _problem(_: AnyRequest, error: DomainError) -> Response[bytes]:
-    return Response(
-        msgspec.json.encode(error.problem()),
-        status_code=error.status,
-        media_type="application/problem+json; charset=utf-8",
-    )
-
-
 def create_app(runner: KioskRunner, *, token: str) -> Litestar:
     """The ASGI application of a kiosk's screen; ``runner`` is run by whoever serves it."""
-    screen = [create_static_files_router(path="/", directories=[WEB], html_mode=True)] if WEB.exists() else []
-    handlers: ExceptionHandlersMap = {DomainError: _problem}
-    return Litestar(
-        route_handlers=[*reading(runner), *commands(runner), *staff.routes(runner.cashier, token), *screen],
-        exception_handlers=handlers,
-        openapi_config=None,
-        logging_config=None,
-    )
+    shown = web.showing(runner.screen, VOICE, RECORDINGS)
+    return web.application([*shown, *commands(runner), *staff.routes(runner.cashier, token)], WEB)
 
 
 def open_cashier(own: KioskSettings, hardware: Hardware, server: StoreServer) -> Cashier | None:
@@ -240,32 +166,15 @@ async def run(settings: Settings, own: KioskSettings) -> None:
 
     SettingsError for devices that make no sense, JournalInUse when it runs already.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    log_to_stderr()
     hardware = open_hardware(own, time_zone=settings.store.time_zone)
     server = StoreServer(own.server_url, own.id, own.token)
     cashier = open_cashier(own, hardware, server)
     timing = Timing(idle_s=own.idle_s, idle_warning_s=own.idle_warning_s)
     config = Config(own.id, own.language, timing)
     runner = KioskRunner(config, hardware, server, VisitFile(own.data_dir), name=own.name, cashier=cashier)
-    screen = uvicorn.Server(
-        uvicorn.Config(
-            create_app(runner, token=own.token),
-            host=own.host,
-            port=own.port,
-            access_log=False,
-            log_level="warning",
-            timeout_graceful_shutdown=1,
-        )
-    )
-    work, serving = asyncio.create_task(runner.run()), asyncio.create_task(screen.serve())
-    await asyncio.wait({work, serving}, return_when=asyncio.FIRST_COMPLETED)
-    screen.should_exit = True
-    await serving
-    work.cancel()
     try:
-        with contextlib.suppress(asyncio.CancelledError):
-            await work
+        await serve(create_app(runner, token=own.token), own, runner.run())
     finally:
         await server.close()
         if cashier is not None:

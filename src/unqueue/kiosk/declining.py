@@ -11,7 +11,6 @@ from unqueue.kernel.clock import Clock, micros
 from unqueue.kernel.money import Money
 from unqueue.kiosk.cash import session as sessions
 from unqueue.kiosk.cash.currencies import CashPolicy
-from unqueue.kiosk.cash.outbox import Send
 from unqueue.kiosk.cash.reports import payment_finished
 from unqueue.kiosk.cash.store import CashJournal
 
@@ -30,12 +29,3 @@ def decline(journal: CashJournal, policy: CashPolicy, clock: Clock, payment_id: 
         transaction.entry("finished", payment_id=payment_id, data=msgspec.to_builtins(body))
         transaction.report([body])
     return True
-
-
-async def deliver(journal: CashJournal, clock: Clock, send: Send) -> None:
-    """Send what waits in the outbox, the oldest first. Beside the till's own sending it is harmless: a report that
-    comes twice is one.
-    """
-    for report in journal.waiting_reports():
-        await send(report)
-        journal.report_taken(report.seq, micros(clock.now()))

@@ -4,39 +4,35 @@ A device belongs to one process. While the kiosk runs, its devices are asked for
 asked directly, and only with questions: nothing is taken, given or printed.
 """
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 
-import httpx
-
-from unqueue.devices.ports import Device, DeviceStatus
 from unqueue.kernel import machine
 from unqueue.kernel.findings import Check, Finding, failed, ok, warning
 from unqueue.kernel.settings import Kiosk, Settings, SettingsError
-from unqueue.kiosk.address import local_url
+from unqueue.kiosk.cash.refusals import JournalInUse
+from unqueue.kiosk.cash.store import JOURNAL, CashJournal
+from unqueue.kiosk.cashier import REFUNDS, REPORTS
 from unqueue.kiosk.hardware import cash_policy, open_cash, open_hardware
+from unqueue.station import doctor as station
 
 WEB = Path(__file__).parent.parent / "web_dist"
-_TIMEOUT_SECONDS = 3.0
-_DEVICE_SECONDS = 5.0
-_POLL_SECONDS = 0.1
 _MENDS = {
     "cash": "Look at the cash devices, and at `unqueue kiosk cash counts`: a locked one waits for `… cash unlock`.",
     "scanner": "Check its power and cable, and [kiosk.scanner] port. Another program may hold the line.",
     "printer": "Check paper, cover, power and cable, and [kiosk.printer] url.",
-    "server": "Check the network and kiosk.server_url; then unqueue doctor on the server.",
+    REPORTS: "Look at `unqueue kiosk cash reports`; once the reason is mended: `unqueue kiosk cash resend --by NAME`.",
+    REFUNDS: "Look at `unqueue kiosk cash reports`, count the machine, then `unqueue kiosk cash refund ID --by NAME`.",
 }
 _CASH_MEND = "Check its power and cable, and its port and address in [[kiosk.cash.devices]]."
 
 
 def checks(settings: Settings, kiosk: Kiosk) -> list[Check]:
     """What to look at on the machine that runs `unqueue kiosk`."""
-    running = _running_kiosk(kiosk)
-    devices = [Check("devices", lambda: of_running_kiosk(running))] if running else _device_checks(kiosk)
+    running = station.running_state(kiosk, "kiosk")
+    devices = (
+        [Check("devices", lambda: station.of_running(running, "kiosk", mend_of))] if running else _device_checks(kiosk)
+    )
     return [
         Check("clock", lambda: machine.clock(settings.store.time_zone)),
         Check("kiosk port", lambda: [machine.port("kiosk port", kiosk.host, kiosk.port, ours=running is not None)]),
@@ -50,59 +46,25 @@ def checks(settings: Settings, kiosk: Kiosk) -> list[Check]:
 
 def _device_checks(kiosk: Kiosk) -> list[Check]:
     found = [Check(name, _asking(ask, kiosk)) for name, ask in {"scanner": scanner, "printer": printer}.items()]
-    return [*found, Check("cash devices", lambda: asyncio.run(_all(cash_devices(kiosk))))]
+    cash = Check("cash devices", lambda: station.listed(cash_devices(kiosk)))
+    return [*found, cash, Check("cash journal", lambda: cash_journal(kiosk))]
 
 
 def _asking(ask: Callable[[Kiosk], AsyncIterator[Finding]], kiosk: Kiosk) -> Callable[[], list[Finding]]:
-    return lambda: asyncio.run(_all(ask(kiosk)))
+    return lambda: station.listed(ask(kiosk))
 
 
-def _running_kiosk(kiosk: Kiosk) -> dict[str, Any] | None:
-    """The state of this kiosk's own process (`KioskState`), None where it does not run."""
-    try:
-        state = httpx.get(f"{local_url(kiosk)}/state", timeout=_TIMEOUT_SECONDS, trust_env=False).json()
-    except (httpx.HTTPError, ValueError):
-        return None
-    return state if isinstance(state, dict) and state.get("kiosk") == kiosk.id else None
-
-
-def of_running_kiosk(state: dict[str, Any]) -> Iterator[Finding]:
-    """The devices as the running kiosk sees them."""
-    for name, status in state.get("devices", {}).items():
-        if name == "server":
-            continue  # asked for directly
-        if status in ("ready", "busy"):
-            yield ok(name, f"{status}, says the running kiosk")
-        else:
-            yield failed(name, f"{status}, says the running kiosk", _MENDS.get(name, _CASH_MEND))
+def mend_of(name: str) -> str:
+    """What to do about a device that has failed; one that is not named here is a cash device."""
+    return _MENDS.get(name, _CASH_MEND)
 
 
 def server(kiosk: Kiosk) -> Iterator[Finding]:
     """The server answers, knows this kiosk, has the same time, and takes cash if the kiosk can."""
-    try:
-        before = time.time()
-        health = httpx.get(f"{kiosk.server_url}/api/health", timeout=_TIMEOUT_SECONDS)
-        middle = (before + time.time()) / 2
-        health.raise_for_status()
-    except httpx.HTTPError as error:
-        yield failed("server", f"{kiosk.server_url} does not answer ({error})", _MENDS["server"])
+    device_add = f"unqueue device add {kiosk.id} --kind kiosk"
+    if not (yield from station.server(kiosk, "kiosk", f"/api/kiosks/{kiosk.id}/payments", device_add=device_add)):
         return
-    yield ok("server", f"{kiosk.server_url} answers")
-    if stamp := health.headers.get("date"):
-        # The header is cut to whole seconds: on average the server is half a second further.
-        ahead = middle - (parsedate_to_datetime(stamp).timestamp() + 0.5)
-        yield machine.clock_against("server clock", ahead, "the server's clock")
-    headers = {"Authorization": f"Bearer {kiosk.token}"}
-    answer = httpx.get(f"{kiosk.server_url}/api/kiosks/{kiosk.id}/payments", headers=headers, timeout=_TIMEOUT_SECONDS)
-    if answer.status_code in (401, 403, 404):
-        mend = f"On the server: unqueue device add {kiosk.id} --kind kiosk, and put the new token into kiosk.token."
-        yield failed("token", f"the server does not take it for {kiosk.id} ({answer.status_code})", mend)
-        return
-    if answer.status_code != httpx.codes.OK:
-        yield failed("token", f"the server answers {answer.status_code}", "Look at the server: unqueue doctor there.")
-        return
-    yield ok("token", f"the server knows {kiosk.id}")
-    methods = httpx.get(f"{kiosk.server_url}/api/payment-methods", headers=headers, timeout=_TIMEOUT_SECONDS).json()
+    methods = station.ask_server(kiosk, "/api/payment-methods").json()
     if kiosk.cash.devices and not any(method["kind"] == "cash" for method in methods):
         mend = 'On the server: add a [[payments.providers]] with kind = "cash".'
         yield warning("cash", "this kiosk could take cash, but the server has no such way to pay", mend)
@@ -120,18 +82,41 @@ def cash_settings(kiosk: Kiosk) -> Iterator[Finding]:
             yield failed(complaint.key, complaint.what, complaint.mend)
 
 
+def cash_journal(kiosk: Kiosk) -> Iterator[Finding]:
+    """What the kiosk could not tell the server, and refunds in doubt, while the kiosk does not run."""
+    path = kiosk.data_dir / JOURNAL
+    if not path.exists():
+        return
+    try:
+        journal = CashJournal(path, kiosk.id)
+    except JournalInUse:
+        return  # the kiosk is just starting, or its screen does not answer
+    try:
+        refused = [one for one in journal.stuck_reports() if one.code]
+        unsure = journal.claims("unsure")
+    finally:
+        journal.close()
+    if refused:
+        told = ", ".join(f"{one.kind} {one.about} ({one.code})" for one in refused)
+        yield failed(REPORTS, f"the server refused {told}", mend_of(REPORTS))
+    if unsure:
+        yield failed(REFUNDS, f"in doubt: {', '.join(one.refund_id for one in unsure)}", mend_of(REFUNDS))
+    if not refused and not unsure:
+        yield ok("cash journal", "the server refused none of its reports")
+
+
 async def scanner(kiosk: Kiosk) -> AsyncIterator[Finding]:
     """The scanner's line opens. Scanners say nothing until they scan."""
     hardware = open_hardware(kiosk, time_zone="UTC")
     if kiosk.scanner and hardware.scanner:
-        yield await _asked("scanner", kiosk.scanner.port, hardware.scanner)
+        yield await station.ask_device("scanner", kiosk.scanner.port, hardware.scanner, mend_of("scanner"))
 
 
 async def printer(kiosk: Kiosk) -> AsyncIterator[Finding]:
     """The printer answers and has paper."""
     hardware = open_hardware(kiosk, time_zone="UTC")
     if kiosk.printer and hardware.printer:
-        yield await _asked("printer", kiosk.printer.url, hardware.printer)
+        yield await station.ask_device("printer", kiosk.printer.url, hardware.printer, mend_of("printer"))
 
 
 async def cash_devices(kiosk: Kiosk) -> AsyncIterator[Finding]:
@@ -144,26 +129,4 @@ async def cash_devices(kiosk: Kiosk) -> AsyncIterator[Finding]:
     for device in devices:
         port = device.acceptor or device.dispenser
         if port is not None:
-            yield await _asked(device.name, ports[device.name], port)
-
-
-async def _asked(name: str, place: str, device: Device) -> Finding:
-    """The device's own word, once it had time to connect."""
-    deadline = asyncio.get_running_loop().time() + _DEVICE_SECONDS
-    async with device:
-        while True:
-            status = await device.status()
-            if status.status != "failed" or asyncio.get_running_loop().time() > deadline:
-                return _told(name, place, status)
-            await asyncio.sleep(_POLL_SECONDS)
-
-
-def _told(name: str, place: str, status: DeviceStatus) -> Finding:
-    detail = f" ({status.detail})" if status.detail else ""
-    if status.status == "failed":
-        return failed(name, f"{place}{detail}", _MENDS.get(name, _CASH_MEND))
-    return ok(name, f"{place} is {status.status}{detail}")
-
-
-async def _all(findings: AsyncIterator[Finding]) -> list[Finding]:
-    return [finding async for finding in findings]
+            yield await station.ask_device(device.name, ports[device.name], port, mend_of(device.name))

@@ -9,8 +9,6 @@ from unqueue.devices.drivers.cctalk_bill_validator import BillValidatorSettings,
 from unqueue.devices.drivers.cctalk_bus import CctalkBus, CctalkBusSettings
 from unqueue.devices.drivers.cctalk_coin_acceptor import CctalkCoinAcceptor, CoinAcceptorSettings
 from unqueue.devices.drivers.cctalk_hopper import CctalkHoppers, HopperSettings
-from unqueue.devices.drivers.escpos_printer import EscposPrinter, EscposPrinterSettings
-from unqueue.devices.drivers.serial_scanner import SerialScanner, SerialScannerSettings
 from unqueue.devices.drivers.ssp_recycler import SspNoteRecycler, SspNoteRecyclerSettings
 from unqueue.devices.ports import Device, POSPrinter, Scanner
 from unqueue.kernel.cash import Denomination, parse_denomination
@@ -19,6 +17,7 @@ from unqueue.kernel.settings import CashDevice as CashSettings
 from unqueue.kernel.settings_reading import Complaint
 from unqueue.kiosk.cash.currencies import CashPolicy, ExchangeRate
 from unqueue.kiosk.cash.machine import CashDevice, CashDeviceSettings
+from unqueue.station.peripherals import open_printer, open_scanner
 
 _COMMON = frozenset({"capacity", "cashbox_max"})
 _OPTIONS: Mapping[str, frozenset[str]] = {
@@ -45,21 +44,9 @@ class Hardware(msgspec.Struct, frozen=True):
 
 def open_hardware(settings: Kiosk, *, time_zone: str) -> Hardware:
     """The devices that the settings name, unclaimed. SettingsError for options that make no sense."""
-    scanner, printer = settings.scanner, settings.printer
     return Hardware(
-        scanner=SerialScanner(SerialScannerSettings(scanner.port, baud_rate=scanner.baud_rate)) if scanner else None,
-        printer=EscposPrinter(
-            EscposPrinterSettings(
-                printer.url,
-                width_chars=printer.width_chars,
-                time_zone=time_zone,
-                baud_rate=printer.baud_rate,
-                answers_status=printer.answers_status,
-                logo_file=printer.logo_file,
-            )
-        )
-        if printer
-        else None,
+        scanner=open_scanner(settings.scanner),
+        printer=open_printer(settings.printer, time_zone),
         cash=tuple(open_cash(settings.cash)),
     )
 

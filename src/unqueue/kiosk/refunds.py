@@ -1,19 +1,23 @@
-"""Giving back in cash what was paid in cash for a part of an order: claimed at the server, then given by the till."""
+"""Giving back in cash what was paid in cash for a part of an order: claimed at the server, then given by the till.
+
+Whatever happens in between, a refund that this kiosk has claimed comes to an end: the till gives it (its session is in
+the journal, and resumes by itself), or it goes back to the desk, because none of its money can have gone out and nobody
+stands here for it, or staff look, because the journal does not know.
+"""
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
 
 from unqueue.kernel.errors import DomainError
 from unqueue.kiosk.cash.refusals import TillBusy
 from unqueue.kiosk.cashier import Cashier
-from unqueue.kiosk.server import Payout, ServerAway, ServerBusy, ServerRefused, StoreServer
+from unqueue.kiosk.server import Payout, StoreServer
+from unqueue.station.link import ServerRefused, until_answered
 
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
-_RETRY_S_FIRST, _RETRY_S_MAX = 0.1, 2.0
 _LIST_S_MAX = 20.0
+_BUSY_PAUSE_S, _BUSY_S_MAX = 2.0, 60.0
+"""For so long the shopper waits for a till that is busy with other money; then the desk gives the refund."""
 
 
 async def give_back(cashier: Cashier, server: StoreServer, order_id: str) -> int:
@@ -23,42 +27,89 @@ async def give_back(cashier: Cashier, server: StoreServer, order_id: str) -> int
     """
     try:
         async with asyncio.timeout(_LIST_S_MAX):
-            waiting = [one for one in await _repeated(server.payouts) if one.order_id == order_id]
+            waiting = [one for one in await until_answered(server.payouts) if one.order_id == order_id]
     except (TimeoutError, ServerRefused) as error:
         logger.warning("refunds in cash could not be read: %s", error)
         return 0
     given_minor = 0
     for one in waiting:
-        if await _give(cashier, server, one):
-            given_minor += one.amount.amount_minor
+        if one.refund_id in cashier.in_hand:
+            continue
+        cashier.in_hand.add(one.refund_id)
+        try:
+            if await _give(cashier, server, one):
+                given_minor += one.amount.amount_minor
+        finally:
+            cashier.in_hand.discard(one.refund_id)
     return given_minor
 
 
+async def look_after(cashier: Cashier, server: StoreServer, *, order_here: str | None) -> None:
+    """Bring what the server says this kiosk has claimed to its end, where nothing else does. Errors as the server's.
+
+    ``order_here`` is the order at the kiosk: its refunds are given to whoever stands there.
+    """
+    for one in await server.payouts():
+        if not one.claimed or one.refund_id in cashier.in_hand or cashier.knows(one.refund_id):
+            continue
+        claim = cashier.claims.of(one.refund_id)
+        if claim is None:
+            logger.error("refund %s was claimed here, and the journal does not know it: staff look", one.refund_id)
+            cashier.claims.doubt(one.refund_id, one.order_id, one.amount)
+            cashier.refresh()
+        elif claim.state == "handed_back":
+            await server.release(one.refund_id)
+        elif claim.state == "claimed" and (one.order_id != order_here or cashier.is_abandoned(claim)):
+            await _hand_back(cashier, server, one)
+
+
 async def _give(cashier: Cashier, server: StoreServer, payout: Payout) -> bool:
-    """Whether the till gives a refund back. Once it is claimed it does: coins, or a slip."""
+    """Whether the till gives a refund back. Once it is claimed it does, coins or a slip; or it is handed back."""
+    if not cashier.knows(payout.refund_id):
+        if not _may_give(cashier, payout):
+            return False
+        try:
+            if not payout.claimed:
+                await cashier.check_payout(payout)
+            cashier.claims.begin(payout.refund_id, payout.order_id, payout.amount)
+            await until_answered(lambda: server.claim(payout.refund_id))
+        except (DomainError, ServerRefused) as refusal:
+            logger.info("a refund is left to staff: %s", refusal)
+            return False
     try:
+        await _pay_out(cashier, payout)
+    except DomainError as refusal:
+        logger.warning("a refund can't be given: %s", refusal)
         if not cashier.knows(payout.refund_id):
-            if not payout.claimed:  # a claim that was made before a restart binds: staff may not pay it any more
-                await cashier.till.check_payout(payout.amount)
-            await _repeated(lambda: server.claim(payout.refund_id))
-    except (DomainError, ServerRefused) as refusal:
-        logger.info("a refund is left to staff: %s", refusal)
+            await until_answered(lambda: _hand_back(cashier, server, payout))
         return False
+    return True
+
+
+def _may_give(cashier: Cashier, payout: Payout) -> bool:
+    """Whether the till may begin with it: not what was handed back, nor what it may have given already."""
+    claim = cashier.claims.of(payout.refund_id)
+    if claim is None:
+        return not payout.claimed
+    return claim.state == "claimed" and not cashier.is_abandoned(claim)
+
+
+async def _pay_out(cashier: Cashier, payout: Payout) -> None:
+    waited_s = 0.0
     while True:
         try:
-            await cashier.pay_out(payout.refund_id, payout.amount)
+            await cashier.pay_out(payout)
         except TillBusy:
-            await asyncio.sleep(_RETRY_S_MAX)
+            if waited_s >= _BUSY_S_MAX:
+                raise
+            await asyncio.sleep(_BUSY_PAUSE_S)
+            waited_s += _BUSY_PAUSE_S
         else:
-            return True
+            return
 
 
-async def _repeated(ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """The server's answer, however long it takes: a claim whose answer was lost may have been made."""
-    pause_s = _RETRY_S_FIRST
-    while True:
-        try:
-            return await ask()
-        except (ServerAway, ServerBusy):
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _RETRY_S_MAX)
+async def _hand_back(cashier: Cashier, server: StoreServer, payout: Payout) -> None:
+    """The desk gives it: first this kiosk's word to itself, then to the server."""
+    logger.warning("refund %s goes back to the desk", payout.refund_id)
+    cashier.claims.hand_back(payout.refund_id)
+    await server.release(payout.refund_id)

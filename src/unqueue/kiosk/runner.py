@@ -7,25 +7,27 @@ asked of the server is repeated with the same id until it is answered or given u
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from typing import Any, Literal
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import msgspec
 
-from unqueue.devices.ports import Device, DeviceFailed
+from unqueue.devices.ports import DeviceFailed
 from unqueue.kernel.errors import DomainError
 from unqueue.kernel.ids import new_id
 from unqueue.kiosk.cashier import Cashier
 from unqueue.kiosk.hardware import Hardware
-from unqueue.kiosk.refunds import give_back
+from unqueue.kiosk.refunds import give_back, look_after
 from unqueue.kiosk.screen import KioskState, show
 from unqueue.kiosk.sequence import step
 from unqueue.kiosk.sequence.words import (
     CASH,
     Answered,
     BeginCash,
+    Begun,
     CallSeen,
     CancelCash,
+    CardInfo,
     CashRefused,
     Code,
     Command,
@@ -36,6 +38,7 @@ from unqueue.kiosk.sequence.words import (
     Kiosk,
     MethodsSeen,
     Notice,
+    OrderInfo,
     OrderSeen,
     PaidOut,
     PayOut,
@@ -48,13 +51,27 @@ from unqueue.kiosk.sequence.words import (
     Started,
     Tick,
 )
-from unqueue.kiosk.server import ServerAway, ServerBusy, ServerRefused, StoreServer
+from unqueue.kiosk.server import StoreServer, notice_of
 from unqueue.kiosk.slips import render_slip
 from unqueue.kiosk.visit import Visit, VisitFile
+from unqueue.station.calls import StaffCalls
+from unqueue.station.devices import SERVER, attend, for_heartbeat, log_change
+from unqueue.station.heartbeat import Heartbeat
+from unqueue.station.jobs import Bell, Job, Jobs, Pursuit
+from unqueue.station.link import (
+    RETRY_S_MAX,
+    ServerAway,
+    ServerBusy,
+    ServerEvent,
+    ServerRefused,
+    TryLater,
+    follow,
+    until_answered,
+)
+from unqueue.station.screen import LiveScreen
+from unqueue.station.words import Status
 
 logger = logging.getLogger(__name__)
-_BACKLOG_MAX = 100
-_RETRY_S_FIRST, _RETRY_S_MAX = 0.1, 2.0
 _RECEIPT_TRIES = 20
 _EXPIRES_AFTER_S = 60.0
 """The till gives money back by itself if the sequence, which does so earlier, is not there."""
@@ -73,7 +90,7 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 class KioskRunner:
-    """One kiosk at work. ``shown`` is its screen; :meth:`watch` tells every change of it."""
+    """One kiosk at work, and its screen."""
 
     def __init__(
         self,
@@ -95,53 +112,53 @@ class KioskRunner:
         self._visits = visits
         self._pace = pace or Pace()
         self._clock: Callable[[], float] = asyncio.get_running_loop().time
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pursuit: asyncio.Task[None] | None = None
-        self._pursued = 0
-        self._following: asyncio.Task[None] | None = None
-        self._followed: str | None = None
-        self._alarms: dict[int, tuple[RaiseAlarm, str]] = {}
-        self._beat = asyncio.Event()
+        self._jobs = Jobs()
+        self._pursuit = Pursuit(self._jobs, self._ask)
+        self._following = Pursuit(self._jobs, self._listen)
+        self._calls = StaffCalls(server.alarm, self._hear_of_call)
+        self._heartbeat = Heartbeat(
+            self._beat,
+            self._seen,
+            kind="kiosk",
+            every_s=self._pace.heartbeat_s,
+            while_away_s=RETRY_S_MAX / 2,
+        )
         self._settled = asyncio.Event()
-        self._refresh_due = asyncio.Event()
-        self._methods_due = asyncio.Event()
-        self._reconcile_due = asyncio.Event()
-        self._watchers: set[asyncio.Queue[KioskState]] = set()
-        self.shown = show(self.kiosk, self._clock(), config, name=name, seq=0)
+        self._refresh_due, self._methods_due, self._reconcile_due = Bell(), Bell(), Bell()
+        self.screen: LiveScreen[KioskState] = LiveScreen(
+            lambda seq: show(self.kiosk, self._clock(), config, name=name, seq=seq)
+        )
 
     async def run(self) -> None:
         """Work until cancelled. An error of our own ends it: whoever started the process starts it again, and till and
         server know where it was.
         """
-        jobs: list[Coroutine[Any, Any, None]] = [
-            self._until_failed(),
-            self._tick(),
-            self._send_heartbeats(),
-            self._refresh(),
-            self._read_methods(),
-            self._watch_calls(),
-        ]
-        if self.hardware.scanner is not None:
-            jobs += [self._take_codes(), self._watch_status("scanner", self.hardware.scanner)]
-        if self.hardware.printer is not None:
-            jobs.append(self._watch_status("printer", self.hardware.printer))
+        hardware, cashier = self.hardware, self.cashier
         async with contextlib.AsyncExitStack() as claimed:
-            for device in self.hardware.devices():
+            for device in hardware.devices():
                 await claimed.enter_async_context(device)
-            if self.cashier is not None:
-                await claimed.enter_async_context(self.cashier.till)
-                jobs += [self._watch_till(self.cashier), self.cashier.till.wait_failed(), self._reconcile(self.cashier)]
-                self.hear(self.cashier.seen())
+            of_till: list[Job] = []
+            if cashier is not None:
+                await claimed.enter_async_context(cashier.till)
+                of_till = [self._watch_till(cashier), cashier.till.wait_failed(), self._reconcile(cashier)]
+                self.hear(cashier.seen())
             visit = self._visits.read()
             self.hear(Started(visit.order_id, visit.language) if visit else Started(language=self._config.language))
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for job in jobs:
-                        group.create_task(job)
-            finally:
-                for task in self._tasks:
-                    task.cancel()
+            await self._jobs.run(
+                self._tick(),
+                self._heartbeat.run(),
+                self._refresh(),
+                self._read_methods(),
+                self._watch_calls(),
+                *of_till,
+                *attend(
+                    hardware.scanner,
+                    hardware.printer,
+                    take_code=lambda text: self.hear(Code(text)),
+                    notice=self._seen,
+                    every_s=self._pace.status_s,
+                ),
+            )
 
     def hear(self, heard: Input) -> None:
         """One step of the sequence, and what follows from it."""
@@ -155,19 +172,10 @@ class KioskRunner:
         for command in commands:
             self._do(command)
         self._pursue()
-        self._follow()
-        self._show()
-
-    async def watch(self) -> AsyncGenerator[KioskState]:
-        """The screen now, and after each change."""
-        changes: asyncio.Queue[KioskState] = asyncio.Queue()
-        self._watchers.add(changes)
-        try:
-            yield self.shown
-            while True:
-                yield await changes.get()
-        finally:
-            self._watchers.discard(changes)
+        shown = self.screen.shown
+        self.screen.redraw()
+        if self.screen.shown.phase != shown.phase:
+            self._heartbeat.hurry()
 
     async def settled(self, timeout_s: float) -> None:
         """Wait until nothing is asked of the server any more, or the time is over."""
@@ -180,20 +188,19 @@ class KioskRunner:
     def _do(self, command: Command) -> None:
         match command:
             case BeginCash():
-                self._start(self._begin_cash(command))
+                self._jobs.start(self._begin_cash(command))
             case CancelCash(payment_id, reason):
-                self._start(self._of_till(lambda cashier: cashier.till.cancel(payment_id, reason)))
+                self._jobs.start(self._of_till(lambda cashier: cashier.till.cancel(payment_id, reason)))
             case ExtendCash(payment_id):
-                self._start(self._of_till(lambda cashier: cashier.extend(payment_id, self._expires_after_s)))
+                self._jobs.start(self._of_till(lambda cashier: cashier.extend(payment_id, self._expires_after_s)))
             case PayOut(order_id):
-                self._start(self._pay_out(order_id))
+                self._jobs.start(self._pay_out(order_id))
             case PrintReceipt():
-                self._start(self._print_receipt(command))
+                self._jobs.start(self._print_receipt(command))
             case PrintSlip(order_number, debts):
-                self._start(self._print_slip(render_slip(self._name, order_number, debts)))
+                self._jobs.start(self._print_slip(render_slip(self._name, order_number, debts)))
             case RaiseAlarm():
-                self._alarms[command.key] = (command, new_id())
-                self._start(self._raise_alarm(command.key))
+                self._jobs.start(self._calls.begin(command.key, command))
 
     @property
     def _expires_after_s(self) -> float:
@@ -202,7 +209,7 @@ class KioskRunner:
     async def _begin_cash(self, command: BeginCash) -> None:
         assert self.cashier is not None, "cash is offered only where there is a till"
         try:
-            await self.cashier.begin(command.payment_id, command.amount, self._expires_after_s)
+            await self.cashier.begin(command.payment_id, command.amount, self._expires_after_s, is_part=command.is_part)
         except DomainError as refusal:
             logger.warning("the till did not begin: %s", refusal.problem())
             self.cashier.decline(command.payment_id, command.amount)
@@ -221,7 +228,7 @@ class KioskRunner:
         given_minor = 0
         if self.cashier is not None:
             given_minor = await give_back(self.cashier, self.server, order_id)
-            self._start(self._deliver(self.cashier))
+            self._jobs.start(self._deliver(self.cashier))
         self.hear(PaidOut(order_id, given_minor))
 
     async def _print_receipt(self, command: PrintReceipt) -> None:
@@ -246,7 +253,7 @@ class KioskRunner:
         for _ in range(_RECEIPT_TRIES):
             try:
                 return await self.server.receipt(order_id)
-            except (ServerAway, ServerBusy, ServerRefused):
+            except (TryLater, ServerRefused):
                 await asyncio.sleep(1.0)
         return None
 
@@ -260,81 +267,51 @@ class KioskRunner:
             self._seen("printer", "failed", str(failure.details["detail"]))
 
     def _pursue(self) -> None:
-        """Ask the server what the sequence wants to know now; what it no longer wants is given up."""
-        pending = self.kiosk.request
-        number = pending.number if pending is not None else 0
-        if pending is None:
+        """Turn to what the sequence wants to know now, and listen to the order that is here, and to no other."""
+        if self.kiosk.request is None:
             self._settled.set()
         else:
             self._settled.clear()
-        if number == self._pursued:
-            return
-        if self._pursuit is not None and self._pursuit is not asyncio.current_task():
-            self._pursuit.cancel()
-        self._pursued = number
-        self._pursuit = self._start(self._ask(pending)) if pending is not None else None
+        self._pursuit.turn_to(self.kiosk.request)
+        order = self.kiosk.order
+        if self._following.turn_to(order.token if order is not None else None):
+            self._methods_due.ring()
 
     async def _ask(self, pending: Pending) -> None:
-        request_id, pause_s = new_id(), _RETRY_S_FIRST
-        while True:
-            try:
-                if not self.kiosk.methods:  # an order makes sense only with the ways to pay it
-                    self.hear(MethodsSeen(await self.server.methods()))
-                answer = await self.server.ask(pending.request, request_id)
-            except (ServerAway, ServerBusy) as error:
-                self._seen("server", "failed" if isinstance(error, ServerAway) else "ready", str(error))
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, _RETRY_S_MAX)
-            except ServerRefused as refusal:
-                logger.info("%s: %s", type(pending.request).__name__, refusal.code)
-                self._seen("server", "ready")
-                self.hear(Refused(pending.number, refusal.notice))
-                self._refresh_due.set()
-                return
-            else:
-                self._seen("server", "ready")
-                self.hear(Answered(pending.number, answer))
-                return
+        request_id = new_id()
 
-    async def _raise_alarm(self, key: int) -> None:
-        """Call staff, however long it takes."""
-        pause_s = _RETRY_S_FIRST
-        while key in self._alarms:
-            alarm, alarm_id = self._alarms[key]
-            try:
-                is_open = await self.server.alarm(alarm, alarm_id)
-            except (ServerAway, ServerBusy):
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, _RETRY_S_MAX)
-            except ServerRefused as refusal:
-                logger.warning("staff could not be called: %s", refusal.code)
-                self._alarms.pop(key, None)
-            else:
-                self.hear(CallSeen(key, is_open))
-                if not is_open or key != self.kiosk.help_key:
-                    self._alarms.pop(key, None)
-                return
+        async def ask() -> OrderInfo | CardInfo | Begun:
+            if not self.kiosk.methods:  # an order makes sense only with the ways to pay it
+                self.hear(MethodsSeen(await self.server.methods()))
+            return await self.server.ask(pending.request, request_id)
 
-    def _follow(self) -> None:
-        """Listen to what happens to the order that is here, and to no other."""
-        order = self.kiosk.order
-        token = order.token if order is not None else None
-        if token == self._followed:
-            return
-        if self._following is not None:
-            self._following.cancel()
-        self._followed = token
-        self._following = self._start(self._listen(token)) if token is not None else None
-        self._methods_due.set()
+        try:
+            answer = await until_answered(ask, self._unanswered)
+        except ServerRefused as refusal:
+            logger.info("%s: %s", type(pending.request).__name__, refusal.code)
+            self._seen(SERVER, "ready")
+            self.hear(Refused(pending.number, notice_of(refusal)))
+            self._refresh_due.ring()
+        else:
+            self._seen(SERVER, "ready")
+            self.hear(Answered(pending.number, answer))
 
-    async def _listen(self, token: str) -> None:
-        while True:
-            with contextlib.suppress(ServerAway):
-                self._refresh_due.set()  # something may have happened while nobody listened
-                async for name in self.server.events(token):
-                    if name in {"order", "payment", "coupon"}:
-                        self._refresh_due.set()
-            await asyncio.sleep(1.0)
+    def _unanswered(self, trouble: TryLater) -> None:
+        if isinstance(trouble, ServerBusy):
+            self._seen(SERVER, "ready")
+        else:
+            self._seen(SERVER, "failed", str(trouble))
+
+    def _hear_of_call(self, key: int, is_open: bool) -> bool:
+        self.hear(CallSeen(key, is_open))
+        return is_open and key == self.kiosk.help_key
+
+    async def _listen(self, order_token: str) -> None:
+        def heard(event: ServerEvent) -> None:
+            if event.name in {"order", "payment", "coupon"}:
+                self._refresh_due.ring()
+
+        await follow(lambda: self.server.events(order_token), connecting=self._refresh_due.ring, heard=heard)
 
     # What devices, till and server tell.
 
@@ -342,17 +319,6 @@ class KioskRunner:
         while True:
             self.hear(Tick())
             await asyncio.sleep(self._pace.tick_s)
-
-    async def _take_codes(self) -> None:
-        assert self.hardware.scanner is not None, "started only where there is a scanner"
-        async for scan in self.hardware.scanner.scans():
-            self.hear(Code(scan.code))
-
-    async def _watch_status(self, name: str, device: Device) -> None:
-        while True:
-            status = await device.status()
-            self._seen(name, status.status, status.detail)
-            await asyncio.sleep(self._pace.status_s)
 
     async def _watch_till(self, cashier: Cashier) -> None:
         version = -1
@@ -364,76 +330,53 @@ class KioskRunner:
             self.hear(cashier.seen())
 
     async def _reconcile(self, cashier: Cashier) -> None:
-        """Payments that the server wrote down and the till never began are ended; what waits in the outbox is sent."""
+        """Payments that the server wrote down and the till never began are ended, and so are refunds that this kiosk
+        claimed; what waits in the outbox is sent.
+        """
         while True:
-            with contextlib.suppress(ServerAway, ServerBusy, ServerRefused):
+            with contextlib.suppress(TryLater, ServerRefused):
                 for one in await self.server.waiting():
                     tender = self.kiosk.tender
                     may_begin_yet = tender is not None and tender.payment_id in {"", one.payment_id}
                     if not may_begin_yet and cashier.decline(one.payment_id, one.amount):
                         logger.warning("payment %s was never begun: it is told as cancelled", one.payment_id)
                 await self._deliver(cashier)
-            self._reconcile_due.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._pace.reconcile_s):
-                    await self._reconcile_due.wait()
+                if self.kiosk.phase != "starting":  # else whose order is here is not known yet
+                    await look_after(cashier, self.server, order_here=self.kiosk.order_id)
+            await self._reconcile_due.wait(self._pace.reconcile_s)
 
     async def _deliver(self, cashier: Cashier) -> None:
         trouble = await cashier.deliver()
         if trouble is None:
-            self._refresh_due.set()
+            self._refresh_due.ring()
         else:
             logger.info("a cash report waits: %s", trouble)
 
-    async def _send_heartbeats(self) -> None:
-        """Every few seconds, and at once when the screen's phase changes."""
-        while True:
-            self._beat.clear()
-            devices = {
-                name: {"status": seen.status, "detail": seen.detail}
-                for name, seen in self.kiosk.devices.items()
-                if name != "server"
-            }
-            try:
-                await self.server.heartbeat(self.shown.phase, devices)
-                self._seen("server", "ready")
-            except (ServerAway, ServerBusy) as away:
-                self._seen("server", "failed", str(away))
-            except ServerRefused as refusal:
-                self._seen("server", "failed", f"the server does not take this kiosk's token ({refusal.code})")
-            wait_s = self._pace.heartbeat_s if not self.kiosk.is_server_away else _RETRY_S_MAX / 2
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._beat.wait()
+    async def _beat(self) -> None:
+        await self.server.heartbeat(self.screen.shown.phase, for_heartbeat(self.kiosk.devices))
 
     async def _read_methods(self) -> None:
         while True:
             wait_s = self._pace.methods_s
-            self._methods_due.clear()
             try:
                 self.hear(MethodsSeen(await self.server.methods()))
-            except (ServerAway, ServerBusy, ServerRefused):
-                wait_s = _RETRY_S_MAX
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._methods_due.wait()
+            except (TryLater, ServerRefused):
+                wait_s = RETRY_S_MAX
+            await self._methods_due.wait(wait_s)
 
     async def _watch_calls(self) -> None:
         """Ask how the call for help stands; nothing else tells a kiosk that somebody answered."""
         while True:
             await asyncio.sleep(self._pace.heartbeat_s)
             key = self.kiosk.help_key
-            if key is not None and key in self._alarms:
-                await self._raise_alarm(key)
+            if key is not None:
+                await self._calls.ask(key)
 
     async def _refresh(self) -> None:
         """Read how the order stands: when an event says so, and now and then while it is here."""
         while True:
             is_under_way = self.kiosk.phase in {"tender", "stopping"}
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._pace.refresh_tender_s if is_under_way else self._pace.refresh_s):
-                    await self._refresh_due.wait()
-            self._refresh_due.clear()
+            await self._refresh_due.wait(self._pace.refresh_tender_s if is_under_way else self._pace.refresh_s)
             kiosk = self.kiosk
             if kiosk.order is None or kiosk.phase in {"opening", "starting", "giving_back", "paid"}:
                 continue
@@ -450,43 +393,12 @@ class KioskRunner:
                 if self.kiosk.serial == kiosk.serial:  # else something newer was asked meanwhile
                     self.hear(OrderSeen(order))
 
-    def _seen(self, name: str, status: Literal["ready", "busy", "failed"], detail: str = "") -> None:
-        known = self.kiosk.devices.get(name)
-        seen = DeviceSeen(name, status, "" if name == "server" and status == "ready" else detail)
+    def _seen(self, name: str, status: Status, detail: str = "") -> None:
+        known, seen = self.kiosk.devices.get(name), DeviceSeen(name, status, detail)
         if known == seen:
             return
-        if known is None or known.status != status:
-            level = logging.WARNING if status == "failed" else logging.INFO
-            logger.log(level, "%s is %s%s", name, status, detail and f": {detail}")
-            if name == "server" and status == "ready":
-                self._refresh_due.set()
-                self._reconcile_due.set()
-                self._methods_due.set()
+        if log_change(logger, known, seen) and (name, status) == (SERVER, "ready"):
+            self._refresh_due.ring()
+            self._reconcile_due.ring()
+            self._methods_due.ring()
         self.hear(seen)
-
-    def _show(self) -> None:
-        shown = show(self.kiosk, self._clock(), self._config, name=self._name, seq=self.shown.seq)
-        if shown == self.shown:
-            return
-        if shown.phase != self.shown.phase:
-            self._beat.set()
-        self.shown = msgspec.structs.replace(shown, seq=shown.seq + 1)
-        for changes in self._watchers:
-            if changes.qsize() > _BACKLOG_MAX:  # a screen that sleeps needs only the newest
-                while not changes.empty():
-                    changes.get_nowait()
-            changes.put_nowait(self.shown)
-
-    def _start(self, job: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        task = asyncio.create_task(job)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None and not self._failed.done():
-            self._failed.set_exception(error)
-
-    async def _until_failed(self) -> None:
-        await self._failed

@@ -21,6 +21,7 @@ from unqueue.kiosk.sequence.words import (
     OrderInfo,
     RefusedPiece,
 )
+from unqueue.station.words import ScreenState
 
 Shown = Literal["welcome", "order", "tender", "giving_back", "paid", "out_of_service"]
 SPEAKS_TO_VISITORS_S = 10.0
@@ -116,12 +117,11 @@ class ShownReceipt(msgspec.Struct, frozen=True):
     problem: str | None
 
 
-class KioskState(msgspec.Struct, frozen=True):
-    """``seq`` grows with every change. ``voice`` is the prompt to say, None for silence."""
+class KioskState(ScreenState, frozen=True):
+    """``voice`` is the prompt to say, None for silence."""
 
     kiosk: str
     name: str
-    seq: int
     phase: Shown
     language: str
     prompt: ShownPrompt

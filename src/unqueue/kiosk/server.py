@@ -7,7 +7,7 @@ import httpx
 import msgspec
 
 from unqueue.kernel.money import Money
-from unqueue.kiosk.cash.outbox import NotTaken
+from unqueue.kiosk.cash.outbox import NotTaken, ReportRefused
 from unqueue.kiosk.cash.reports import Report
 from unqueue.kiosk.sequence.words import (
     AddCoupon,
@@ -27,34 +27,12 @@ from unqueue.kiosk.sequence.words import (
     RemoveCoupon,
     Request,
 )
+from unqueue.station.link import ANSWER_S, ServerEvent, ServerLink, ServerRefused, TryLater
 
-_TIMEOUT_S = 5.0
-_PAYMENT_TIMEOUT_S = 20.0
+_PAYMENT_ANSWER_S = 20.0
 """The server asks a provider before it answers."""
-_EVENTS_SILENT_S_MAX = 40.0  # the server sends a comment every 15 seconds
-
-
-class ServerAway(Exception):
-    """No answer."""
-
-
-class ServerBusy(Exception):
-    """The server is there, and says that the same request may succeed later: a provider does not answer it."""
-
-
-class ServerRefused(Exception):
-    """A refusal for good. ``problem`` is its RFC 9457 document."""
-
-    def __init__(self, problem: Mapping[str, Any]) -> None:
-        self.problem = problem
-        self.code = str(problem.get("code", "error"))
-        super().__init__(self.code)
-
-    @property
-    def notice(self) -> Notice:
-        """What the shopper is told."""
-        zh, en = str(self.problem.get("zh", "请求没有成功")), str(self.problem.get("en", "That did not work."))
-        return Notice(self.code, zh, en)
+_OF_THE_REPORT = frozenset({400, 409, 413, 422})
+"""What a refusal for good of one report says; others are about this kiosk, its token, or its pace."""
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -67,13 +45,16 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Payout(msgspec.Struct, frozen=True):
-    """A refund that this kiosk could give back in cash."""
+    """A refund that this kiosk could give back in cash; ``claimed``: it has begun to. ``paid_minor`` was paid in cash
+    for the order, all in all.
+    """
 
     refund_id: str
     payment_id: str
     order_id: str
     amount: Money
     claimed: bool = False
+    paid_minor: int = 0
 
 
 class _Wire(msgspec.Struct):
@@ -134,20 +115,15 @@ class StoreServer:
 
     def __init__(self, base_url: str, kiosk: str, token: str) -> None:
         self._kiosk = f"/api/kiosks/{kiosk}"
-        self._http = httpx.AsyncClient(
-            base_url=base_url,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=_TIMEOUT_S,
-            trust_env=False,  # the store's own network, never a proxy
-        )
+        self._link = ServerLink(base_url, token)
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._link.close()
 
     async def ask(self, request: Request, request_id: str) -> OrderInfo | CardInfo | Begun:
         """The answer to one of the sequence's requests; the same id makes it the same request.
 
-        ServerAway, ServerBusy or ServerRefused.
+        TryLater or ServerRefused.
         """
         match request:
             case OpenOrder(code):
@@ -214,6 +190,10 @@ class StoreServer:
         """This kiosk gives the refund back: nobody else may from now on. ServerRefused when somebody did."""
         await self._send("POST", f"{self._kiosk}/payouts/{refund_id}/claim")
 
+    async def release(self, refund_id: str) -> None:
+        """This kiosk does not give a refund back that it had claimed: the desk does. Again is harmless."""
+        await self._send("POST", f"{self._kiosk}/payouts/{refund_id}/release")
+
     async def heartbeat(self, state: str, devices: Mapping[str, Mapping[str, str]]) -> None:
         """Say how the kiosk and its devices are."""
         await self._send("POST", f"{self._kiosk}/heartbeat", {"state": state, "devices": devices})
@@ -225,48 +205,30 @@ class StoreServer:
         return call.status == "open"
 
     async def report(self, report: Report) -> None:
-        """Tell what happened to cash; returns once it is durable there. NotTaken."""
+        """Tell what happened to cash; returns once it is durable there. NotTaken, ReportRefused."""
         try:
             await self._send("POST", f"{self._kiosk}/reports", msgspec.to_builtins(report))
-        except (ServerAway, ServerBusy) as error:
-            raise NotTaken(str(error)) from error
+        except TryLater as error:
+            raise NotTaken(str(error), answered=not isinstance(error.__cause__, httpx.HTTPError)) from error
         except ServerRefused as refusal:
-            raise NotTaken(f"{refusal.code}: {refusal.problem.get('en', '')}") from refusal
+            detail = str(refusal.problem.get("en", ""))
+            if refusal.problem.get("status") in _OF_THE_REPORT:
+                raise ReportRefused(refusal.code, detail) from refusal
+            raise NotTaken(f"{refusal.code}: {detail}", answered=True) from refusal
 
-    async def events(self, order_token: str) -> AsyncIterator[str]:
-        """The names of what happens to an order, until the connection ends. ServerAway."""
-        try:
-            timeout = httpx.Timeout(_TIMEOUT_S, read=_EVENTS_SILENT_S_MAX)
-            headers = {"Authorization": f"Bearer {order_token}"}
-            async with self._http.stream("GET", "/api/events", timeout=timeout, headers=headers) as response:
-                if not response.is_success:
-                    raise ServerAway(f"the server answers {response.status_code}")
-                async for line in response.aiter_lines():
-                    field, _, value = line.partition(": ")
-                    if field == "event":
-                        yield value
-        except httpx.HTTPError as error:
-            raise ServerAway(str(error) or type(error).__name__) from error
+    def events(self, order_token: str) -> AsyncIterator[ServerEvent]:
+        """What happens to an order, until the connection ends. ServerAway."""
+        return self._link.events(order_token)
 
     async def _send(self, method: str, path: str, body: Any = None) -> bytes:
-        timeout_s = _PAYMENT_TIMEOUT_S if "/payments" in path or path.endswith("/give-back") else _TIMEOUT_S
-        try:
-            response = await self._http.request(
-                method, path, json=body, timeout=httpx.Timeout(_TIMEOUT_S, read=timeout_s)
-            )
-        except httpx.HTTPError as error:
-            raise ServerAway(str(error) or type(error).__name__) from error
-        if response.is_success:
-            return response.content
-        try:
-            problem: dict[str, Any] = response.json()
-        except ValueError as error:
-            raise ServerAway(f"the server answers {response.status_code}") from error
-        if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-            if problem.get("code") == "provider_busy":
-                raise ServerBusy(str(problem.get("en", "")))
-            raise ServerAway(str(problem.get("en", response.status_code)))
-        raise ServerRefused(problem)
+        asks_provider = "/payments" in path or path.endswith("/give-back")
+        return await self._link.send(method, path, body, answer_s=_PAYMENT_ANSWER_S if asks_provider else ANSWER_S)
+
+
+def notice_of(refusal: ServerRefused) -> Notice:
+    """What the shopper is told of a refusal."""
+    zh, en = str(refusal.problem.get("zh", "请求没有成功")), str(refusal.problem.get("en", "That did not work."))
+    return Notice(refusal.code, zh, en)
 
 
 def _payment_info(wire: _Payment) -> PaymentInfo:

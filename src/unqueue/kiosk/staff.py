@@ -4,6 +4,7 @@ The token is the kiosk's own, from its settings: who may read those may do this.
 till's journal and in its reports to the server.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from unqueue.kernel.ids import same_secret
 from unqueue.kiosk.cash.cashup import CashUp, DeviceCounts
 from unqueue.kiosk.cash.refusals import CashUnavailable
 from unqueue.kiosk.cash.reports import DayClosed
+from unqueue.kiosk.cash.store import Claim, StuckReport
 from unqueue.kiosk.cashier import Cashier
 
 AnyRequest = Request[Any, Any, State]
@@ -39,8 +41,25 @@ class Slip(msgspec.Struct, frozen=True):
     was_given: bool = False
 
 
+class Looked(msgspec.Struct, frozen=True):
+    """A refund in doubt that somebody looked at: the count shows that it was given, or the desk gives it."""
+
+    refund: str
+    by: str
+    was_given: bool = False
+
+
 class Name(msgspec.Struct, frozen=True):
     by: str
+
+
+class Retried(msgspec.Struct, frozen=True):
+    """How many reports that the server had refused go out again."""
+
+    count: int
+
+
+TillOf = Callable[[AnyRequest], Cashier]
 
 
 def routes(cashier: Cashier | None, token: str) -> list[HTTPRouteHandler]:
@@ -51,6 +70,10 @@ def routes(cashier: Cashier | None, token: str) -> list[HTTPRouteHandler]:
             raise CashUnavailable(detail="this kiosk has no cash devices")
         return cashier
 
+    return [*_of_cash(till_of), *_of_trouble(till_of)]
+
+
+def _of_cash(till_of: TillOf) -> list[HTTPRouteHandler]:
     @get("/staff/cash")
     async def counts(request: AnyRequest) -> list[DeviceCounts]:
         """What lies where."""
@@ -72,6 +95,32 @@ def routes(cashier: Cashier | None, token: str) -> list[HTTPRouteHandler]:
         return till_of(request).till.staff.close_day(_name(data.by))
 
     return [counts, act, settle, close_day]
+
+
+def _of_trouble(till_of: TillOf) -> list[HTTPRouteHandler]:
+    @get("/staff/reports")
+    async def stuck(request: AnyRequest) -> list[StuckReport]:
+        """Reports that the server refused for good, and those that wait for them."""
+        return till_of(request).stuck_reports()
+
+    @post("/staff/reports/retry", status_code=200)
+    async def retry(data: Name, request: AnyRequest) -> Retried:
+        """Send them again: the reason was mended."""
+        return Retried(till_of(request).till.reports.retry(_name(data.by)))
+
+    @get("/staff/refunds")
+    async def unsure(request: AnyRequest) -> list[Claim]:
+        """Refunds of which it is not known whether they were given back here."""
+        return till_of(request).claims.unsure()
+
+    @post("/staff/refunds", status_code=204)
+    async def looked(data: Looked, request: AnyRequest) -> None:
+        """Somebody looked at one of them."""
+        cashier = till_of(request)
+        cashier.claims.settle(data.refund, _name(data.by), was_given=data.was_given)
+        cashier.refresh()
+
+    return [stuck, retry, unsure, looked]
 
 
 def _act(staff: CashUp, action: str, deed: Deed) -> None:

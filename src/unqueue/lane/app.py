@@ -2,21 +2,13 @@
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import uvicorn
-from litestar import Litestar, Request, Response, get, post
-from litestar.datastructures import State
+from litestar import Litestar, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.response import File, Stream
-from litestar.static_files import create_static_files_router
-from litestar.types import ExceptionHandlersMap
 
-from unqueue.kernel.errors import DomainError, NotFound
+from unqueue.kernel.errors import DomainError
 from unqueue.kernel.settings import Lane as LaneSettings
 from unqueue.kernel.settings import Settings
 from unqueue.lane.hardware import open_hardware
@@ -25,15 +17,15 @@ from unqueue.lane.runner import LaneRunner
 from unqueue.lane.screen import LaneState
 from unqueue.lane.sequence.codes import is_of_shopper
 from unqueue.lane.sequence.words import Code, Config, HelpAsked, Phase
-from unqueue.lane.server import ServerAway, ServerRefused, StoreServer
+from unqueue.lane.server import StoreServer
 from unqueue.lane.weighing import Rule
+from unqueue.station import web
+from unqueue.station.link import ServerRefused, TryLater
+from unqueue.station.process import log_to_stderr, serve
 
 WEB = Path(__file__).parent.parent / "web_dist" / "lane"
 VOICE = Path(__file__).parent / "voice"
 CLAIM_S_MAX = 15.0
-KEEP_ALIVE_S = 15.0
-logger = logging.getLogger(__name__)
-AnyRequest = Request[Any, Any, State]
 
 
 class CodeRefused(DomainError):
@@ -79,7 +71,7 @@ async def take_code(runner: LaneRunner, text: str) -> None:
         return
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(CLAIM_S_MAX):
-            async for _ in runner.watch():
+            async for _ in runner.screen.watch():
                 if not _is(runner, "claiming"):
                     break
     if runner.lane.exit is None:
@@ -99,123 +91,46 @@ async def print_receipt(runner: LaneRunner, language: str) -> None:
         raise NoReceipt
     try:
         receipt = await runner.server.receipt(exit_id)
-    except (ServerAway, ServerRefused) as error:
+    except (TryLater, ServerRefused) as error:
         raise CodeRefused("server_away") from error
     await runner.hardware.printer.print_receipt(receipt, language)
 
 
-async def event_stream(runner: LaneRunner) -> AsyncIterator[bytes]:
-    """Every change of the screen as a server-sent event, comments in between."""
-    yield b"retry: 1000\n\n"
-    states = runner.watch()
-    waiting: asyncio.Task[LaneState] | None = None
-    try:
-        while True:
-            waiting = waiting or asyncio.ensure_future(anext(states))
-            done, _ = await asyncio.wait({waiting}, timeout=KEEP_ALIVE_S)
-            if not done:
-                yield b": keep-alive\n\n"
-                continue
-            state, waiting = waiting.result(), None
-            yield b"id: %d\nevent: state\ndata: %b\n\n" % (state.seq, msgspec.json.encode(state))
-    finally:
-        if waiting is not None:
-            waiting.cancel()
-            await asyncio.wait({waiting})
-        await states.aclose()
-
-
-def routes(runner: LaneRunner, language: str) -> list[HTTPRouteHandler]:
-    @get("/state", sync_to_thread=False)
-    def read_state() -> LaneState:
-        """What the screen shows."""
-        return runner.shown
-
-    @get("/events", media_type="text/event-stream")
-    async def events() -> Stream:
-        """The same, with every change."""
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return Stream(event_stream(runner), media_type="text/event-stream", headers=headers)
-
+def commands(runner: LaneRunner, language: str) -> list[HTTPRouteHandler]:
     @post("/code", status_code=200)
     async def read_code(data: CodeRead) -> LaneState:
         """A pass or an order number, read by the camera or typed."""
         await take_code(runner, data.code)
-        return runner.shown
+        return runner.screen.shown
 
     @post("/help", status_code=200)
     async def ask_for_help() -> LaneState:
         """The shopper wants a person."""
         runner.hear(HelpAsked())
-        return runner.shown
+        return runner.screen.shown
 
     @post("/receipt", status_code=204)
     async def receipt() -> None:
         """Print the receipt."""
         await print_receipt(runner, language)
 
-    @get("/voice/{spoken:str}/{name:str}", sync_to_thread=False)
-    def voice(spoken: str, name: str) -> File:
-        """The recording of a prompt, such as ``/voice/zh/welcome.wav``."""
-        prompt = name.removesuffix(".wav")
-        path = VOICE / spoken / f"{prompt}.wav"
-        if spoken not in {"zh", "en"} or prompt not in RECORDINGS:
-            raise NotFound
-        return File(
-            path, media_type="audio/wav", content_disposition_type="inline", headers={"Cache-Control": "max-age=3600"}
-        )
-
-    return [read_state, events, read_code, ask_for_help, receipt, voice]
-
-
-def _problem(_: AnyRequest, error: DomainError) -> Response[bytes]:
-    return Response(
-        msgspec.json.encode(error.problem()),
-        status_code=error.status,
-        media_type="application/problem+json; charset=utf-8",
-    )
+    return [read_code, ask_for_help, receipt]
 
 
 def create_app(runner: LaneRunner, *, language: str = "zh") -> Litestar:
     """The ASGI application of a lane's screen; ``runner`` is run by whoever serves it."""
-    screen = [create_static_files_router(path="/", directories=[WEB], html_mode=True)] if WEB.exists() else []
-    handlers: ExceptionHandlersMap = {DomainError: _problem}
-    return Litestar(
-        route_handlers=[*routes(runner, language), *screen],
-        exception_handlers=handlers,
-        openapi_config=None,
-        logging_config=None,
-    )
+    return web.application([*web.showing(runner.screen, VOICE, RECORDINGS), *commands(runner, language)], WEB)
 
 
 async def run(settings: Settings, own: LaneSettings) -> None:
     """Run the lane that ``own`` describes until it is told to stop. An error of its own ends it, too."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    log_to_stderr()
     weighing = settings.weighing
     rule = Rule(weighing.sigmas, weighing.tolerance_g_min, weighing.own_bag_g_max)
-    runner = LaneRunner(
-        own.id,
-        own.name,
-        open_hardware(own, time_zone=settings.store.time_zone),
-        StoreServer(own.server_url, own.id, own.token),
-        Config(rule=rule),
-    )
-    screen = uvicorn.Server(
-        uvicorn.Config(
-            create_app(runner, language=own.language),
-            host=own.host,
-            port=own.port,
-            access_log=False,
-            log_level="warning",
-            timeout_graceful_shutdown=1,
-        )
-    )
-    work, serving = asyncio.create_task(runner.run()), asyncio.create_task(screen.serve())
-    await asyncio.wait({work, serving}, return_when=asyncio.FIRST_COMPLETED)
-    screen.should_exit = True
-    await serving
-    work.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await work
-    await runner.server.close()
+    server = StoreServer(own.server_url, own.id, own.token)
+    hardware = open_hardware(own, time_zone=settings.store.time_zone)
+    runner = LaneRunner(own.id, own.name, hardware, server, Config(rule=rule))
+    try:
+        await serve(create_app(runner, language=own.language), own, runner.run())
+    finally:
+        await server.close()

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from unqueue.devices.drivers.escpos_printer import EscposPrinter, EscposPrinterSettings
 from unqueue.devices.drivers.modbus_io import ModbusIoModule, ModbusIoSettings
-from unqueue.devices.drivers.serial_scanner import SerialScanner, SerialScannerSettings
 from unqueue.devices.drivers.toledo8217 import Toledo8217Scale, Toledo8217Settings
 from unqueue.devices.ports import (
     Belt,
@@ -23,6 +21,7 @@ from unqueue.devices.ports import (
 )
 from unqueue.devices.wire.modbus_io import LANE_WIRING
 from unqueue.kernel.settings import Lane as LaneSettings
+from unqueue.station.peripherals import open_printer, open_scanner
 
 
 class Hardware(msgspec.Struct, frozen=True):
@@ -59,7 +58,6 @@ def open_hardware(settings: LaneSettings, *, time_zone: str) -> Hardware:
         parity=settings.scale.parity,
         resynchronise=settings.scale.resynchronise,
     )
-    scanner = settings.scanner
     return Hardware(
         scale=Toledo8217Scale(scale),
         belt=module.belt,
@@ -69,22 +67,6 @@ def open_hardware(settings: LaneSettings, *, time_zone: str) -> Hardware:
         lights=module.lights,
         tone=module.tone,
         fire_alarm=module.fire_alarm,
-        scanner=SerialScanner(SerialScannerSettings(scanner.port, baud_rate=scanner.baud_rate)) if scanner else None,
-        printer=_printer(settings, time_zone),
-    )
-
-
-def _printer(settings: LaneSettings, time_zone: str) -> POSPrinter | None:
-    printer = settings.printer
-    if printer is None:
-        return None
-    return EscposPrinter(
-        EscposPrinterSettings(
-            printer.url,
-            width_chars=printer.width_chars,
-            time_zone=time_zone,
-            baud_rate=printer.baud_rate,
-            answers_status=printer.answers_status,
-            logo_file=printer.logo_file,
-        )
+        scanner=open_scanner(settings.scanner),
+        printer=open_printer(settings.printer, time_zone),
     )

@@ -7,18 +7,19 @@ one exception: the gate is told to open once, and the sequence looks at its coun
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
 import msgspec
 
-from unqueue.devices.ports import Device, DeviceFailed, NotReady
+from unqueue.devices.ports import DeviceFailed, NotReady
 from unqueue.kernel.ids import new_id
 from unqueue.lane.hardware import Hardware
 from unqueue.lane.screen import LaneState, show
 from unqueue.lane.sequence import DECIDED_BY_STAFF, outputs, step
 from unqueue.lane.sequence.words import (
     Answered,
+    CallInfo,
     CallSeen,
     Code,
     Command,
@@ -38,11 +39,16 @@ from unqueue.lane.sequence.words import (
     Weighed,
     ZeroScale,
 )
-from unqueue.lane.server import ServerAway, ServerEvent, ServerRefused, StoreServer
+from unqueue.lane.server import StoreServer
+from unqueue.station.calls import StaffCalls
+from unqueue.station.devices import SERVER, attend, for_heartbeat, log_change
+from unqueue.station.heartbeat import Heartbeat
+from unqueue.station.jobs import Bell, Jobs, Pursuit
+from unqueue.station.link import ServerEvent, ServerRefused, TryLater, follow, until_answered
+from unqueue.station.screen import LiveScreen
+from unqueue.station.words import Status
 
 logger = logging.getLogger(__name__)
-_BACKLOG_MAX = 100
-_RETRY_S_FIRST, _RETRY_S_MAX = 0.1, 2.0
 _FAILURES_MAX = 2
 """A scale that misses one answer is no broken scale."""
 
@@ -60,7 +66,7 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 class LaneRunner:
-    """One lane at work. ``shown`` is its screen; :meth:`watch` tells every change of it."""
+    """One lane at work, and its screen."""
 
     def __init__(
         self,
@@ -77,48 +83,41 @@ class LaneRunner:
         self.server = server
         self._config = config or Config()
         self._pace = pace or Pace()
-        self._id, self._name = lane_id, name
         self._clock: Callable[[], float] = asyncio.get_running_loop().time
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pursuit: asyncio.Task[None] | None = None
-        self._pursued = 0
-        self._alarms: dict[int, tuple[RaiseAlarm, str]] = {}
-        self._beat = asyncio.Event()
+        self._jobs = Jobs()
+        self._pursuit = Pursuit(self._jobs, self._ask)
+        self._calls = StaffCalls(server.alarm, self._hear_of_call)
+        self._heartbeat = Heartbeat(self._beat, self._seen, kind="lane", every_s=self._pace.heartbeat_s)
         self._outputs_stale = asyncio.Event()
-        self._refresh_due = asyncio.Event()
-        self._io_due = asyncio.Event()
-        self._watchers: set[asyncio.Queue[LaneState]] = set()
-        self.shown = show(self.lane, self._clock(), lane_id=lane_id, name=name, seq=0)
+        self._refresh_due, self._io_due = Bell(), Bell()
+        self.screen: LiveScreen[LaneState] = LiveScreen(
+            lambda seq: show(self.lane, self._clock(), lane_id=lane_id, name=name, seq=seq)
+        )
 
     async def run(self) -> None:
         """Work until cancelled; then every output is switched off. An error of our own ends it: whoever started the
         process starts it again, and the server knows where it was.
         """
-        jobs: list[Coroutine[Any, Any, None]] = [
-            self._until_failed(),
-            self._tick(),
-            self._watch_io(),
-            self._watch_scale(),
-            self._apply_outputs(),
-            self._send_heartbeats(),
-            self._follow_events(),
-            self._refresh(),
-        ]
-        if self.hardware.scanner is not None:
-            jobs += [self._take_codes(), self._watch_status("scanner", self.hardware.scanner)]
-        if self.hardware.printer is not None:
-            jobs.append(self._watch_status("printer", self.hardware.printer))
+        hardware = self.hardware
         async with contextlib.AsyncExitStack() as claimed:
-            for device in self.hardware.devices():
+            for device in hardware.devices():
                 await claimed.enter_async_context(device)
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for job in jobs:
-                        group.create_task(job)
-            finally:
-                for task in self._tasks:
-                    task.cancel()
+            await self._jobs.run(
+                self._tick(),
+                self._watch_io(),
+                self._watch_scale(),
+                self._apply_outputs(),
+                self._heartbeat.run(),
+                self._follow_events(),
+                self._refresh(),
+                *attend(
+                    hardware.scanner,
+                    hardware.printer,
+                    take_code=lambda text: self.hear(Code(text)),
+                    notice=self._seen,
+                    every_s=self._pace.status_s,
+                ),
+            )
 
     def hear(self, heard: Input) -> None:
         """One step of the sequence, and what follows from it."""
@@ -130,37 +129,28 @@ class LaneRunner:
             self._do(command)
         if outputs(self.lane) != outputs(before):
             self._outputs_stale.set()
-        self._pursue()
-        self._show()
-
-    async def watch(self) -> AsyncGenerator[LaneState]:
-        """The screen now, and after each change."""
-        changes: asyncio.Queue[LaneState] = asyncio.Queue()
-        self._watchers.add(changes)
-        try:
-            yield self.shown
-            while True:
-                yield await changes.get()
-        finally:
-            self._watchers.discard(changes)
+        self._pursuit.turn_to(self.lane.request)
+        shown = self.screen.shown
+        self.screen.redraw()
+        if self.screen.shown.state != shown.state:
+            self._heartbeat.hurry()
 
     # What the sequence wants.
 
     def _do(self, command: Command) -> None:
         match command:
             case OpenGate():
-                self._start(self._open_gate())
+                self._jobs.start(self._open_gate())
             case Sound(cycles):
-                self._start(self._order("tone", self.hardware.tone.sound(cycles=cycles)))
+                self._jobs.start(self._order("tone", self.hardware.tone.sound(cycles=cycles)))
             case ZeroScale():
-                self._start(self._order("scale", self.hardware.scale.zero()))
+                self._jobs.start(self._order("scale", self.hardware.scale.zero()))
             case RaiseAlarm():
-                self._alarms[command.key] = (command, new_id())
-                self._start(self._raise_alarm(command.key))
+                self._jobs.start(self._calls.begin(command.key, command))
 
     async def _open_gate(self) -> None:
         await self._order("gate", self.hardware.gate.open())
-        self._io_due.set()  # the screen says that the gate is open when its contact does
+        self._io_due.ring()  # the screen says that the gate is open when its contact does
 
     async def _order(self, device: str, order: Coroutine[Any, Any, Any]) -> None:
         """Tell a device something, once."""
@@ -169,54 +159,25 @@ class LaneRunner:
         except DeviceFailed as failure:
             logger.warning("%s: %s", device, failure)
 
-    def _pursue(self) -> None:
-        """Ask the server what the sequence wants to know now; what it no longer wants is given up."""
-        pending = self.lane.request
-        number = pending.number if pending is not None else 0
-        if number == self._pursued:
-            return
-        if self._pursuit is not None and self._pursuit is not asyncio.current_task():
-            self._pursuit.cancel()
-        self._pursued = number
-        self._pursuit = self._start(self._ask(pending)) if pending is not None else None
-
     async def _ask(self, pending: Pending) -> None:
-        request_id, pause_s = new_id(), _RETRY_S_FIRST
-        while True:
-            try:
-                exits = await self.server.ask(pending.request, request_id)
-            except ServerAway as away:
-                self._seen("server", "failed", str(away))
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, _RETRY_S_MAX)
-            except ServerRefused as refusal:
-                logger.info("%s: %s", type(pending.request).__name__, refusal.code)
-                self._seen("server", "ready")
-                self.hear(Refused(pending.number, refusal.code))
-                return
-            else:
-                self._seen("server", "ready")
-                self.hear(Answered(pending.number, exits))
-                return
+        """Ask the server what the sequence wants to know now."""
+        request_id = new_id()
+        try:
+            exits = await until_answered(lambda: self.server.ask(pending.request, request_id), self._unanswered)
+        except ServerRefused as refusal:
+            logger.info("%s: %s", type(pending.request).__name__, refusal.code)
+            self._seen(SERVER, "ready")
+            self.hear(Refused(pending.number, refusal.code))
+        else:
+            self._seen(SERVER, "ready")
+            self.hear(Answered(pending.number, exits))
 
-    async def _raise_alarm(self, key: int) -> None:
-        """Call staff, however long it takes; asked again later, it tells how the call stands."""
-        pause_s = _RETRY_S_FIRST
-        while key in self._alarms:
-            alarm, alarm_id = self._alarms[key]
-            try:
-                call = await self.server.alarm(alarm, alarm_id)
-            except ServerAway:
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, _RETRY_S_MAX)
-            except ServerRefused as refusal:
-                logger.warning("staff could not be called: %s", refusal.code)
-                del self._alarms[key]
-            else:
-                self.hear(CallSeen(key, call))
-                if call.status == "answered" or key != self.lane.alarm_key:
-                    self._alarms.pop(key, None)
-                return
+    def _unanswered(self, trouble: TryLater) -> None:
+        self._seen(SERVER, "failed", str(trouble))
+
+    def _hear_of_call(self, key: int, call: CallInfo) -> bool:
+        self.hear(CallSeen(key, call))
+        return call.status != "answered" and key == self.lane.alarm_key
 
     async def _apply_outputs(self) -> None:
         """Bring belt, deactivator and lamps to where the sequence wants them, and keep them there."""
@@ -263,7 +224,6 @@ class LaneRunner:
     async def _watch_io(self) -> None:
         hardware = self.hardware
         while True:
-            self._io_due.clear()
             try:
                 self.hear(
                     IoRead(
@@ -278,9 +238,7 @@ class LaneRunner:
                 self._seen("io", "ready")
             except DeviceFailed as failure:
                 self._seen("io", "failed", str(failure.details["detail"]))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._pace.io_s):
-                    await self._io_due.wait()
+            await self._io_due.wait(self._pace.io_s)
 
     async def _watch_scale(self) -> None:
         failures = 0
@@ -295,47 +253,15 @@ class LaneRunner:
             in_use = self.lane.exit is not None
             await asyncio.sleep(self._pace.scale_s if in_use and not failures else self._pace.scale_idle_s)
 
-    async def _take_codes(self) -> None:
-        assert self.hardware.scanner is not None, "started only where there is a scanner"
-        async for scan in self.hardware.scanner.scans():
-            self.hear(Code(scan.code))
-
-    async def _watch_status(self, name: str, device: Device) -> None:
-        while True:
-            status = await device.status()
-            self._seen(name, status.status, status.detail)
-            await asyncio.sleep(self._pace.status_s)
-
-    async def _send_heartbeats(self) -> None:
-        """Every few seconds, and at once when the screen's state changes."""
-        while True:
-            self._beat.clear()
-            devices = {
-                name: {"status": seen.status, "detail": seen.detail}
-                for name, seen in self.lane.devices.items()
-                if name != "server"
-            }
-            try:
-                await self.server.heartbeat(self.shown.state, devices)
-                self._seen("server", "ready")
-            except ServerAway as away:
-                self._seen("server", "failed", str(away))
-            except ServerRefused as refusal:
-                self._seen("server", "failed", f"the server does not take this lane's token ({refusal.code})")
-            wait_s = self._pace.heartbeat_s if "server" not in self.lane.failed_s else _RETRY_S_MAX
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._beat.wait()
+    async def _beat(self) -> None:
+        await self.server.heartbeat(self.screen.shown.state, for_heartbeat(self.lane.devices))
 
     async def _follow_events(self) -> None:
-        while True:
-            with contextlib.suppress(ServerAway):
-                self._refresh_due.set()  # something may have happened while nobody listened
-                async for event in self.server.events():
-                    if self._concerns_us(event):
-                        self._refresh_due.set()
-            self._beat.set()
-            await asyncio.sleep(1.0)
+        def heard(event: ServerEvent) -> None:
+            if self._concerns_us(event):
+                self._refresh_due.ring()
+
+        await follow(self.server.events, connecting=self._refresh_due.ring, heard=heard, lost=self._heartbeat.hurry)
 
     def _concerns_us(self, event: ServerEvent) -> bool:
         return event.name == "call" or (event.name == "exit" and event.id == self.lane.exit_id)
@@ -343,58 +269,20 @@ class LaneRunner:
     async def _refresh(self) -> None:
         """Read how exit and call stand: when an event says so, and now and then while a person may decide."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._pace.refresh_s):
-                    await self._refresh_due.wait()
-            self._refresh_due.clear()
-            if self.lane.alarm_key in self._alarms:
-                await self._raise_alarm(self.lane.alarm_key)
+            await self._refresh_due.wait(self._pace.refresh_s)
+            if self.lane.alarm_key is not None:
+                await self._calls.ask(self.lane.alarm_key)
             if self.lane.phase not in DECIDED_BY_STAFF or self.lane.exit_id is None:
                 continue
             serial = self.lane.serial
-            with contextlib.suppress(ServerAway, ServerRefused):
+            with contextlib.suppress(TryLater, ServerRefused):
                 one = await self.server.exit(self.lane.exit_id)
                 if self.lane.serial == serial:  # else something newer was asked meanwhile
                     self.hear(ExitSeen(one))
 
-    def _seen(self, name: str, status: Literal["ready", "busy", "failed"], detail: str = "") -> None:
-        known = self.lane.devices.get(name)
-        seen = DeviceSeen(name, status, detail)
+    def _seen(self, name: str, status: Status, detail: str = "") -> None:
+        known, seen = self.lane.devices.get(name), DeviceSeen(name, status, detail)
         if known == seen:
             return
-        if known is None or known.status != status:
-            logger.log(
-                logging.WARNING if status == "failed" else logging.INFO,
-                "%s is %s%s",
-                name,
-                status,
-                detail and f": {detail}",
-            )
+        log_change(logger, known, seen)
         self.hear(seen)
-
-    def _show(self) -> None:
-        shown = show(self.lane, self._clock(), lane_id=self._id, name=self._name, seq=self.shown.seq)
-        if shown == self.shown:
-            return
-        if shown.state != self.shown.state:
-            self._beat.set()
-        self.shown = msgspec.structs.replace(shown, seq=shown.seq + 1)
-        for changes in self._watchers:
-            if changes.qsize() > _BACKLOG_MAX:  # a screen that sleeps needs only the newest
-                while not changes.empty():
-                    changes.get_nowait()
-            changes.put_nowait(self.shown)
-
-    def _start(self, job: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        task = asyncio.create_task(job)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None and not self._failed.done():
-            self._failed.set_exception(error)
-
-    async def _until_failed(self) -> None:
-        await self._failed

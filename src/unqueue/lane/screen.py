@@ -9,6 +9,7 @@ from unqueue.lane.prompts import PROMPTS, recording_of
 from unqueue.lane.sequence.turn import TOO_HEAVY, trouble
 from unqueue.lane.sequence.words import Lane, Phase
 from unqueue.lane.weighing import Suspect
+from unqueue.station.words import ScreenState
 
 State = Literal["idle", "loading", "weighing", "check", "staff", "open", "alarm", "out_of_service"]
 WALK_OUT_AFTER_S = 12.0
@@ -53,13 +54,12 @@ class ShownWeight(msgspec.Struct, frozen=True):
     tolerance_g: int
 
 
-class LaneState(msgspec.Struct, frozen=True):
-    """``seq`` grows with every change. ``voice`` is the prompt to say, None for silence."""
+class LaneState(ScreenState, frozen=True):
+    """``voice`` is the prompt to say, None for silence."""
 
     lane: str
     name: str
     state: State
-    seq: int
     prompt: ShownPrompt
     voice: str | None
     order: ShownOrder | None

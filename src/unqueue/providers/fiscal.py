@@ -26,7 +26,7 @@ class FiscalField(msgspec.Struct, frozen=True):
 class FiscalSignature(msgspec.Struct, frozen=True):
     """What the signer gave: lines, and what the law's own QR code holds (empty: it wants none)."""
 
-    fields: list[FiscalField] = []
+    fields: tuple[FiscalField, ...] = ()
     qr: str = ""
 
 

@@ -12,28 +12,55 @@ from litestar.connection import ASGIConnection
 from sqlalchemy import Connection
 
 from unqueue.kernel.database import Database
-from unqueue.kernel.errors import NotAuthenticated, NotFound
+from unqueue.kernel.errors import DomainError, NotAuthenticated, NotFound
 from unqueue.kernel.ids import new_token, token_hash
 
 Kind = Literal["trip", "order", "device", "staff"]
+May = Literal[
+    "floor",
+    "calls",
+    "look_up",
+    "take_back",
+    "second",
+    "hand_over",
+    "settle_refunds",
+    "decide_payments",
+    "issue_cards",
+    "fill_cards",
+    "fill_cards_alone",
+    "block_cards",
+    "unblock_cards",
+    "reconcile",
+]
+"""What a member of staff may do; ``staff.model`` says which role may do what, and what each of these is."""
 _LETTERS: dict[Kind, str] = {"trip": "t", "order": "o", "device": "d", "staff": "s"}
 
 
 class Principal(msgspec.Struct, frozen=True):
     """Who asks. ``id`` is the trip's, order's, device's or staff member's id; ``name`` is for people to read.
 
-    ``role`` is a staff member's role, or a device's kind.
+    ``role`` is a staff member's role, or a device's kind. ``may``: what a member of staff may do; empty for others.
     """
 
     kind: Kind
     id: str
     name: str = ""
     role: str = ""
+    may: frozenset[May] = frozenset()
 
     @property
     def actor(self) -> str:
         """How the journal names this principal."""
         return f"{self.kind}:{self.id}"
+
+
+class NotAllowed(DomainError):
+    """The role of a member of staff does not include it. Details: ``needs``, a :data:`May`."""
+
+    code = "not_allowed"
+    status = 403
+    zh = "您的岗位不能做这一步，请叫主管"
+    en = "This is not part of your role. Please call a supervisor."
 
 
 Resolver = Callable[[Connection, str], Principal | None]
@@ -69,6 +96,18 @@ class Access:
         if found is None:
             raise NotAuthenticated
         return found
+
+    async def staff(self, request: ASGIConnection[Any, Any, Any, Any], needs: May) -> Principal:
+        """The member of staff who asks, if the role includes what it ``needs``; else NotAllowed."""
+        principal = await self.principal(request, "staff")
+        check_may(principal, needs)
+        return principal
+
+
+def check_may(principal: Principal, needs: May) -> None:
+    """NotAllowed unless a principal is a member of staff who may do it."""
+    if needs not in principal.may:
+        raise NotAllowed(needs=needs)
 
 
 def bearer(request: ASGIConnection[Any, Any, Any, Any]) -> str:

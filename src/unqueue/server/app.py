@@ -19,8 +19,10 @@ from litestar.static_files import create_static_files_router
 from sqlalchemy import Connection
 
 from unqueue import __version__
+from unqueue.devices.drivers.escpos_printer import EscposPrinter, EscposPrinterSettings
 from unqueue.kernel.clock import Clock
 from unqueue.kernel.database import Database
+from unqueue.kernel.errors import NotFound
 from unqueue.kernel.settings import Provider as Account
 from unqueue.kernel.settings import Settings
 from unqueue.providers import OWN_KINDS, notify_bases, open_providers
@@ -32,6 +34,8 @@ from unqueue.server.access import Access, Principal
 from unqueue.server.catalogue import routes as catalogue_routes
 from unqueue.server.catalogue.service import Catalogue
 from unqueue.server.coupons import routes as coupons_routes
+from unqueue.server.coupons.in_basket import BasketCoupons
+from unqueue.server.coupons.policy import policy_of
 from unqueue.server.coupons.redeeming import Redeeming
 from unqueue.server.coupons.service import Coupons
 from unqueue.server.exits import routes as exits_routes
@@ -43,6 +47,7 @@ from unqueue.server.fleet.service import Fleet, device_principal, kiosks, lanes
 from unqueue.server.fleet.store import last_contact
 from unqueue.server.guesses import Guard
 from unqueue.server.keys import secret_file
+from unqueue.server.members import Members
 from unqueue.server.orders import routes as orders_routes
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.service import Orders
@@ -55,13 +60,17 @@ from unqueue.server.payments.worker import PaymentWorker
 from unqueue.server.problems import EXCEPTION_HANDLERS
 from unqueue.server.promotions import routes as promotions_routes
 from unqueue.server.promotions.service import Promotions
+from unqueue.server.receipts import desk_routes
 from unqueue.server.receipts import routes as receipts_routes
 from unqueue.server.receipts import store as receipts_store
 from unqueue.server.receipts.service import Receipts
+from unqueue.server.receipts.slips import Slips
 from unqueue.server.receipts.texting import Texting
 from unqueue.server.receipts.worker import SmsWorker
 from unqueue.server.returns import routes as returns_routes
+from unqueue.server.returns import store as returns_store
 from unqueue.server.returns.service import Returns
+from unqueue.server.returns.views import ReturnView, return_view
 from unqueue.server.settlement import routes as settlement_routes
 from unqueue.server.settlement.service import Settlement
 from unqueue.server.staff import routes as staff_routes
@@ -71,6 +80,7 @@ from unqueue.server.staff.today import Today
 from unqueue.server.stored_value import routes as stored_value_routes
 from unqueue.server.stored_value.service import StoredValue, StoredValueProvider
 from unqueue.server.tills import routes as tills_routes
+from unqueue.server.tills import store as tills_store
 from unqueue.server.tills.service import KioskCash, Tills
 from unqueue.server.trips import routes as trips_routes
 from unqueue.server.trips import store as trips_store
@@ -95,12 +105,17 @@ class MerchantServer:
         self.hub = events.Hub(self.database)
         self.catalogue = Catalogue(self.database, settings)
         self.promotions = Promotions(self.database)
+        redeeming = Redeeming(time_zone=settings.store.time_zone, policy=policy_of(settings.coupons))
+        in_basket = BasketCoupons(self.database, redeeming)
+        self.members = Members(self.database, secret_file(settings.server.data_dir / "keys" / "members.key"))
         self.trips = Trips(
             self.database,
             self.catalogue,
             self.promotions,
             currency=settings.store.currency,
             time_zone=settings.store.time_zone,
+            coupons=in_basket,
+            name_member=self.members.name,
         )
         self.orders = Orders(
             self.database,
@@ -109,11 +124,12 @@ class MerchantServer:
             token_key=secret_file(settings.server.data_dir / "keys" / "order-token.key"),
             standing=standing,
             closing=closing,
+            opening=in_basket.reserve,
             expiry_minutes=settings.server.order_expiry_minutes,
         )
-        self.coupons = Coupons(self.database, Redeeming(time_zone=settings.store.time_zone), open_payment=open_attempt)
+        self.coupons = Coupons(self.database, redeeming, open_payment=open_attempt)
         accounts = settings.payments.providers
-        self.stored_value = StoredValue(self.database)
+        self.stored_value = StoredValue(self.database, limit_minor=settings.payments.second_person_above_minor)
         self.guard = Guard()
         self.payments = Payments(
             self.database,
@@ -149,6 +165,16 @@ class MerchantServer:
             limit_minor=settings.payments.second_person_above_minor,
             by_hand=frozenset(account.id for account in accounts if account.kind == "cash"),
             order_of_receipt=receipts_store.order_of,
+            last_contact=last_contact,
+            was_paid_out=tills_store.was_told,
+        )
+        self.slips = Slips(
+            self.database,
+            settings.store,
+            accounts,
+            return_of=self._return,
+            printer=_desk_printer(settings),
+            width_chars=settings.desk.printer.width_chars if settings.desk.printer else 48,
         )
         self.settlement = Settlement(self.database, accounts)
         self._open_exits(settings)
@@ -211,6 +237,18 @@ class MerchantServer:
         await self.payments.stop()
         await self.database.close()
 
+    async def _return(self, return_id: str) -> ReturnView:
+        """A return by its id, for its slip. NotFound."""
+
+        def read(connection: Connection) -> ReturnView:
+            made = returns_store.get(connection, return_id)
+            order = orders_store.get(connection, made.order_id) if made is not None else None
+            if made is None or order is None:
+                raise NotFound
+            return return_view(connection, order, made)
+
+        return await self.database.read(read)
+
     async def _receipt_json(self, order_id: str) -> msgspec.Raw:
         return msgspec.Raw(await self.receipts.of(order_id))
 
@@ -230,8 +268,14 @@ class MerchantServer:
                 texting=self.texting,
                 time_zone=self.settings.store.time_zone,
             ),
+            *desk_routes.routes(self.texting, self.slips, self.access),
             *stored_value_routes.routes(
-                self.stored_value, self.access, self.database.clock, self.settings.store.currency, self.guard
+                self.stored_value,
+                self.access,
+                self.database.clock,
+                self.settings.store.currency,
+                self.guard,
+                countersign=self.staff.countersign,
             ),
             *catalogue_routes.routes(self.catalogue),
             *promotions_routes.routes(self.promotions, self.database.clock, self.settings.store.time_zone),
@@ -344,6 +388,22 @@ def _screen(name: str) -> Router:
 
 # The order's token is in the address: nobody may learn it from a referrer or a cache.
 _PRIVATE = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+
+
+def _desk_printer(settings: Settings) -> EscposPrinter | None:
+    """The service desk's printer, which this server reaches."""
+    printer = settings.desk.printer
+    if printer is None:
+        return None
+    return EscposPrinter(
+        EscposPrinterSettings(
+            printer.url,
+            width_chars=printer.width_chars,
+            time_zone=settings.store.time_zone,
+            baud_rate=printer.baud_rate,
+            answers_status=printer.answers_status,
+        )
+    )
 
 
 def _trip_principal(connection: Connection, token_hash: str) -> Principal | None:

@@ -13,6 +13,7 @@ from unqueue.providers import check_settings as check_providers
 from unqueue.providers.invoicing import check_settings as check_invoices
 from unqueue.providers.sms import check_settings as check_sms
 from unqueue.server.catalogue.templates import check_store_codes
+from unqueue.server.coupons.policy import check_settings as check_coupons
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -50,4 +51,4 @@ def alembic_config(url: str) -> Config:
 
 def settings_rules() -> tuple[Rule, ...]:
     """The capabilities' own checks of the settings."""
-    return (check_store_codes, check_providers, check_invoices, check_sms)
+    return (check_store_codes, check_coupons, check_providers, check_invoices, check_sms)

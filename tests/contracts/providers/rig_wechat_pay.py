@@ -13,9 +13,9 @@ from tests.support.wallets import Listener, Told
 
 from unqueue.kernel.clock import SystemClock
 from unqueue.kernel.settings import Provider as Account
+from unqueue.providers.key_files import load_rsa_private_key
 from unqueue.providers.port import Action, Provider
 from unqueue.providers.wechat_pay import open_account, signing
-from unqueue.providers.wechat_pay.account import load_private_key
 
 MODULE = "unqueue.providers.wechat_pay.sandbox.command"
 
@@ -36,13 +36,13 @@ class WeChatPayRig(KitRig):
         return str(answer.json()["cashier_url"])
 
     def resigned(self, told: Told, at_s: int) -> Told:
-        key = load_private_key(self.process.directory / "platform_key.pem")
+        key = load_rsa_private_key(self.process.directory / "platform_key.pem")
         headers = signing.headers_of(key, self.account.options["public_key_id"], at_s, "n", told.body)
         return Told(headers, told.body)
 
     def impostor(self) -> Provider:
         other = self.process.directory / "impostor.pem"
-        public = load_private_key(self.process.directory / "apiclient_key.pem").public_key()
+        public = load_rsa_private_key(self.process.directory / "apiclient_key.pem").public_key()
         other.write_bytes(
             public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         )

@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.kiosk.cash.fakes import FakeAcceptor, FakeDispenser, PowerCut
 from tests.kiosk.cash.world import (
     EURO10,
     JIAO5,
@@ -18,9 +19,6 @@ from tests.kiosk.cash.world import (
     YUAN20,
     YUAN50,
     YUAN100,
-    FakeAcceptor,
-    FakeDispenser,
-    PowerCut,
     World,
 )
 
@@ -45,6 +43,13 @@ MOVES = st.one_of(
     st.tuples(st.just("trouble"), st.sampled_from(["jam", "full", "fault", "reset"])),
     st.tuples(st.sampled_from(["cancel", "server", "mend", "unknown", "counted"]), st.none()),
 )
+
+PULLED_AND_COUNTED: list[tuple[str, Any]] = [
+    ("begin", 150), ("insert", YUAN), ("pull", YUAN), ("insert", YUAN5), ("counted", None),
+]  # fmt: skip
+UNSURE_AND_COUNTED: list[tuple[str, Any]] = [
+    ("begin", 50), ("vague", "hopper"), ("insert", YUAN5), ("counted", None),
+]  # fmt: skip
 
 
 class Play:
@@ -189,6 +194,8 @@ async def play(moves: list[tuple[str, Any]]) -> None:
 
 
 @settings(max_examples=150)
+@example(moves=PULLED_AND_COUNTED)
+@example(moves=UNSURE_AND_COUNTED)
 @given(moves=st.lists(MOVES, max_size=25))
 def test_books_and_pieces_agree_whatever_happens(moves: list[tuple[str, Any]]) -> None:
     try:

@@ -7,7 +7,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
-from tests.kiosk.cash.world import EURO10, JIAO5, YUAN, YUAN5, YUAN10, YUAN20, YUAN50, PowerCut, World
+from tests.kiosk.cash.fakes import PowerCut
+from tests.kiosk.cash.world import (
+    EURO10,
+    JIAO5,
+    YUAN,
+    YUAN5,
+    YUAN10,
+    YUAN20,
+    YUAN50,
+    World,
+)
 
 from unqueue.devices.ports import DeviceFailed
 from unqueue.kernel.cash import Denomination

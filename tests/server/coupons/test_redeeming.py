@@ -33,12 +33,14 @@ from unqueue.server.coupons.refusals import (
     CouponExpired,
     CouponMalformed,
     CouponMemberOnly,
+    CouponMemberUsedUp,
     CouponMinimumSpend,
     CouponNotCombinable,
     CouponNotForTheseGoods,
     CouponNotYetValid,
     CouponUnknown,
     CouponUsedUp,
+    CouponVisitUsedUp,
 )
 from unqueue.server.coupons.rules import Coupon, Goods, Offer
 from unqueue.server.orders import store as orders_store
@@ -191,7 +193,6 @@ def test_what_is_imported_later_does_not_change_an_order(idle_database: Database
         (amount("a", 1, valid_from=date(2026, 3, 3)), CouponNotYetValid),
         (amount("a", 1, valid_until=date(2026, 3, 1)), CouponExpired),
         (amount("a", 1, members_only=True), CouponMemberOnly),
-        (amount("a", 1, uses_max_per_member=1), CouponMemberOnly),
         (amount("a", 1, minimum_spend_minor=2001), CouponMinimumSpend),
         (amount("a", 1, Goods(product_ids=("soap",))), CouponNotForTheseGoods),
     ],
@@ -248,13 +249,21 @@ def test_a_limit_per_member(idle_database: Database) -> None:
     offer(idle_database, amount("a", 1, uses_max_per_member=2))
     for _ in range(2):
         put(idle_database, AT, ordered(idle_database), A_CODE, member="anna")
-    refused(CouponUsedUp, idle_database, ordered(idle_database), A_CODE, member="anna")
+    refused(CouponMemberUsedUp, idle_database, ordered(idle_database), A_CODE, member="anna")
     put(idle_database, AT, ordered(idle_database), A_CODE, member="ben")
     offer(idle_database, amount("a", 1, uses_max_per_member=1))
-    refused(CouponUsedUp, idle_database, ordered(idle_database), A_CODE, member="anna")
-    refused(CouponUsedUp, idle_database, ordered(idle_database), A_CODE, member="ben")
+    refused(CouponMemberUsedUp, idle_database, ordered(idle_database), A_CODE, member="anna")
+    refused(CouponMemberUsedUp, idle_database, ordered(idle_database), A_CODE, member="ben")
     offer(idle_database, amount("a", 1, uses_max_per_member=3))
     put(idle_database, AT, ordered(idle_database), A_CODE, member="anna")
+
+
+def test_without_a_members_card_the_limit_is_one_of_the_visit(idle_database: Database) -> None:
+    offer(idle_database, amount("a", 1, uses_max_per_member=1, serials=("FIRST", "SECOND")))
+    order = ordered(idle_database)
+    put(idle_database, AT, order, "FIRST")
+    refused(CouponVisitUsedUp, idle_database, order, "SECOND")
+    put(idle_database, AT, ordered(idle_database), "SECOND")
 
 
 def test_serials_of_a_printed_number_are_good_once(idle_database: Database) -> None:

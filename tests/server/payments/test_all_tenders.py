@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 from tests.simulation.money_outside import Kiosk
 from tests.support import money_invariants as holds
 from tests.support.money_invariants import OrderFacts, OutsideCharge
-from tests.support.tills import BEER, BOOK, CARD, METHOD, MILK, Bank, Shopper, Till
+from tests.support.tills import BEER, BOOK, CARD, MANAGER, METHOD, MILK, Bank, Shopper, Till
 
 from unqueue.kernel.clock import ManualClock, micros
 from unqueue.kernel.database import Database
@@ -38,6 +38,7 @@ from unqueue.server.coupons.rules import AmountOff, PercentOff
 from unqueue.server.coupons.service import import_coupons
 from unqueue.server.payments.service import Wish
 from unqueue.server.returns.service import Wanted
+from unqueue.server.staff.model import MAY
 from unqueue.server.stored_value.service import NewCard
 from unqueue.server.tills.model import PayoutGone, Report
 
@@ -46,7 +47,7 @@ PICK = st.integers(min_value=0, max_value=7)
 FAULTS = st.lists(st.sampled_from(["lose_request", "lose_answer", "error", "garble", ""]), max_size=2)
 TROUBLES = st.sampled_from(["none", "none", "twice", "late", "never", "wrong_amount", "wrong_order", "after_close"])
 PARTS = st.sampled_from([None, None, 1, 250, 600])
-STAFF = (Principal("staff", "a" * 32, "An"), Principal("staff", "b" * 32, "Bo"))
+STAFF = tuple(Principal("staff", one * 32, one, "manager", MAY["manager"]) for one in "ab")
 YEAR_S = 31_536_000
 
 
@@ -107,7 +108,7 @@ class AllTenders(RuleBasedStateMachine):
         self._offer_coupons()
         self.card = f"299{self.mark}000001"
         issued = NewCard([self.card], "gift", Money(900, "CNY"))
-        self.stage.run(self.stage.till.cards.issue(issued, new_id(), "staff:an"))
+        self.stage.run(self.stage.till.cards.issue(issued, new_id(), MANAGER))
 
     def _offer_coupons(self) -> None:
         """One coupon for two uses, fewer than there may be orders; one for a single use that pays everything."""

@@ -5,7 +5,7 @@ everything can be had back.
 from typing import Any
 
 import pytest
-from tests.support.tills import BEER, CARD, METHOD, MILK, Shopper, Till
+from tests.support.tills import BEER, CARD, MANAGER, METHOD, MILK, Shopper, Till
 
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.money import Money
@@ -141,7 +141,7 @@ async def test_a_late_surplus_beside_a_part_payment_goes_back_alone(till: Till) 
 
 async def test_coupon_card_and_wallet_pay_one_order(till: Till) -> None:
     offer(till, off_minor=500, code="FIVEOFF")
-    await till.cards.issue(NewCard(["2990001234567"], "gift", Money(300, "CNY")), "c" * 32, "staff:an")
+    await till.cards.issue(NewCard(["2990001234567"], "gift", Money(300, "CNY")), "c" * 32, MANAGER)
     shopper = await till.order(MILK, BEER)
     total = shopper.order.total_minor
     redeemed = await shopper.call("POST", f"{shopper.path}/coupons", {"code": "FIVEOFF", "id": "1" * 32})

@@ -40,7 +40,7 @@ class ChainSigner:
             raise ProviderUnavailable("unplugged")
         if number not in self.made:
             self._last = hashlib.sha256(self._last + document).digest()
-            self.made[number] = FiscalSignature([FiscalField("签名", "Signature", self._last.hex())])
+            self.made[number] = FiscalSignature((FiscalField("签名", "Signature", self._last.hex()),))
         return self.made[number]
 
 

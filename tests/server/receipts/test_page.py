@@ -46,7 +46,7 @@ def a_receipt(**changes: Any) -> ReceiptView:
         explained=Words("先促销，后用券", "Promotions first, then coupons"),
         taxes=[TaxView(1300, net=yuan(708), tax=yuan(92), gross=yuan(800))],
         tenders=[TenderView("card", "银行卡", "Card", yuan(500), "42000", ["VISA **** 1234"])],
-        fiscal=FiscalSignature([FiscalField("签名", "Signature", "abc")], "fiscal-code"),
+        fiscal=FiscalSignature((FiscalField("签名", "Signature", "abc"),), "fiscal-code"),
         url="https://store.example/o/o_x",
         invoice_url="https://invoice.example/?n=1&s=2",
     )

@@ -14,11 +14,12 @@ from unqueue.server.access import Principal
 from unqueue.server.payments.model import RefundArrived, RefundUnderWay
 from unqueue.server.payments.service import Wish
 from unqueue.server.returns.service import Wanted
+from unqueue.server.staff.model import MAY
 from unqueue.server.tills.model import PaymentFinished, PayoutFinished, Report, Tendered
 
 pytestmark = pytest.mark.anyio
-AN = Principal("staff", "a" * 32, "An")
-BO = Principal("staff", "b" * 32, "Bo")
+AN = Principal("staff", "a" * 32, "An", "manager", MAY["manager"])
+BO = Principal("staff", "b" * 32, "Bo", "manager", MAY["manager"])
 
 
 async def returned(till: Till) -> Shopper:

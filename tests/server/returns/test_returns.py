@@ -4,30 +4,31 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.support.tills import BEER, BOOK, CARD, METHOD, MILK, RETURN_LIMIT_MINOR, Shopper, Till
+from tests.support.tills import BEER, BOOK, CARD, MANAGER, METHOD, MILK, RETURN_LIMIT_MINOR, Shopper, Till
 
 from unqueue.kernel.errors import DomainError
 from unqueue.kernel.ids import new_id
 from unqueue.kernel.money import Money
 from unqueue.providers.port import Charge, ProviderRefused, RefundRequest, RefundState
 from unqueue.providers.sandbox_wallet.client import SandboxWallet
-from unqueue.server.access import Principal
+from unqueue.server.access import NotAllowed, Principal
 from unqueue.server.ledger import store as ledger
 from unqueue.server.orders.model import OrderUnknown, OrderUnpaid
 from unqueue.server.returns.model import ReturnConflict, ReturnDecided, ReturnTooMany, SecondPersonNeeded
 from unqueue.server.returns.service import Wanted
+from unqueue.server.staff.model import MAY
 from unqueue.server.stored_value.service import NewCard
 
 pytestmark = pytest.mark.anyio
-AN = Principal("staff", "a" * 32, "An")
-BO = Principal("staff", "b" * 32, "Bo")
+AN = Principal("staff", "a" * 32, "An", "manager", MAY["manager"])
+BO = Principal("staff", "b" * 32, "Bo", "manager", MAY["manager"])
 
 
 async def paid(till: Till, *products: Any, card_minor: int = 0) -> Shopper:
     """An order that a card (if asked) and the wallet paid."""
     shopper = await till.order(*products)
     if card_minor:
-        await till.cards.issue(NewCard(["2990001234567"], "gift", Money(card_minor, "CNY")), new_id(), "staff:an")
+        await till.cards.issue(NewCard(["2990001234567"], "gift", Money(card_minor, "CNY")), new_id(), MANAGER)
         by_card = {"method": CARD, "instrument": "2990001234567", "channel": "page", "amount_minor": card_minor}
         await shopper.start_payment(**by_card)
     payment = await shopper.start_payment()
@@ -139,6 +140,16 @@ async def test_above_the_limit_somebody_else_has_to_agree(till: Till) -> None:
     await till.work()
     assert await till.balances() == {}
     assert len(await till.events("payment.refunded")) == 1
+
+
+async def test_who_may_not_sign_decides_nothing_of_others(till: Till) -> None:
+    shopper = await paid(till, BOOK, BOOK, BOOK)
+    attendant = Principal("staff", "c" * 32, "Cy", "attendant", MAY["attendant"])
+    made = await till.returns.propose(shopper.order.order_id, [Wanted(1, 3)], "", new_id(), AN)
+    for accept in (True, False):
+        with pytest.raises(NotAllowed):
+            await till.returns.decide(made.id, attendant, accept=accept)
+    assert [one.id for one in await till.returns.waiting()] == [made.id]
 
 
 async def test_a_large_refund_can_not_be_split_into_small_ones(till: Till) -> None:

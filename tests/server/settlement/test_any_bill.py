@@ -21,7 +21,7 @@ from unqueue.server.payments import books
 from unqueue.server.payments import store as payments
 from unqueue.server.payments.model import Payment, Refund
 from unqueue.server.settlement.model import Finding, key, key_of
-from unqueue.server.settlement.service import Report, import_bill, match_again
+from unqueue.server.settlement.service import BillsReport, import_bill, match_again
 
 DAY = date(2026, 3, 2)
 FEE = st.integers(-50, 500)
@@ -136,11 +136,11 @@ class World:
                 self.expected[name] = "named_twice"
         self.groups.append([row, row] if change == "doubled" else [row])
 
-    def take(self, groups: list[int]) -> Report:
+    def take(self, groups: list[int]) -> BillsReport:
         rows = [row for at in groups for row in self.groups[at]]
         return import_bill(self.database, biller(self.method), bill(*rows), actor="test", day=DAY)
 
-    def listed(self, report: Report) -> dict[tuple[str, str], str]:
+    def listed(self, report: BillsReport) -> dict[tuple[str, str], str]:
         found = [(self._name(one), one.verdict) for one in report.findings]
         assert len(dict(found)) == len(found), "nothing is listed twice"
         return dict(found)

@@ -7,8 +7,9 @@ import httpx
 import pytest
 from litestar import Litestar
 from tests.server.settlement.bills import OPENING_US, bill, biller, charge, refund
-from tests.support.tills import CARD, METHOD, MILK, Shopper, Till
+from tests.support.tills import CARD, MANAGER, METHOD, MILK, Shopper, Till
 
+from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.errors import DomainError
 from unqueue.kernel.ids import new_id
 from unqueue.kernel.money import Money
@@ -23,11 +24,12 @@ from unqueue.server.problems import EXCEPTION_HANDLERS
 from unqueue.server.returns.service import Wanted
 from unqueue.server.settlement import routes
 from unqueue.server.settlement.model import BillConflict, BillOfAnother, BillUnreadable
-from unqueue.server.settlement.service import Report, Settlement, import_bill, match_again
+from unqueue.server.settlement.service import BillsReport, Settlement, import_bill, match_again
+from unqueue.server.staff.model import MAY
 from unqueue.server.stored_value.service import NewCard
 
 pytestmark = pytest.mark.anyio
-AN = Principal("staff", "a" * 32, "An")
+AN = Principal("staff", "a" * 32, "An", "manager", MAY["manager"])
 CLEARING = f"provider:{METHOD}:clearing"
 
 
@@ -38,11 +40,11 @@ class NoRefunds(SandboxWallet):
         raise ProviderRefused("refund_window_closed", charge.attempt_id + request.refund_id)
 
 
-def take(till: Till, *rows: BillRow, method: str = METHOD) -> Report:
+def take(till: Till, *rows: BillRow, method: str = METHOD) -> BillsReport:
     return import_bill(till.database, biller(method), bill(*rows), actor="test")
 
 
-def verdicts(report: Report) -> list[str]:
+def verdicts(report: BillsReport) -> list[str]:
     return [one.verdict for one in report.findings]
 
 
@@ -146,6 +148,23 @@ async def test_what_staff_handed_over_and_the_provider_gave_back_too_is_told(til
     assert (await till.balances()) == {f"bank:{METHOD}": 1290, "desk": -1290}
 
 
+async def test_what_was_given_back_twice_is_owed_once_the_provider_says_so_too(till: Till, clock: ManualClock) -> None:
+    shopper, payment_id = await paid(till)
+    await till.returns.propose(shopper.order.order_id, [Wanted(1, 1)], "", new_id(), AN)
+    till.bank.wire.fails = ["lose_answer"]
+    await till.work()
+    (waiting,) = await till.returns.refunds_waiting()
+    clock.advance(3600)
+    await till.returns.settle_by_hand(waiting.id, "cash", "an hour", AN)
+    bill = (charge(payment_id, 1290), refund(payment_id, waiting.id, 1290))
+    report = take(till, *bill)
+    assert (verdicts(report), report.counts.asked) == (["given_back_twice"], 1)
+    await till.work()
+    assert verdicts(take(till, *bill)) == []
+    owed = f"given-twice:{shopper.order.order_id}"
+    assert (await till.balances()) == {owed: 1290, "desk": -1290}
+
+
 async def test_a_refund_under_way_is_asked_about_and_never_sent_twice(till: Till) -> None:
     shopper, payment_id = await paid(till)
     await till.returns.propose(shopper.order.order_id, [Wanted(1, 1)], "", new_id(), AN)
@@ -190,7 +209,7 @@ async def test_near_midnight_it_may_stand_in_the_neighbouring_bill(till: Till) -
 
 async def test_the_bill_of_another_account_is_refused(till: Till) -> None:
     shopper = await till.order(MILK)
-    await till.cards.issue(NewCard(["2990001234567"], "gift", Money(5000, "CNY")), new_id(), "staff:an")
+    await till.cards.issue(NewCard(["2990001234567"], "gift", Money(5000, "CNY")), new_id(), MANAGER)
     by_card = await shopper.start_payment(method=CARD, instrument="2990001234567", channel="page")
     with pytest.raises(BillOfAnother) as refused:
         take(till, charge(by_card["id"].replace("-", ""), 1290), charge("unknown", 1))

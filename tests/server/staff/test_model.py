@@ -1,5 +1,6 @@
 """PINs, and how guessing them is slowed down."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,3 +96,7 @@ def test_nobody_guesses_more_than_a_few_pins_an_hour(waits_s: list[int]) -> None
 @given(st.integers(0, 10_000))
 def test_a_pause_never_exceeds_a_quarter_of_an_hour(attempts: int) -> None:
     assert 0 <= pause_s(attempts) <= 900
+
+
+def test_a_role_that_is_gone_may_nothing() -> None:
+    assert msgspec.structs.replace(LI, role="cashier").may == frozenset()

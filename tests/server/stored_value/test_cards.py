@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.tills import BEER, CARD, MILK, Shopper, Till
+from tests.support.tills import BEER, CARD, MANAGER, MILK, Shopper, Till
 
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.ids import new_id
@@ -22,7 +22,7 @@ CODE = "2990 0012 3456 7"
 
 
 async def issue(till: Till, amount_minor: int, code: str = CODE, **more: Any) -> Card:
-    return await till.cards.issue(NewCard([code], "gift", Money(amount_minor, "CNY"), **more), new_id(), "staff:an")
+    return await till.cards.issue(NewCard([code], "gift", Money(amount_minor, "CNY"), **more), new_id(), MANAGER)
 
 
 def attempt(amount_minor: int, code: str = CODE) -> Attempt:
@@ -176,15 +176,15 @@ async def test_a_top_up_that_is_sent_again_tops_up_once(till: Till) -> None:
     card = await issue(till, 100)
     top_up_id = new_id()
     for _ in range(2):
-        await till.cards.top_up(card.card_id, Money(50, "CNY"), top_up_id, "staff:an")
+        await till.cards.top_up(card.card_id, Money(50, "CNY"), top_up_id, MANAGER)
     assert await balance(till) == 150
     with pytest.raises(MoveConflict):
-        await till.cards.top_up(card.card_id, Money(60, "CNY"), top_up_id, "staff:an")
+        await till.cards.top_up(card.card_id, Money(60, "CNY"), top_up_id, MANAGER)
 
 
 async def test_a_voucher_for_bottles_is_paid_by_their_deposits(till: Till) -> None:
     wanted = NewCard(["V-0001"], "voucher", Money(250, "CNY"))
-    await till.cards.issue(wanted, new_id(), "staff:an")
+    await till.cards.issue(wanted, new_id(), MANAGER)
     assert (await till.balances())["deposit"] == 250
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.tills import BEER, KIOSK, MILK, Shopper, Till
 
 from unqueue.kernel.cash import parse_denomination
-from unqueue.kernel.errors import DomainError
+from unqueue.kernel.errors import DomainError, NotFound
 from unqueue.kernel.ids import new_id
 from unqueue.kernel.money import Money
 from unqueue.server.access import Principal
@@ -355,3 +355,27 @@ def test_whatever_a_kiosk_tells_the_books_balance_and_hold_what_the_machine_hold
         assert held == came - went
     assert model.replaced(postings, postings) == []
     assert msgspec.json.decode(msgspec.json.encode(told), type=PaymentFinished) == told
+
+
+async def test_what_a_kiosk_claimed_and_gave_nothing_of_is_the_desk_s_again(till: Till) -> None:
+    other = Principal("device", "kiosk-2", "2", "kiosk")
+    shopper = await till.order(MILK, BEER)
+    payment_id = await begin(till, shopper, 1000)
+    told = paid(payment_id, 1000, tendered=[Tendered("CNY-1000-note", 1, 1000, BOX)], dispensed={})
+    await till.tills.hear(KIOSK, report(told))
+    await shopper.call("POST", f"{shopper.path}/give-back")
+    await till.work()
+    (payout,) = await till.tills.payouts(KIOSK)
+    assert (payout.claimed, payout.paid_minor) == (False, 1000)
+    assert (await till.tills.claim_payout(KIOSK, payout.refund_id)).claimed
+    assert not (await till.tills.release_payout(other, payout.refund_id)).claimed
+    (still,) = await till.tills.payouts(KIOSK)
+    assert still.claimed, "nobody else can let go of it"
+    for _ in range(2):
+        assert not (await till.tills.release_payout(KIOSK, payout.refund_id)).claimed
+    assert len(await till.events("till.released")) == 1
+    (free,) = await till.tills.payouts(KIOSK)
+    assert not free.claimed
+    assert (await till.tills.claim_payout(other, payout.refund_id)).claimed, "whoever has it in hand gives it"
+    with pytest.raises(NotFound):
+        await till.tills.release_payout(KIOSK, new_id())

@@ -22,10 +22,10 @@ async def test_those_who_waited_for_a_write_that_failed_go_on_with_one_state(
 ) -> None:
     insert = trips_store.insert_action
 
-    def fail_first(tx: Transaction, trip_id: str, action_id: str, *more: Any) -> None:
+    def fail_first(tx: Transaction, trip_id: str, action_id: str, *more: Any, **others: Any) -> None:
         if action_id == f"{0:032x}":
             raise ZeroDivisionError("a fault of ours")
-        insert(tx, trip_id, action_id, *more)
+        insert(tx, trip_id, action_id, *more, **others)
 
     monkeypatch.setattr(trips_store, "insert_action", fail_first)
     path = f"/api/trips/{handset.trip}/scans"

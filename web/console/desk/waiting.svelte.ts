@@ -4,18 +4,24 @@ import { formatMoney } from "../../shared/money.ts";
 import { notify } from "../../shared/notices.svelte.ts";
 import { soundDone, soundLook } from "../../shared/sound.ts";
 import type { StaffApi } from "../api.ts";
-import type { LateRefund, Return } from "../types.ts";
+import type { Decision, GivenTwice, LateRefund, PaidBy, Return, StuckPayment } from "../types.ts";
 
-/** What waits at the service desk: refunds that a second person has to agree to, and money that has not arrived. */
+/**
+ * What waits at the service desk: refunds that a second person has to agree to, money that has not arrived with its
+ * shopper, and payments whose end nobody has told.
+ */
 export class Waiting {
   returns = $state.raw<readonly Return[] | null>(null);
   late = $state.raw<readonly LateRefund[] | null>(null);
+  /** What shoppers got by hand and from the provider as well. */
+  twice = $state.raw<readonly GivenTwice[]>([]);
+  stuck = $state.raw<readonly StuckPayment[] | null>(null);
   problem = $state.raw<Problem | null>(null);
   /** The return or refund that is being decided. */
   working = $state<string | null>(null);
   /** The return that was agreed to last: its cash has still to be handed over. */
   agreed = $state.raw<Return | null>(null);
-  readonly count = $derived((this.returns?.length ?? 0) + (this.late?.length ?? 0));
+  readonly count = $derived((this.returns?.length ?? 0) + (this.late?.length ?? 0) + (this.stuck?.length ?? 0));
   readonly #api: StaffApi;
   #reading = false;
   #wanted = false;
@@ -32,7 +38,12 @@ export class Waiting {
     while (this.#wanted) {
       this.#wanted = false;
       try {
-        [this.returns, this.late] = await Promise.all([this.#api.returnsWaiting(), this.#api.refundsLate()]);
+        [this.returns, this.late, this.stuck, this.twice] = await Promise.all([
+          this.#api.returnsWaiting(),
+          this.#api.refundsLate(),
+          this.#api.paymentsStuck(),
+          this.#api.refundsTwice(),
+        ]);
         this.problem = null;
       } catch (error) {
         this.problem = asProblem(error);
@@ -55,6 +66,33 @@ export class Waiting {
       await this.#api.handOver(one.id);
       const amount = formatMoney(one.amount, language.locale);
       notify({ kind: "done", text: t("desk.by_hand_done", { amount }) });
+    });
+  }
+
+  /** A kiosk that is silent has claimed it, and nothing came out. */
+  async release(one: LateRefund, reason: string): Promise<boolean> {
+    return this.#work(one.id, async () => {
+      await this.#api.releaseRefund(one.id, reason);
+      notify({ kind: "done", text: t("desk.released") });
+    });
+  }
+
+  /** Its provider says nothing: it was given back another way. */
+  async settle(one: LateRefund, paid_by: PaidBy, reason: string): Promise<boolean> {
+    return this.#work(one.id, async () => {
+      await this.#api.settleRefund(one.id, paid_by, reason);
+      const amount = formatMoney(one.amount, language.locale);
+      notify({ kind: "done", text: t(`desk.settled.${paid_by}`, { amount }) });
+    });
+  }
+
+  /** Answers whether it is decided; a provider may still be away, and then it can be said again. */
+  async decidePayment(one: StuckPayment, decision: Decision): Promise<boolean> {
+    return this.#work(one.payment.id, async () => {
+      const { status } = await this.#api.decidePayment(one.payment.id, decision);
+      const became = status === "succeeded" || status === "failed" ? status : "surplus";
+      const amount = formatMoney(one.payment.amount, language.locale);
+      notify({ kind: "done", text: t(`desk.stuck_done.${became}`, { amount }) });
     });
   }
 

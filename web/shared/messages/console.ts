@@ -265,13 +265,10 @@ export const console_ = {
   "desk.cause.return": { zh: "退货", en: "Goods came back" },
   "desk.late_problem": { zh: "{method}暂时退不回去（{problem}）", en: "{method} can’t take it back yet ({problem})" },
   "desk.late_trying": { zh: "还在试，暂时没有回音", en: "Still trying; no answer so far" },
-  "desk.by_hand": { zh: "已用现金给顾客", en: "Handed over by hand" },
-  "desk.by_hand_title": { zh: "已把 {amount} 交给顾客？", en: "Is {amount} in the shopper’s hand?" },
   "desk.by_hand_hint": {
     zh: "请先从钱箱拿出现金，交到顾客手里，再按确认。之后不会再退到{method}。",
     en: "Take it from the drawer and hand it over first, then confirm. {method} will not get it any more.",
   },
-  "desk.by_hand_now": { zh: "确认，已交给顾客", en: "Yes, handed over" },
   "desk.by_hand_done": { zh: "已记下：{amount} 现金给付", en: "Noted: {amount} handed over" },
 
   "desk.find_card": { zh: "卡号", en: "Card number" },

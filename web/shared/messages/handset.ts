@@ -24,11 +24,15 @@ export const handset = {
     en: "Scan a barcode and the product appears here.",
   },
   "handset.code": { zh: "输入条码", en: "Type a code" },
-  "handset.code_placeholder": { zh: "条码数字", en: "Barcode number" },
+  "handset.code_placeholder": { zh: "条码或券码", en: "Barcode or coupon" },
   "handset.letters": { zh: "换成字母键盘", en: "Switch to letters" },
   "handset.digits": { zh: "换成数字键盘", en: "Switch to digits" },
 
   "handset.added": { zh: "已添加 {name}，合计 {total}", en: "Added {name}. Total {total}" },
+  "handset.coupon_added": { zh: "已放入优惠券 {name}，省 {saved}", en: "Added the coupon {name}. It saves {saved}" },
+  "handset.coupon_waits": { zh: "已放入优惠券 {name}。{why}", en: "Added the coupon {name}. {why}" },
+  "handset.coupon": { zh: "优惠券", en: "Coupon" },
+  "handset.coupon_unused": { zh: "这张优惠券没有用上：{name}", en: "Not used: {name}" },
   "handset.kept": {
     zh: "已记下，连上网就加进来",
     en: "Kept. It will be added when the network is back.",

@@ -22,7 +22,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """How long the till waits, in seconds. `payout_wait_s`: for a payout that makes no progress. `abandoned_after_s`:
     money is not laid in the tray for a shopper who last touched the machine this long ago; it becomes a debt.
     `retell_s`: for how long a device that was away is told again what was decided about its note. `rest_after_s`: how
-    long after an acceptor was told to take nothing something may still be rolling.
+    long after an acceptor was told to take nothing something may still be rolling. `report_s_max`: for how long the
+    server may fail over one report until staff are called.
     """
 
     payout_poll_s: float = 0.1
@@ -32,6 +33,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     retell_s: float = 30.0
     rest_after_s: float = 3.0
     retry_s: float = 1.0
+    report_s_max: float = 900.0
     tick_s: float = 1.0
 
 

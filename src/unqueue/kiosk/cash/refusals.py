@@ -63,6 +63,24 @@ class UnknownDebt(DomainError):
     en = "There is no open slip {number}; it may have been paid before."
 
 
+class UnknownRefund(DomainError):
+    """No refund with this id waits for somebody to look."""
+
+    code = "unknown_refund"
+    status = 404
+    zh = "没有编号为 {refund} 的待核对退款"
+    en = "No refund {refund} waits for somebody to look."
+
+
+class CashPartUneven(DomainError):
+    """A part of what is due that can't be paid in cash to the coin. Details: `step`, such as `CHF 0.05`."""
+
+    code = "cash_part_uneven"
+    status = 409
+    zh = "部分付现金时，金额须为 {step} 的整数倍"
+    en = "A part paid in cash must be a multiple of {step}."
+
+
 class JournalInUse(DomainError):
     """Another process has the cash journal open. Two tills must never write one journal."""
 

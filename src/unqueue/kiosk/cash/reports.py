@@ -170,6 +170,51 @@ class Report(msgspec.Struct, frozen=True):
     body: Body
 
 
+def kind_of(body: Body) -> str:
+    """The tag of a body, such as ``cash.payment``."""
+    return str(body.__struct_config__.tag)
+
+
+def about(body: Body) -> str:
+    """The payment, refund, slip or device that a body tells of; empty for the whole kiosk."""
+    match body:
+        case PaymentFinished():
+            return body.payment_id
+        case PayoutFinished():
+            return body.refund_id
+        case DebtSettled():
+            return body.number
+        case DayClosed():
+            return ""
+        case _:
+            return body.device
+
+
+def must_follow(later: Body, earlier: Body) -> bool:
+    """Whether a report would mislead the server as long as it has not taken an earlier one.
+
+    What is told of one payment or refund stays in order, its slips included, and so does what staff do to one device.
+    A day's end holds everything before it. Calls for staff never wait, and no money waits for them.
+    """
+    match later:
+        case Attention():
+            return False
+        case DayClosed():
+            return not isinstance(earlier, Attention | Unlocked)
+        case Unlocked():
+            return isinstance(earlier, Attention | Unlocked) and earlier.device == later.device
+        case CashMoved():
+            return isinstance(earlier, CashMoved) and earlier.device == later.device
+        case _:
+            return _session_of(later) == _session_of(earlier)
+
+
+def _session_of(body: Body) -> str | None:
+    if isinstance(body, PayoutFinished):
+        return body.refund_id
+    return body.payment_id if isinstance(body, PaymentFinished | DebtSettled) else None
+
+
 def payment_finished(session: Session) -> PaymentFinished:
     """The report of a finished session. In a cancelled one foreign money that goes back counts on neither side."""
     assert session.outcome in {"paid", "cancelled"}, session

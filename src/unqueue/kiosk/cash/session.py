@@ -140,16 +140,28 @@ def stray(payment_id: str, policy: CashPolicy, rates: Mapping[str, str], *, now_
     return msgspec.structs.replace(session, state="returning", outcome="cancelled", reason="stray", stray=True)
 
 
-def refund(refund_id: str, amount_minor: int, policy: CashPolicy, *, now_us: int) -> Session:
+def refund(
+    refund_id: str, amount_minor: int, policy: CashPolicy, *, now_us: int, kept_minor: int | None = None
+) -> Session:
     """An amount that is owed from the beginning. What cash rounding makes of it may be zero: then it is over at once.
+
+    `kept_minor`: what the store has kept in cash of the order until now (None: this amount). What it keeps is rounded,
+    not each refund, so that payments and refunds together are never more than half a step from what they should be.
 
     >>> session = refund("r1", 1353, CashPolicy(currency="CNY", increment_minor=10), now_us=0)
     >>> session.state, owed(session)
     ('returning', {'CNY': 1350})
+    >>> swiss = CashPolicy(currency="CHF")
+    >>> [refund("r", 3, swiss, now_us=0, kept_minor=kept).cash_due_minor for kept in (12, 9, 6, 3)]
+    [0, 5, 0, 5]
     """
+    kept_minor = amount_minor if kept_minor is None else kept_minor
+    assert kept_minor >= amount_minor, "no more goes back than was kept"
+    before_minor = round_cash(kept_minor, policy.step_minor, policy.half)
+    after_minor = round_cash(kept_minor - amount_minor, policy.step_minor, policy.half)
     session = Session(
         payment_id=refund_id, currency=policy.currency, due_minor=amount_minor,
-        cash_due_minor=round_cash(amount_minor, policy.step_minor, policy.half), begun_us=now_us, expires_us=now_us,
+        cash_due_minor=before_minor - after_minor, begun_us=now_us, expires_us=now_us,
         touched_us=now_us, step_minor=policy.step_minor, favour=policy.favour, rates={}, state="returning",
         outcome="refunded",
     )  # fmt: skip

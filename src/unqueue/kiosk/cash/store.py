@@ -11,6 +11,7 @@ awaits nobody else can see or make half a step, and one shopper at a time stands
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -20,7 +21,7 @@ from unqueue.kernel.cash import Denomination, parse_denomination
 from unqueue.kernel.ids import luhn_digit, new_id
 from unqueue.kiosk.cash.ledger import Contents, Movement, apply
 from unqueue.kiosk.cash.refusals import JournalInUse
-from unqueue.kiosk.cash.reports import Body, Report, by_text
+from unqueue.kiosk.cash.reports import Body, Report, about, by_text, kind_of, must_follow
 from unqueue.kiosk.cash.session import Debt, Session
 
 _SCHEMA = """
@@ -61,11 +62,23 @@ CREATE TABLE IF NOT EXISTS outbox (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, body BLOB NOT NULL, sent_us INTEGER
 ) STRICT;
 CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (seq) WHERE sent_us IS NULL;
+CREATE TABLE IF NOT EXISTS outbox_aside (
+  seq INTEGER PRIMARY KEY REFERENCES outbox, at_us INTEGER NOT NULL, code TEXT NOT NULL, detail TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS claims (
+  refund_id TEXT PRIMARY KEY, order_id TEXT NOT NULL, amount_minor INTEGER NOT NULL, currency TEXT NOT NULL,
+  at_us INTEGER NOT NULL, state TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
 
+JOURNAL = "cash.db"
+"""The journal's file in the kiosk's data directory."""
+_CLAIM = "refund_id, order_id, amount_minor, currency, at_us, state"
+
 Decision = Literal["stack", "give_back"]
 PayoutState = Literal["open", "doubt", "done"]
+ClaimState = Literal["claimed", "handed_back", "unsure", "given"]
 
 
 class Escrow(msgspec.Struct, frozen=True):
@@ -86,6 +99,31 @@ class PayoutIntent(msgspec.Struct, frozen=True):
     mark: str
     asked: dict[Denomination, int]
     state: PayoutState
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A refund that this kiosk took upon itself, written down before the server heard of it. Whether it was begun is
+    told by its session. ``handed_back``: the desk gives it, and this kiosk never will. ``unsure``: the server says that
+    this kiosk has claimed it, and this journal knows nothing of it: staff look. ``given``: they found that it was.
+    """
+
+    refund_id: str
+    order_id: str
+    amount_minor: int
+    currency: str
+    at_us: int
+    state: ClaimState
+
+
+class StuckReport(msgspec.Struct, frozen=True):
+    """A report that does not go out: the server refused it for good (``code``), or it waits for such a one (empty)."""
+
+    seq: int
+    at_us: int
+    kind: str
+    about: str
+    code: str = ""
+    detail: str = ""
 
 
 class OpenDebt(msgspec.Struct, frozen=True):
@@ -232,17 +270,50 @@ class CashJournal:
         return OpenDebt(row[0], msgspec.json.decode(row[1], type=Debt), row[2]) if row else None
 
     def waiting_reports(self, limit: int = 100) -> list[Report]:
-        """Those that the server has not taken yet, the oldest first."""
+        """Those that go to the server next, the oldest first; without those that are stuck."""
+        waiting = (report for report, stuck in self._untaken() if stuck is None)
+        return list(islice(waiting, limit))
+
+    def stuck_reports(self) -> list[StuckReport]:
+        """Those that were set aside and those that wait for one of them, the oldest first."""
+        return [stuck for _, stuck in self._untaken() if stuck is not None]
+
+    def _untaken(self) -> Iterator[tuple[Report, StuckReport | None]]:
+        """What the server has not taken, in order; with it, why it does not go out."""
         rows = self._connection.execute(
-            "SELECT seq, at_us, body FROM outbox WHERE sent_us IS NULL ORDER BY seq LIMIT ?", (limit,)
+            "SELECT seq, outbox.at_us, body, code, detail FROM outbox LEFT JOIN outbox_aside USING (seq)"
+            " WHERE sent_us IS NULL ORDER BY seq"
         )
-        return [
-            Report(f"{self.name}-{seq}", self.kiosk, self.name, seq, at_us, msgspec.json.decode(body, type=Body))
-            for seq, at_us, body in rows
-        ]
+        stopped: list[Body] = []
+        for seq, at_us, encoded, code, detail in rows:
+            body = msgspec.json.decode(encoded, type=Body)
+            stuck = None
+            if code is not None or any(must_follow(body, earlier) for earlier in stopped):
+                stopped.append(body)
+                stuck = StuckReport(seq, at_us, kind_of(body), about(body), code or "", detail or "")
+            yield Report(f"{self.name}-{seq}", self.kiosk, self.name, seq, at_us, body), stuck
 
     def report_taken(self, seq: int, at_us: int) -> None:
         self._connection.execute("UPDATE outbox SET sent_us = ? WHERE seq = ? AND sent_us IS NULL", (at_us, seq))
+
+    def claim(self, refund_id: str) -> Claim | None:
+        row = self._row(f"SELECT {_CLAIM} FROM claims WHERE refund_id = ?", refund_id)  # noqa: S608  # columns' names
+        return Claim(*row) if row else None
+
+    def claims(self, state: ClaimState) -> list[Claim]:
+        """Those in a state, the oldest first."""
+        rows = self._connection.execute(
+            f"SELECT {_CLAIM} FROM claims WHERE state = ? ORDER BY at_us, refund_id",  # noqa: S608  # columns' names
+            (state,),
+        )
+        return [Claim(*row) for row in rows]
+
+    def begun_minor(self, order_id: str) -> int:
+        """The refunds of an order that this kiosk began to give, together: their amounts before rounding."""
+        rows = self._connection.execute(
+            "SELECT body FROM sessions JOIN claims ON refund_id = payment_id WHERE order_id = ?", (order_id,)
+        )
+        return sum(msgspec.json.decode(row[0], type=Session).due_minor for row in rows)
 
     def entries(self, after_seq: int = 0) -> list[Entry]:
         """The journal after an entry, in order."""
@@ -373,6 +444,23 @@ class Transaction:
         self._connection.execute(
             "UPDATE debts SET settled_by = ?, settled_us = ? WHERE number = ?", (by, self.at_us, number)
         )
+
+    def put_claim(self, claim: Claim) -> None:
+        """Keep a claim as it is now."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?, ?)",
+            (claim.refund_id, claim.order_id, claim.amount_minor, claim.currency, claim.at_us, claim.state),
+        )
+
+    def set_aside(self, seq: int, code: str, detail: str) -> None:
+        """The server refuses a report for good: it stays, and does not hold up what has nothing to do with it."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO outbox_aside VALUES (?, ?, ?, ?)", (seq, self.at_us, code, detail)
+        )
+
+    def retry_reports(self) -> int:
+        """What was set aside goes out again, in its old place; how many."""
+        return self._connection.execute("DELETE FROM outbox_aside").rowcount
 
     def report(self, bodies: Iterable[Body]) -> None:
         """Leave reports for the server; they go out in this order."""

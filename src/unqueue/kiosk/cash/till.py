@@ -18,7 +18,7 @@ import msgspec
 from unqueue.devices.ports import DeviceFailed
 from unqueue.kernel.cash import Denomination
 from unqueue.kernel.clock import Clock, micros
-from unqueue.kernel.money import Money
+from unqueue.kernel.money import Money, format_minor
 from unqueue.kiosk.cash import session as sessions
 from unqueue.kiosk.cash.acceptance import refusal_texts
 from unqueue.kiosk.cash.admission import Admission
@@ -32,6 +32,7 @@ from unqueue.kiosk.cash.outbox import Outbox, Send
 from unqueue.kiosk.cash.paying import Payer
 from unqueue.kiosk.cash.refusals import (
     CashConflict,
+    CashPartUneven,
     CashUnavailable,
     PayoutUnavailable,
     TillBusy,
@@ -68,7 +69,8 @@ class DeviceView(msgspec.Struct, frozen=True):
 
 class CashView(msgspec.Struct, frozen=True, kw_only=True):
     """What the screen shows. `state` is `idle` before the first payment, `halted` after a fault of ours. Amounts are
-    minor units of `currency`; `to_give_minor` is owed and not given yet, per currency. `version` grows with changes.
+    minor units of `currency`; `to_give_minor` is owed and not given yet, per currency. `step_minor` is the
+    store's smallest amount in cash. `version` grows with changes.
     """
 
     version: int
@@ -77,6 +79,7 @@ class CashView(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str | None = None
     reason: str = ""
     currency: str = ""
+    step_minor: int = 1
     due_minor: int = 0
     cash_due_minor: int = 0
     rounding_minor: int = 0
@@ -93,7 +96,8 @@ class CashView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CashTill:
-    """The till. `async with` claims the devices, recovers what was begun, and keeps going; `staff` is for attendants.
+    """The till. `async with` claims the devices, recovers what was begun, and keeps going; `staff` is for attendants,
+    `reports` what waits for the server.
 
     `send` takes a report to the server; it raises if the server did not take it, and is called again later.
     """
@@ -106,18 +110,18 @@ class CashTill:
         self._admission = Admission(self._desk)
         self._hearing = Hearing(self._desk, self._admission)
         self._payer = Payer(self._desk, self._admission)
-        self._outbox = Outbox(self._desk, send)
         self._tasks: list[asyncio.Task[None]] = []
         self._turn = asyncio.Lock()
         self._failure: asyncio.Future[None] | None = None
         self.staff = CashUp(self._desk)
+        self.reports = Outbox(self._desk, send)
 
     async def __aenter__(self) -> Self:
         self._failure = asyncio.get_running_loop().create_future()
         await self._desk.machine.claim()
         await self._recover()
         self._start("payer", self._payer.run())
-        self._start("outbox", self._outbox.run())
+        self._start("outbox", self.reports.run())
         self._start("ticking", self._ticking())
         for device, acceptor in self._desk.machine.acceptors:
             self._start(f"hearing {device.name}", self._hearing.listen(device, acceptor))
@@ -134,11 +138,13 @@ class CashTill:
         if self._failure is not None:
             self._failure.cancel()
 
-    async def begin(self, payment_id: str, due: Money, expires: datetime) -> CashView:
+    async def begin(self, payment_id: str, due: Money, expires: datetime, *, is_part: bool = False) -> CashView:
         """Take cash for a payment until enough came, it is cancelled, or it expires.
 
         The same id and amount again is the same payment, whatever became of it. TillBusy while another is open,
-        CashConflict for another amount, CashUnavailable when nothing can be taken.
+        CashConflict for another amount, CashUnavailable when nothing can be taken. ``is_part``: more of the order stays
+        due. What is paid in cash for an order is rounded once, with the last of it: CashPartUneven for a part that
+        would have to be.
         """
         async with self._turn:
             known = self._desk.journal.session(payment_id)
@@ -147,6 +153,8 @@ class CashTill:
                     raise CashConflict
                 return self.view()
             self._check_can_begin(due)
+            if is_part and due.amount_minor % self._desk.policy.step_minor:
+                raise CashPartUneven(step=format_minor(self._desk.policy.step_minor, due.currency))
             policy, now = self._desk.policy, self._desk.clock.now()
             session = sessions.begin(
                 payment_id,
@@ -166,8 +174,11 @@ class CashTill:
             await self._admission.refresh()
             return self.view()
 
-    async def pay_out(self, refund_id: str, amount: Money, *, or_slip: bool = False) -> CashView:
+    async def pay_out(
+        self, refund_id: str, amount: Money, *, or_slip: bool = False, kept_minor: int | None = None
+    ) -> CashView:
         """Give a refund back, rounded for cash. It is durable when this returns, and `session` tells when it is over.
+        `kept_minor` is what the store has kept in cash of the order until now: that is what is rounded.
 
         The same id and amount again is the same refund, whatever became of it. TillBusy while a payment is open,
         CashConflict for another amount, CashUnavailable where not all of it can be given: nothing is given then; or
@@ -179,17 +190,25 @@ class CashTill:
                 if (known.due_minor, known.currency, known.is_refund) != (amount.amount_minor, amount.currency, True):
                     raise CashConflict
                 return self.view()
-            session = await self._check_payout(refund_id, amount, or_slip=or_slip)
+            session = await self._check_payout(refund_id, amount, or_slip=or_slip, kept_minor=kept_minor)
             with self._desk.journal.transaction(session.begun_us) as transaction:
                 entry = transaction.entry("refund", payment_id=refund_id, data={"amount_minor": amount.amount_minor})
                 session = self._desk.keep(transaction, session, entry)
             self._desk.show(session)
             return self.view()
 
-    async def check_payout(self, amount: Money) -> None:
+    async def check_payout(self, amount: Money, *, kept_minor: int | None = None) -> None:
         """Whether :meth:`pay_out` would be refused now. TillBusy, CashUnavailable."""
         async with self._turn:
-            await self._check_payout("", amount, or_slip=False)
+            await self._check_payout("", amount, or_slip=False, kept_minor=kept_minor)
+
+    @property
+    def timing(self) -> Timing:
+        return self._desk.timing
+
+    def refresh(self) -> None:
+        """Something was written in the journal from outside: whoever looks, looks again, and reports go out."""
+        self._desk.show()
 
     async def cancel(self, payment_id: str, reason: str = "shopper") -> CashView:
         """Give everything back. A payment that is complete stays complete. UnknownCashPayment."""
@@ -223,11 +242,12 @@ class CashTill:
         state: State | Literal["idle", "halted"] = "halted" if self.is_halted else session.state if session else "idle"
         devices = self._device_views()
         if session is None:
-            return CashView(version=version, state=state, devices=devices)
+            return CashView(version=version, state=state, step_minor=self._desk.policy.step_minor, devices=devices)
         verdicts: Mapping[Denomination, str | None] = self._admission.verdicts if session.state == "taking" else {}
         return CashView(
             version=version, state=state, payment_id=session.payment_id, outcome=session.outcome,
-            reason=session.reason, currency=session.currency, due_minor=session.due_minor,
+            reason=session.reason, currency=session.currency, step_minor=self._desk.policy.step_minor,
+            due_minor=session.due_minor,
             cash_due_minor=session.cash_due_minor, rounding_minor=session.rounding_minor,
             inserted_minor=session.inserted_minor,
             remaining_minor=max(0, session.cash_due_minor - session.inserted_minor) if session.state == "taking" else 0,
@@ -294,7 +314,7 @@ class CashTill:
         if all(device.name in locks or device.blocking for device, _ in self._desk.machine.acceptors):
             raise CashUnavailable(detail="no device can take money")
 
-    async def _check_payout(self, refund_id: str, amount: Money, *, or_slip: bool) -> Session:
+    async def _check_payout(self, refund_id: str, amount: Money, *, or_slip: bool, kept_minor: int | None) -> Session:
         """The session that a refund would be."""
         assert amount.amount_minor > 0, "a refund is above zero"
         desk = self._desk
@@ -304,7 +324,9 @@ class CashTill:
             raise PayoutUnavailable(detail="the till stopped after a fault")
         if amount.currency != desk.policy.currency:
             raise PayoutUnavailable(detail=f"this machine gives change in {desk.policy.currency}")
-        session = sessions.refund(refund_id, amount.amount_minor, desk.policy, now_us=desk.now_us())
+        session = sessions.refund(
+            refund_id, amount.amount_minor, desk.policy, now_us=desk.now_us(), kept_minor=kept_minor
+        )
         stocks = await desk.machine.stocks(desk.journal.contents, desk.not_giving())
         own = [stock for stock in stocks if stock.denomination.currency == amount.currency]
         if not or_slip and choose(session.cash_due_minor, own) is None:

@@ -1,7 +1,8 @@
 """The order: found by its code, its coupons and cards, the choice of a tender. Pure."""
 
 from unqueue.kernel.ids import is_order_number
-from unqueue.kernel.money import Money
+from unqueue.kernel.money import Money, format_minor
+from unqueue.kiosk.cash.refusals import CashPartUneven
 from unqueue.kiosk.sequence import following
 from unqueue.kiosk.sequence.turn import Turn, is_same_shopper
 from unqueue.kiosk.sequence.words import (
@@ -17,6 +18,7 @@ from unqueue.kiosk.sequence.words import (
     Done,
     GiveBack,
     MethodInfo,
+    Notice,
     OpenOrder,
     OrderInfo,
     Pay,
@@ -135,6 +137,8 @@ def order_pay(turn: Turn, heard: Pay) -> None:
             turn.notice("scan_card")
     elif method.kind == CASH and not can_take_cash(turn):
         turn.notice("no_cash")
+    elif method.kind == CASH and amount_minor < due_minor and amount_minor % turn.kiosk.cash.step_minor:
+        turn.tell(_uneven(turn))
     else:
         begin(turn, method, amount_minor)
 
@@ -142,6 +146,12 @@ def order_pay(turn: Turn, heard: Pay) -> None:
 def can_take_cash(turn: Turn) -> bool:
     seen = turn.kiosk.devices.get("cash")
     return not turn.kiosk.cash.is_open and seen is not None and seen.status != "failed"
+
+
+def _uneven(turn: Turn) -> Notice:
+    """Cash is rounded once for an order, with the last of it: a part must be one that needs no rounding."""
+    refusal = CashPartUneven(step=format_minor(turn.kiosk.cash.step_minor, turn.order.due.currency))
+    return Notice(refusal.code, refusal.text_zh, refusal.text_en)
 
 
 def begin(turn: Turn, method: MethodInfo, amount_minor: int, instrument: str = "") -> None:

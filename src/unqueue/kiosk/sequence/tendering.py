@@ -30,7 +30,8 @@ def beginning_answered(turn: Turn, answer: Answered) -> None:
     tender = Tender(method, payment.amount, payment.payment_id, payment.created_at, payment.url)
     turn.to("tender", tender=tender, extended_s=turn.now_s)
     if method.kind == CASH and payment.status == "pending":
-        turn.commands.append(BeginCash(payment.payment_id, payment.amount))
+        is_part = payment.amount.amount_minor < answer.answer.order.due.amount_minor
+        turn.commands.append(BeginCash(payment.payment_id, payment.amount, is_part))
     following.order_seen(turn, answer.answer.order)
 
 

@@ -109,6 +109,7 @@ class CashInfo(msgspec.Struct, frozen=True, kw_only=True):
     payment_id: str | None = None
     outcome: str | None = None
     currency: str = ""
+    step_minor: int = 1
     due_minor: int = 0
     cash_due_minor: int = 0
     rounding_minor: int = 0
@@ -328,8 +329,11 @@ class Pending(msgspec.Struct, frozen=True):
 
 
 class BeginCash(msgspec.Struct, frozen=True):
+    """``is_part``: the order has more due than this."""
+
     payment_id: str
     amount: Money
+    is_part: bool = False
 
 
 class CancelCash(msgspec.Struct, frozen=True):

@@ -7,8 +7,6 @@ The first line tells what is signed, so that no signature can serve as another: 
 import base64
 import binascii
 import hashlib
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -17,6 +15,8 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from unqueue.providers import key_files
 
 TIMESTAMP = "wallet-timestamp"
 NONCE = "wallet-nonce"
@@ -138,23 +138,4 @@ def load_public_key(path: Path) -> Ed25519PublicKey:
 
 def ensure_key_pair(directory: Path, name: str) -> tuple[Path, Path]:
     """The files ``<name>.key`` and ``<name>.pub`` in ``directory``, made on first use; only the owner reads the key."""
-    private_path, public_path = directory / f"{name}.key", directory / f"{name}.pub"
-    if not private_path.exists():
-        directory.mkdir(parents=True, exist_ok=True)
-        pem = Ed25519PrivateKey.generate().private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        _write_private(private_path, pem)
-    public = load_private_key(private_path).public_key()
-    public_path.write_bytes(
-        public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
-    return private_path, public_path
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Write a secret whole or not at all, readable by its owner only from the first moment."""
-    draft = path.with_suffix(".new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, stat.S_IRUSR | stat.S_IWUSR), "wb") as file:
-        file.write(content)
-    draft.replace(path)
+    return key_files.ensure_key_pair(directory, name, Ed25519PrivateKey.generate)

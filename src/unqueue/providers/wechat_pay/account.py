@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import get_args
 
 import msgspec
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 from unqueue.kernel.settings import Provider as Account
 from unqueue.providers.account_keys import file_of, options_of
+from unqueue.providers.key_files import load_rsa_private_key, load_rsa_public_key
 from unqueue.providers.port import Channel
 
 GATEWAY = "https://api.mch.weixin.qq.com"
@@ -24,7 +24,6 @@ _OPTIONS = {
     "token_url": TOKEN_URL,
 }
 _FILES = ("api_v3_key", "app_secret")
-_BITS_MIN = 2048
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,9 +62,11 @@ def read_account(account: Account) -> Credentials:
         return Credentials(
             merchant_id=account.merchant_id,
             app_id=options["app_id"],
-            key=load_private_key(private),
+            key=load_rsa_private_key(private),
             serial_number=options["serial_number"],
-            platform_key=load_public_key(public),
+            platform_key=load_rsa_public_key(
+                public, not_certificate="download WeChat Pay's public key (微信支付公钥) instead"
+            ),
             public_key_id=options["public_key_id"],
             api_v3_key=_api_v3_key(file_of(account, "api_v3_key")),
             app_secret=app_secret,
@@ -76,31 +77,6 @@ def read_account(account: Account) -> Credentials:
         )
     except OSError as error:
         raise ValueError(f"a file of {account.id} can't be read: {error}") from error
-
-
-def load_private_key(path: Path) -> RSAPrivateKey:
-    """The merchant's key (商户 API 私钥), in PEM; ValueError when the file holds something else."""
-    try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path.name} holds no private key in PEM without a password") from error
-    if not isinstance(key, RSAPrivateKey) or key.key_size < _BITS_MIN:
-        raise ValueError(f"{path.name} holds no RSA private key of {_BITS_MIN} bits or more")
-    return key
-
-
-def load_public_key(path: Path) -> RSAPublicKey:
-    """WeChat Pay's key (微信支付公钥), in PEM; ValueError when the file holds something else."""
-    content = path.read_bytes()
-    if b"-----BEGIN CERTIFICATE" in content:
-        raise ValueError(f"{path.name} is a certificate; download WeChat Pay's public key (微信支付公钥) instead")
-    try:
-        key = serialization.load_pem_public_key(content)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path.name} holds no public key in PEM") from error
-    if not isinstance(key, RSAPublicKey) or key.key_size < _BITS_MIN:
-        raise ValueError(f"{path.name} holds no RSA public key of {_BITS_MIN} bits or more")
-    return key
 
 
 def _check_names(merchant_id: str, options: dict[str, str]) -> None:

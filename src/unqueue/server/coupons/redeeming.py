@@ -1,13 +1,14 @@
 """Coupons on an order: what happens to them within a unit of work of whoever changes or pays the order.
 
-redeem → reserved → ``use`` (with the payment, in its unit) → used
+redeem, redeem_all → reserved → ``use`` (with the payment, in its unit) → used
                   → ``withdraw`` (the shopper takes it off), ``release`` (the order is closed): the use is given back
 
 A coupon that was good when it was redeemed stays good for its order, whatever is imported and whenever it expires; an
 order that is not paid expires soon enough. Whether a payment is under way is for the caller to check.
 """
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -15,29 +16,31 @@ from sqlalchemy import Connection
 
 from unqueue.kernel.clock import from_micros
 from unqueue.kernel.database import Transaction
-from unqueue.kernel.errors import NotFound
-from unqueue.server.coupons import keys, model, store
+from unqueue.kernel.errors import DomainError, NotFound
+from unqueue.server.coupons import choosing, keys, model, store
+from unqueue.server.coupons.choosing import Chosen, Paper, Shopper
 from unqueue.server.coupons.gs1 import NorthAmericanCoupon
 from unqueue.server.coupons.keys import Key
 from unqueue.server.coupons.model import Effect, Held, Policy, Redemption, Redemptions, Share, Status
 from unqueue.server.coupons.refusals import (
     CouponAlreadyRedeemed,
     CouponConflict,
-    CouponExpired,
-    CouponMemberOnly,
-    CouponMinimumSpend,
-    CouponNeedsStaff,
-    CouponNotCombinable,
-    CouponNotForTheseGoods,
-    CouponNotYetValid,
-    CouponOtherStore,
+    CouponMemberUsedUp,
     CouponUnknown,
     CouponUsedUp,
+    CouponVisitUsedUp,
 )
 from unqueue.server.coupons.rules import Coupon, NorthAmerican
 from unqueue.server.coupons.store import RedemptionRow
 from unqueue.server.orders import store as orders_store
-from unqueue.server.orders.model import Order, OrderClosed, OrderLine, OrderPaid
+from unqueue.server.orders.model import Order, OrderClosed, OrderPaid
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A coupon of a basket: ``redemption_id`` names its use, should it be taken."""
+
+    redemption_id: str
+    paper: Paper
 
 
 class Redeeming:
@@ -46,6 +49,14 @@ class Redeeming:
     def __init__(self, *, time_zone: str, policy: Policy | None = None) -> None:
         self._zone = ZoneInfo(time_zone)
         self._policy = policy or Policy()
+
+    @property
+    def policy(self) -> Policy:
+        return self._policy
+
+    def day(self, at: datetime) -> date:
+        """The day of the store at a moment."""
+        return at.astimezone(self._zone).date()
 
     def redeem(
         self, tx: Transaction, order: Order, text: str, *, member: str | None, action_id: str, actor: str
@@ -62,24 +73,62 @@ class Redeeming:
                 raise CouponConflict
             return summary(tx.connection, order)
         _must_be_open(tx, order)
-        key, coupon = _find(tx, candidates, order.currency)  # without its serials: they are codes of their own
+        paper = find(tx.connection, candidates, order.currency)
+        if paper is None:
+            raise CouponUnknown
+        key, coupon = paper.key, paper.coupon  # without its serials: they are codes of their own
+        shopper = Shopper(order.trip_id, member)
         rows = store.live(tx.connection, order.order_id)
         if key.code in {row.code for row in rows}:
             raise CouponAlreadyRedeemed
-        self._check(tx, key, coupon, member)
-        in_the_way = [row for row in rows if not model.can_combine(coupon, store.decode(row.data))]
-        if in_the_way:
-            raise CouponNotCombinable([(row.zh, row.en) for row in in_the_way])
-        _reserve(tx, key, coupon, member)
+        if (no := choosing.refusal(paper, shopper, self._today(tx), self._policy)) is not None:
+            raise no
         new = Held(action_id, key.code, coupon, key.ticket)
         lines = orders_store.lines(tx.connection, order.order_id)
-        effects = self._fitting(lines, rows, new)
-        added = _row(tx, order, new, effects, member)
+        effects = choosing.fitting(lines, [_held(row) for row in rows], new, self._policy)
+        if (no := _reserve(tx, paper, shopper)) is not None:
+            raise no
+        added = _row(tx, order, new, effects, shopper)
         store.insert_redemption(tx, added)
         self._set(tx, [*rows, added], effects)
         shown = summary(tx.connection, order)
         _record(tx, "coupon.redeemed", added, shown, actor)
         return shown
+
+    def redeem_all(
+        self, tx: Transaction, order: Order, wanted: Sequence[Wanted], *, shopper: Shopper, actor: str
+    ) -> Chosen:
+        """Put the coupons of a basket on its new order, in the order in which they were scanned.
+
+        What doesn't hold (any more) is left out, with the reason; so is what is used up meanwhile. Never refuses.
+        """
+        papers = {one.redemption_id: now for one in wanted if (now := _now(tx, one.paper, order)) is not None}
+        refused: dict[str, DomainError] = {one.redemption_id: CouponUnknown() for one in wanted}
+        for redemption_id, paper in papers.items():
+            no = choosing.refusal(paper, shopper, self._today(tx), self._policy)
+            if no is None:
+                del refused[redemption_id]
+            else:
+                refused[redemption_id] = no
+        held = [
+            Held(redemption_id, paper.key.code, paper.coupon, paper.key.ticket)
+            for redemption_id, paper in papers.items()
+        ]
+        lines = orders_store.lines(tx.connection, order.order_id)
+        chosen = choosing.choose(
+            lines, held, refused, self._policy, lambda one: _reserve(tx, papers[one.redemption_id], shopper)
+        )
+        rows = [_row(tx, order, effect.held, chosen.effects, shopper) for effect in chosen.effects]
+        for row in rows:
+            store.insert_redemption(tx, row)
+        self._set(tx, rows, chosen.effects)
+        shown = summary(tx.connection, order)
+        for row in rows:
+            _record(tx, "coupon.redeemed", row, shown, actor)
+        for one in wanted:
+            if (why := chosen.refused.get(one.redemption_id)) is not None:
+                _record_left_out(tx, order, one.paper.coupon, why, actor)
+        return chosen
 
     def withdraw(self, tx: Transaction, order: Order, redemption_id: str, *, actor: str) -> Redemptions:
         """Take a coupon off an open order and give its use back; again changes nothing. NotFound, OrderPaid,
@@ -112,45 +161,9 @@ class Redeeming:
         return shown
 
     def _today(self, tx: Transaction) -> date:
-        return from_micros(tx.at_us).astimezone(self._zone).date()
+        return self.day(from_micros(tx.at_us))
 
-    def _check(self, tx: Transaction, key: Key, coupon: Coupon, member: str | None) -> None:
-        """What can be said without looking at the goods."""
-        today, ticket = self._today(tx), key.ticket
-        if ticket is not None and ticket.retailer_id and ticket.retailer_id not in self._policy.retailer_ids:
-            raise CouponOtherStore
-        starts = [day for day in (coupon.valid_from, ticket.starts if ticket else None) if day and day > today]
-        if starts:
-            raise CouponNotYetValid(max(starts))
-        ends = (coupon.valid_until, key.expires, ticket.expires if ticket else None)
-        over = [day for day in ends if day and day < today]
-        if over:
-            raise CouponExpired(min(over))
-        if coupon.needs_member and member is None:
-            raise CouponMemberOnly
-
-    def _fitting(self, lines: list[OrderLine], rows: list[RedemptionRow], new: Held) -> list[Effect]:
-        """What all coupons of an order do, the new one among them; refused where one of them would do nothing."""
-        held = [_held(row) for row in rows]
-        effects = model.apply(lines, [*held, new], self._policy)
-        idle = [effect for effect in effects if effect.problem]
-        if not idle:
-            return effects
-        alone = model.apply(lines, [new], self._policy)[0]
-        match alone.problem:
-            case "spend":
-                minimum = new.coupon.minimum_spend_minor
-                raise CouponMinimumSpend(minimum, alone.missing_minor, new.coupon.currency)
-            case "staff":
-                raise CouponNeedsStaff
-            case "goods":
-                raise CouponNotForTheseGoods
-            case None:
-                others = {effect.held.redemption_id for effect in idle} - {new.redemption_id}
-                told = [row for row in rows if row.redemption_id in others] or rows
-                raise CouponNotCombinable([(row.zh, row.en) for row in told])
-
-    def _set(self, tx: Transaction, rows: list[RedemptionRow], effects: list[Effect]) -> None:
+    def _set(self, tx: Transaction, rows: Sequence[RedemptionRow], effects: Sequence[Effect]) -> None:
         by_id = {row.redemption_id: row for row in rows}
         for position, effect in enumerate(effects):
             store.set_shares(tx, by_id[effect.held.redemption_id], position, effect.shares)
@@ -204,28 +217,48 @@ def _must_be_open(tx: Transaction, order: Order) -> None:
         raise OrderPaid
 
 
-def _find(tx: Transaction, candidates: list[Key], currency: str) -> tuple[Key, Coupon]:
-    """The coupon that a code finds; CouponUnknown."""
+def find(connection: Connection, candidates: Sequence[Key], currency: str) -> Paper | None:
+    """The coupon that a code finds."""
     for key in candidates:
         for found_by in key.found_by:
-            row = store.coupon_of(tx.connection, found_by)
+            row = store.coupon_of(connection, found_by)
             if row is None:
                 continue
             coupon = row.coupon
             if coupon.currency == currency and isinstance(coupon, NorthAmerican) == (key.ticket is not None):
-                return key, coupon
-    raise CouponUnknown
+                return Paper(key, coupon)
+    return None
 
 
-def _reserve(tx: Transaction, key: Key, coupon: Coupon, member: str | None) -> None:
-    """Count one use. A serial number that is seen for the first time becomes a code of its own."""
+def used_up(connection: Connection, paper: Paper, shopper: Shopper) -> DomainError | None:
+    """Whether a coupon has a use left for this shopper, as far as it can be known without reserving it."""
+    match store.used_up(connection, paper.coupon, paper.key.code, shopper.counted_as):
+        case "member":
+            return CouponMemberUsedUp() if shopper.member is not None else CouponVisitUsedUp()
+        case "coupon":
+            return CouponUsedUp()
+        case None:
+            return None
+
+
+def _now(tx: Transaction, paper: Paper, order: Order) -> Paper | None:
+    """A coupon that was scanned a while ago, as it is now."""
+    return find(tx.connection, [paper.key], order.currency)
+
+
+def _reserve(tx: Transaction, paper: Paper, shopper: Shopper) -> DomainError | None:
+    """Count one use, or say why there is none. A serial number that is seen first becomes a code of its own."""
+    key, coupon = paper.key, paper.coupon
+    if (no := used_up(tx.connection, paper, shopper)) is not None:
+        return no
     if key.code not in store.owners(tx.connection, [key.code]):
         store.add_codes(tx, coupon.id, [key.code], uses_max=1 if key.is_single else None)
-    if not store.reserve(tx, coupon, key.code, member):
+    if not store.reserve(tx, coupon, key.code, shopper.counted_as):  # there is one writer: it was there just now
         raise CouponUsedUp
+    return None
 
 
-def _row(tx: Transaction, order: Order, new: Held, effects: list[Effect], member: str | None) -> RedemptionRow:
+def _row(tx: Transaction, order: Order, new: Held, effects: Sequence[Effect], shopper: Shopper) -> RedemptionRow:
     effect = next(effect for effect in effects if effect.held is new)
     return RedemptionRow(
         redemption_id=new.redemption_id,
@@ -234,7 +267,7 @@ def _row(tx: Transaction, order: Order, new: Held, effects: list[Effect], member
         coupon_id=new.coupon.id,
         code=new.code,
         ticket=msgspec.json.encode(new.ticket).decode() if new.ticket is not None else "",
-        member=member,
+        member=shopper.counted_as,
         data=msgspec.json.encode(new.coupon).decode(),
         zh=new.coupon.zh,
         en=new.coupon.en,
@@ -268,3 +301,14 @@ def _record(tx: Transaction, kind: str, row: RedemptionRow, shown: Redemptions, 
         "payable_minor": shown.payable_minor,
     }
     tx.record(kind, f"coupon:{row.coupon_id}", actor, data)
+
+
+def _record_left_out(tx: Transaction, order: Order, coupon: Coupon, why: DomainError, actor: str) -> None:
+    data = {
+        "coupon_id": coupon.id,
+        "order_id": order.order_id,
+        "trip_id": order.trip_id,
+        "status": "left_out",
+        "reason": why.code,
+    }
+    tx.record("coupon.left_out", f"coupon:{coupon.id}", actor, data)

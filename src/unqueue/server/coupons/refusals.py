@@ -65,6 +65,26 @@ class CouponUsedUp(DomainError):
     en: ClassVar[str] = "This coupon has been used, or is on another order just now."
 
 
+class CouponMemberUsedUp(DomainError):
+    """A limit per member: this member's uses are made, or held by an order of another visit."""
+
+    code: ClassVar[str] = "coupon_member_used_up"
+    status: ClassVar[int] = 409
+    permanent: ClassVar[bool] = False
+    zh: ClassVar[str] = "这张优惠券您能用的次数已经用完"
+    en: ClassVar[str] = "You have used this coupon as often as each member may."
+
+
+class CouponVisitUsedUp(DomainError):
+    """A limit per member, where no member's card was shown: it counts for the visit."""
+
+    code: ClassVar[str] = "coupon_visit_used_up"
+    status: ClassVar[int] = 409
+    permanent: ClassVar[bool] = False
+    zh: ClassVar[str] = "没有出示会员卡，这次购物里这张优惠券不能再用了"
+    en: ClassVar[str] = "Without a member's card this coupon can't be used again in this visit."
+
+
 class CouponMemberOnly(DomainError):
     code: ClassVar[str] = "coupon_member_only"
     status: ClassVar[int] = 409

@@ -107,7 +107,8 @@ class Common(
 ):
     """What all coupons have.
 
-    ``uses_max`` over all orders, ``uses_max_per_member`` for each member. ``minimum_spend_minor`` counts the basket
+    ``uses_max`` over all orders, ``uses_max_per_member`` for each member over all visits (and for one visit of
+    whoever shows no member's card). ``minimum_spend_minor`` counts the basket
     after promotions, without deposits. ``stackable``: may be used with other stackable coupons, but for those whose
     ``groups`` are in ``excludes`` of one of the two. ``without_age_limited``: goods with an age limit are neither
     reduced nor counted.
@@ -137,10 +138,6 @@ class Common(
             raise ValueError("valid_until is before valid_from: put the later day into valid_until")
         if self.excludes and not self.stackable:
             raise ValueError("excludes goes with stackable only: a coupon that is not stackable stands alone anyway")
-
-    @property
-    def needs_member(self) -> bool:
-        return self.members_only or self.uses_max_per_member is not None
 
 
 class Coded(Common, frozen=True, kw_only=True):

@@ -120,11 +120,11 @@ class Coupons:
 
 
 def member_of_trip(connection: Connection, order: Order) -> str | None:
-    """The member of a trip that was started with a member's card. The card's number is not kept, so a limit per member
-    is one per visit.
-    """
+    """The member of a trip that was started with a member's card, by the name that was given to the card then."""
     trip = trips_store.get(connection, order.trip_id)
-    return f"trip:{trip.trip_id}" if trip is not None and trip.is_member else None
+    if trip is None or not trip.is_member:
+        return None
+    return trip.member or f"trip:{trip.trip_id}"
 
 
 def view(shown: Redemptions) -> CouponsView:

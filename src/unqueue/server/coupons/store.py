@@ -5,7 +5,7 @@ left; the CHECK constraints would refuse one too many in any case. A use that is
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import (
@@ -206,12 +206,26 @@ def add_codes(tx: Transaction, coupon_id: str, codes: Iterable[str], *, uses_max
         tx.execute(insert(coupon_codes), rows)
 
 
-def reserve(tx: Transaction, coupon: Coupon, code: str, member: str | None) -> bool:
+def used_up(connection: Connection, coupon: Coupon, code: str, member: str) -> Literal["member", "coupon"] | None:
+    """Whose uses are all made or held: the member's of this coupon, or the coupon's or its code's. Reserves nothing."""
+    limit = coupon.uses_max_per_member
+    if limit is not None:
+        known = connection.execute(select(*_counts_of(coupon_members)).where(_of_member(coupon.id, member))).first()
+        if known is not None and known.reserved + known.used >= limit:
+            return "member"
+    for table, where in ((coupons, coupons.c.coupon_id == coupon.id), (coupon_codes, coupon_codes.c.code == code)):
+        row = connection.execute(select(*_counts_of(table)).where(where)).first()
+        if row is not None and row.uses_max is not None and row.reserved + row.used >= row.uses_max:
+            return "coupon"
+    return None
+
+
+def reserve(tx: Transaction, coupon: Coupon, code: str, member: str) -> bool:
     """Count one use of a coupon, of its code and by its member. False, to be undone with the unit, if none is left."""
-    if coupon.uses_max_per_member is not None:
-        assert member is not None, "the limit is per member"
-        if not (_know_member(tx, coupon, member) and _count(tx, coupon_members, _of_member(coupon.id, member))):
-            return False
+    if coupon.uses_max_per_member is not None and not (
+        _know_member(tx, coupon, member) and _count(tx, coupon_members, _of_member(coupon.id, member))
+    ):
+        return False
     return _count(tx, coupons, coupons.c.coupon_id == coupon.id) and _count(
         tx, coupon_codes, coupon_codes.c.code == code
     )
@@ -332,6 +346,10 @@ def shown(connection: Connection, order_id: str) -> list[Redemption]:
 def decode(data: str) -> Coupon:
     """A coupon from its JSON."""
     return _decoder.decode(data)
+
+
+def _counts_of(table: Table) -> tuple[Any, ...]:
+    return table.c.uses_max, table.c.reserved, table.c.used
 
 
 def _of_member(coupon_id: str, member: str) -> Any:

@@ -79,6 +79,14 @@ def balances(connection: Connection, order_id: str | None = None) -> dict[tuple[
     return {(account, currency): int(total) for account, currency, total in rows if total}
 
 
+def balances_under(connection: Connection, prefix: str) -> dict[tuple[str, str], int]:
+    """Every account whose name begins so and that holds something, by (account, currency)."""
+    query = select(ledger.c.account, ledger.c.currency, func.sum(ledger.c.amount_minor))
+    query = query.where(ledger.c.account.startswith(prefix, autoescape=True))
+    rows = connection.execute(query.group_by(ledger.c.account, ledger.c.currency))
+    return {(account, currency): int(total) for account, currency, total in rows if total}
+
+
 def balances_of(connection: Connection, account: str) -> dict[str, int]:
     """What an account holds, by currency; currencies of which it holds nothing are left out."""
     query = select(ledger.c.currency, func.sum(ledger.c.amount_minor)).where(ledger.c.account == account)
@@ -121,6 +129,13 @@ def of_account(connection: Connection, account: str, limit: int) -> list[Posted]
     query = select(*_POSTED).where(ledger.c.account == account)
     rows = connection.execute(query.order_by(ledger.c.at_us.desc(), ledger.c.entry_id.desc()).limit(limit))
     return [Posted(*row) for row in rows][::-1]
+
+
+def of_kind(connection: Connection, prefix: str, limit: int) -> list[Posted]:
+    """The newest postings on accounts that begin so, the newest first."""
+    query = select(*_POSTED).where(ledger.c.account.startswith(prefix, autoescape=True))
+    rows = connection.execute(query.order_by(ledger.c.at_us.desc(), ledger.c.entry_id.desc()).limit(limit))
+    return [Posted(*row) for row in rows]
 
 
 def of_order(connection: Connection, order_id: str) -> list[Posted]:

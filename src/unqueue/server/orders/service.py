@@ -4,7 +4,7 @@ import asyncio
 import base64
 import hmac
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +23,7 @@ from unqueue.server.orders import store
 from unqueue.server.orders.model import (
     Order,
     OrderClosed,
+    OrderLine,
     OrderPaid,
     OrderPartPaid,
     PaymentOpen,
@@ -30,15 +31,19 @@ from unqueue.server.orders.model import (
     basket_hash,
     order_lines,
 )
-from unqueue.server.trips.basket import show_basket
-from unqueue.server.trips.model import BasketEmpty
-from unqueue.server.trips.service import LiveTrip, Trips
+from unqueue.server.promotions.pricing import Pricing
+from unqueue.server.trips.basket import LineViews, show_basket
+from unqueue.server.trips.coupons import BasketCoupon, Found
+from unqueue.server.trips.live import LiveTrip
+from unqueue.server.trips.model import BasketEmpty, Trip
+from unqueue.server.trips.service import Trips
 
 NUMBER_TRIES = 5
 EXPIRY_LOOK_S = 20.0
 _log = logging.getLogger(__name__)
 StandingOf = Callable[[Connection, Order], Standing]
 Closing = Callable[[Transaction, Order, str], None]
+Opening = Callable[[Transaction, Order, list[OrderLine], Trip, Mapping[int, Found]], list[BasketCoupon]]
 
 
 class OrderQr(msgspec.Struct, frozen=True):
@@ -73,8 +78,9 @@ class Orders:
     """All orders of the store.
 
     ``standing`` tells how far an order is paid, and ``closing`` is called in the unit of work that closes one, with who
-    does it: payments and coupons, which know these things, stand above orders. An order that is not paid is closed
-    after ``expiry_minutes``.
+    does it: payments and coupons, which know these things, stand above orders. ``opening`` is called in the unit that
+    writes an order whose basket has coupons: it reserves them, and answers what became of each. An order that is not
+    paid is closed after ``expiry_minutes``.
     """
 
     def __init__(
@@ -86,6 +92,7 @@ class Orders:
         token_key: bytes,
         standing: StandingOf,
         closing: Closing,
+        opening: Opening | None = None,
         expiry_minutes: int = 30,
     ) -> None:
         self._database = database
@@ -94,6 +101,7 @@ class Orders:
         self._token_key = token_key
         self._standing = standing
         self._closing = closing
+        self._opening = opening
         self._expiry_minutes = expiry_minutes
 
     def token(self, order_id: str) -> str:
@@ -130,11 +138,15 @@ class Orders:
                 currency=live.trip.currency,
                 basket_hash=basket_hash(live.row.trip_id, live.trip.currency, lines),
                 item_count=sum(line.quantity for line in lines),
-                basket=msgspec.json.encode(show_basket(frozen, pricing, live.views)).decode(),
+                basket=_basket(frozen, pricing, self._trips.preview(live, frozen, pricing)),
                 created_us=micros(self._database.clock.now()),
             )
+
+            def write(tx: Transaction, order: Order = order) -> Order:
+                return self._open(tx, order, lines, (frozen, pricing, live.coupons))
+
             try:
-                await self._database.unit(lambda tx, order=order: store.submit(tx, order, lines))  # type: ignore[misc]
+                return await self._database.unit(write)
             except IntegrityError:
                 if not remaining:  # five random numbers were all taken: something else is wrong
                     raise
@@ -142,8 +154,24 @@ class Orders:
             except BaseException:
                 self._trips.forget(live.row.trip_id)
                 raise
-            return order
         raise AssertionError("the last try returns or raises")
+
+    def _open(
+        self,
+        tx: Transaction,
+        order: Order,
+        lines: list[OrderLine],
+        basket: tuple[Trip, Pricing, Mapping[int, Found]],
+    ) -> Order:
+        """Write an order. What became of the basket's coupons is kept with its basket."""
+        store.submit(tx, order, lines)
+        trip, pricing, found = basket
+        if not trip.coupons or self._opening is None:
+            return order
+        outcome = self._opening(tx, order, lines, trip, {number: found[number] for number in trip.coupons})
+        order = msgspec.structs.replace(order, basket=_basket(trip, pricing, outcome))
+        store.set_basket(tx, order)
+        return order
 
     async def reopen(self, held: LiveTrip, actor: str) -> bytes:
         """Give the order up and go on shopping: the basket as JSON.
@@ -238,6 +266,11 @@ class Orders:
         )
 
 
+def _basket(trip: Trip, pricing: Pricing, coupons: Sequence[BasketCoupon]) -> str:
+    """The JSON of a basket as an order keeps it: of views of its own, as the trip's are in use."""
+    return msgspec.json.encode(show_basket(trip, pricing, LineViews(), coupons)).decode()
+
+
 def may_see(principal: Principal, order: Order) -> bool:
     """Who may read an order."""
     match principal.kind:
@@ -246,7 +279,7 @@ def may_see(principal: Principal, order: Order) -> bool:
         case "order":
             return principal.id == order.order_id
         case "staff":
-            return True
+            return "look_up" in principal.may
         case "device":
             return principal.role == "kiosk"
 

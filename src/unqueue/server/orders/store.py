@@ -104,6 +104,11 @@ def submit(tx: Transaction, order: Order, lines: list[OrderLine]) -> None:
     )
 
 
+def set_basket(tx: Transaction, order: Order) -> None:
+    """What is shown of the basket, once it is known what became of its coupons; in the unit that submits it."""
+    tx.execute(update(orders).where(orders.c.order_id == order.order_id).values(basket=order.basket))
+
+
 def get(connection: Connection, order_id: str) -> Order | None:
     row = connection.execute(_GET, {"order_id": order_id}).first()
     return Order(*row) if row is not None else None

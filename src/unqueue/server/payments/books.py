@@ -9,6 +9,8 @@ The accounts (positive is a debit, see ``ledger.model``):
     deposit                  deposits that are owed to shoppers
     coupons:issuers          what issuers of coupons owe us
     desk                     the service desk's drawer: what staff gave and took by hand
+    bank                     the store's own bank account: refunds that staff transferred
+    given-twice:<order id>   what a shopper was given by hand and by the provider: the shopper owes it
     surplus:<order id>       money that came for an order and goes back: it was not needed, or goods came back
 """
 
@@ -70,6 +72,14 @@ def refund(given: Refund, source: str | None = None) -> Entry:
     return _of_payment(f"refund:{given.refund_id}", given, postings, given.currency)
 
 
+def given_twice(given: Refund) -> Entry:
+    """A refund that was settled by hand has arrived through its provider as well: its shopper owes it now."""
+    postings = [(f"given-twice:{given.order_id}", given.amount_minor), (clearing(given.method), -given.amount_minor)]
+    return _of_payment(f"given-twice:{given.refund_id}", given, postings, given.currency)
+
+
+BANK = "bank"
+"""The store's own bank account, as far as staff transfer refunds from it."""
 DESK = "desk"
 """The service desk's own drawer: what staff give and take by hand."""
 

@@ -34,6 +34,8 @@ ASK_AFTER_S = (5, 5, 10, 20, 40, 60)
 """While an attempt is pending and no notification comes, the provider is asked after these pauses, then the last."""
 WATCH_AFTER_S = (60, 600, 3600, 86_400)
 """An attempt that was given up is looked at again after these pauses: the money may have come all the same."""
+REFUND_STUCK_S = 3600
+"""A refund of which its provider has said nothing for so long may be settled by hand."""
 REFUND_AFTER_S = (1, 5, 30, 120, 600, 3600)
 """A refund that did not go through is tried again after these pauses, then the last, until it does."""
 
@@ -94,6 +96,8 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 Cause = Literal["surplus", "given_back", "return"]
+PaidBy = Literal["cash", "bank"]
+"""How staff give money back by hand: from the service desk's drawer, or by a transfer from the store's bank account."""
 AT_PROVIDER = "provider"
 """The place of a refund that is being sent to its provider."""
 ADRIFT = "provider?"
@@ -120,7 +124,8 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
 
     ``cause``: it was not needed (``surplus``), the shopper wanted it back before the order was paid (``given_back``),
     or goods came back (``return``, by ``return_id``). ``place`` is who has begun to give it back, so that nobody else
-    may: a kiosk, :data:`AT_PROVIDER`, or :data:`ADRIFT` where nobody but its provider can tell.
+    may: a kiosk, :data:`AT_PROVIDER`, or :data:`ADRIFT` where nobody but its provider can tell. One that was settled by
+    hand from there has a ``due_us`` for a while yet: its provider is asked whether it gave it back as well.
     """
 
     refund_id: str
@@ -210,6 +215,15 @@ def has_expired(payment: Payment, now_us: int) -> bool:
     return now_us >= payment.expires_us or payment.created_us - now_us >= payment.expires_us - payment.created_us
 
 
+def watch_again_us(tries: int, now_us: int) -> int | None:
+    """When to look again whether a refund that was settled by hand has arrived as well; None when it is enough.
+
+    >>> [watch_again_us(tries, 0) for tries in (0, 3, 4)]
+    [60000000, 86400000000, None]
+    """
+    return now_us + WATCH_AFTER_S[tries] * 1_000_000 if tries < len(WATCH_AFTER_S) else None
+
+
 def refund_again_us(tries: int, now_us: int) -> int:
     """When to try a refund again that has been tried ``tries`` times."""
     return now_us + REFUND_AFTER_S[min(tries, len(REFUND_AFTER_S)) - 1] * 1_000_000
@@ -256,6 +270,16 @@ class RefundAtKiosk(DomainError):
     permanent: ClassVar[bool] = False
     zh: ClassVar[str] = "自助机 {place} 正在退这笔钱，请先看那台机器"
     en: ClassVar[str] = "Kiosk {place} is giving this back. Please look at that machine first."
+
+
+class KioskAwake(DomainError):
+    """Details: ``place``, a kiosk that was heard of a moment ago."""
+
+    code: ClassVar[str] = "kiosk_awake"
+    status: ClassVar[int] = 409
+    permanent: ClassVar[bool] = False
+    zh: ClassVar[str] = "自助机 {place} 还在运行，请到那台机器上处理"
+    en: ClassVar[str] = "Kiosk {place} is running. Please have the money given back there."
 
 
 class RefundArrived(DomainError):

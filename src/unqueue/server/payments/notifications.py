@@ -86,8 +86,7 @@ class Notifications:
         if refund is None or not fits:
             await self._note(provider, None, "refund_unknown")
             return False
-        if refund.status == "pending":
-            await self._payments.database.unit(lambda tx: settling.hasten_refund(tx, told.refund_id))
+        await self._payments.database.unit(lambda tx: settling.hasten_refund(tx, told.refund_id))
         return True
 
     async def _note(self, provider: Provider, payment: Payment | None, reason: str) -> None:

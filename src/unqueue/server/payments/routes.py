@@ -41,17 +41,29 @@ class NewPayment(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What a member of staff saw. ``reference``: the terminal's own number, needed to give the money back later."""
+    """What a member of staff saw. ``reference``: the terminal's own number, needed to give the money back later.
+    ``reason``: how they know; it stands in the journal beside their name.
+    """
 
     status: Literal["succeeded", "failed"]
     reference: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
 
 
 class StuckPayment(msgspec.Struct, frozen=True):
-    """A payment whose end nobody has told."""
+    """A payment whose end nobody has told, and what is known of it.
+
+    ``offered``: its provider took it on; ``asked``: so often it was asked since, ``known_provider``: and still can be.
+    ``decide``: what a person may say of it.
+    """
 
     order_id: str
+    order_number: str
     payment: PaymentView
+    offered: bool
+    asked: int
+    known_provider: bool
+    decide: list[Literal["succeeded", "failed"]]
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -139,14 +151,26 @@ def _desk_routes(payments: Payments, access: Access) -> list[HTTPRouteHandler]:
     @get("/api/desk/payments", tags=["payments"])
     async def stuck(request: AnyRequest) -> list[StuckPayment]:
         """Payments that have been open for longer than any shopper waits."""
-        await access.principal(request, "staff")
-        return [StuckPayment(one.order_id, payment_view(one)) for one in await payments.stuck()]
+        await access.staff(request, "look_up")
+        return [
+            StuckPayment(
+                one.order_id,
+                number,
+                payment_view(one),
+                offered=one.action_kind is not None,
+                asked=max(0, one.pauses - 1),
+                known_provider=one.method in payments.providers,
+                decide=payments.decidable(one),
+            )
+            for one, number in await payments.stuck_orders()
+        ]
 
     @post("/api/desk/payments/{payment_id:str}/decide", status_code=200, tags=["payments"])
     async def decide(payment_id: FromPath[str], data: JSONBody[Decision], request: AnyRequest) -> PaymentView:
         """What became of a payment whose machine can't tell: somebody looked. 409 ``nothing_to_decide``."""
-        staff = await access.principal(request, "staff")
-        return payment_view(await payments.decide(payment_id, data.status, data.reference, staff.actor))
+        staff = await access.staff(request, "decide_payments")
+        decided = await payments.decide(payment_id, data.status, data.reference, staff.actor, reason=data.reason)
+        return payment_view(decided)
 
     return [stuck, decide]
 

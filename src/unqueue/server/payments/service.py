@@ -309,8 +309,7 @@ class Payments:
     def decidable(self, payment: Payment) -> list[Literal["succeeded", "failed"]]:
         """What a person may say of an attempt that is open for too long."""
         is_cash = self.is_at_kiosks(payment.method)
-        asks_people = not is_cash and isinstance(self.providers.get(payment.method), Decides)
-        if asks_people:
+        if not is_cash and isinstance(self.providers.get(payment.method), Decides):
             return ["succeeded", "failed"]
         return ["failed"] if is_cash or model.has_expired(payment, self.now_us) else []
 

@@ -3,6 +3,7 @@
 import hashlib
 
 import msgspec
+from sqlalchemy import Connection
 
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.money import Money
@@ -12,7 +13,7 @@ from unqueue.server.ledger import store as ledger
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderClosed, OrderPaid, PaymentOpen
 from unqueue.server.payments import books, model, store
-from unqueue.server.payments.model import Cause, Payment, Refund, RefundAnswer
+from unqueue.server.payments.model import Cause, PaidBy, Payment, Refund, RefundAnswer
 from unqueue.server.payments.sold import sold_lines
 
 
@@ -128,10 +129,12 @@ def back_id(payment_id: str) -> str:
 
 
 def settle_refund(tx: Transaction, refund_id: str, state: RefundState) -> None:
-    """The money is back with the shopper."""
+    """The money is back with the shopper; for the second time, if staff had settled the refund by hand."""
     refund = store.get_refund(tx.connection, refund_id)
     assert refund is not None, "refunds are never deleted"
     if refund.status == "succeeded":
+        if is_by_hand(tx.connection, refund):
+            _came_twice(tx, refund)
         return
     payment = store.get(tx.connection, refund.payment_id)
     assert payment is not None, "a refund belongs to a payment"
@@ -146,22 +149,68 @@ def settle_refund(tx: Transaction, refund_id: str, state: RefundState) -> None:
     record(tx, "payment.refunded", payment, f"provider:{payment.method}", refund_id=refund_id)
 
 
-def pay_by_hand(tx: Transaction, refund: Refund, *, by: str, actor: str) -> None:
-    """A member of staff hands the money over at the service desk, instead of the provider. ``by``: the name."""
-    ledger.post(tx, books.refund(refund, books.DESK))
-    done = msgspec.structs.replace(refund, status="succeeded", due_us=None, reference=by_hand(by), problem=None)
+def pay_by_hand(
+    tx: Transaction, refund: Refund, *, by: str, actor: str, paid_by: PaidBy = "cash", reason: str = ""
+) -> None:
+    """A member of staff (``by``: the name) gives the money back instead of the provider: from the drawer, or by bank.
+
+    Where its provider may have it in hand, it is asked for a while yet whether it gave it back as well.
+    """
+    ledger.post(tx, books.refund(refund, books.DESK if paid_by == "cash" else books.BANK))
+    due_us = model.watch_again_us(0, tx.at_us) if refund.place in {model.AT_PROVIDER, model.ADRIFT} else None
+    done = msgspec.structs.replace(
+        refund, status="succeeded", due_us=due_us, tries=0, reference=by_hand(by, paid_by), problem=None
+    )
     store.update_refund(tx, done)
     payment = store.get(tx.connection, refund.payment_id)
     assert payment is not None, "a refund belongs to a payment"
     if refund.cause != "return":
         payment = msgspec.structs.replace(payment, status="refunded")
         store.update_payment(tx, payment)
-    record(tx, "payment.refunded_by_hand", payment, actor, refund_id=refund.refund_id, by=by)
+    told = {"refund_id": refund.refund_id, "by": by, "paid_by": paid_by, "reason": reason}
+    record(tx, "payment.refunded_by_hand", payment, actor, **told)
 
 
-def by_hand(by: str) -> str:
-    """The reference of a refund that a member of staff (the name) handed over."""
-    return f"desk: {by}"[:128]
+def by_hand(by: str, paid_by: PaidBy = "cash") -> str:
+    """The reference of a refund that a member of staff (the name) handed over, or transferred."""
+    return f"{'desk' if paid_by == 'cash' else 'bank'}: {by}"[:128]
+
+
+def is_by_hand(connection: Connection, refund: Refund) -> bool:
+    """Whether staff gave a refund back, by the books."""
+    postings = ledger.postings_of(connection, f"refund:{refund.refund_id}")
+    return any(posting.account in {books.DESK, books.BANK} for posting in postings)
+
+
+def _came_twice(tx: Transaction, refund: Refund) -> None:
+    """What was settled by hand has arrived as well: the shopper owes it, by name, until somebody has it back."""
+    store.update_refund(tx, msgspec.structs.replace(refund, due_us=None))
+    entry = books.given_twice(refund)
+    if ledger.postings_of(tx.connection, entry.entry_id):
+        return
+    ledger.post(tx, entry)
+    payment = store.get(tx.connection, refund.payment_id)
+    assert payment is not None, "a refund belongs to a payment"
+    record(tx, "payment.refunded_twice", payment, f"provider:{refund.method}", refund_id=refund.refund_id)
+
+
+def watch_refund(tx: Transaction, refund_id: str) -> None:
+    """A refund that was settled by hand has not arrived as well, as far as anybody knows: look again, for a while."""
+    refund = store.get_refund(tx.connection, refund_id)
+    assert refund is not None, "refunds are never deleted"
+    if refund.due_us is not None:
+        tries = refund.tries + 1
+        due_us = model.watch_again_us(tries, tx.at_us)
+        store.update_refund(tx, msgspec.structs.replace(refund, tries=tries, due_us=due_us))
+
+
+def release_refund(tx: Transaction, refund: Refund, *, by: str, actor: str, reason: str) -> None:
+    """The kiosk that has claimed a refund is gone: others may give it back. Who says so (``by``), and why, is kept."""
+    store.update_refund(tx, msgspec.structs.replace(refund, place="", tries=max(refund.tries, 1), due_us=tx.at_us))
+    payment = store.get(tx.connection, refund.payment_id)
+    assert payment is not None, "a refund belongs to a payment"
+    told = {"refund_id": refund.refund_id, "place": refund.place, "by": by, "reason": reason}
+    record(tx, "payment.refund_released", payment, actor, **told)
 
 
 def begin_refund(tx: Transaction, refund_id: str, *, has_failed: bool) -> bool:
@@ -224,7 +273,7 @@ def hasten_refund(tx: Transaction, refund_id: str) -> None:
     """Its provider says that something became of a refund: ask now instead of later."""
     refund = store.get_refund(tx.connection, refund_id)
     assert refund is not None, "refunds are never deleted"
-    if refund.status == "pending":
+    if refund.status == "pending" or is_by_hand(tx.connection, refund):
         tries = max(refund.tries, 1)  # a refund that was never tried would be sent instead of asked about
         store.update_refund(tx, msgspec.structs.replace(refund, tries=tries, due_us=tx.at_us))
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     bindparam,
     func,
     insert,
@@ -182,14 +183,14 @@ def refunds_at(connection: Connection, place: str, method: str) -> list[Refund]:
     query = (
         select(refunds)
         .join(payments, payments.c.payment_id == refunds.c.payment_id)
-        .where(refunds.c.due_us.is_not(None), refunds.c.method == method, payments.c.place == place)
+        .where(_ON_ITS_WAY, refunds.c.method == method, payments.c.place == place)
     )
     return [Refund(**row) for row in connection.execute(query.order_by(refunds.c.created_us)).mappings()]
 
 
 def refunds_waiting(connection: Connection, limit: int) -> list[Refund]:
     """Refunds that were tried and have not arrived, the oldest first."""
-    query = select(refunds).where(refunds.c.due_us.is_not(None), refunds.c.tries > 0)
+    query = select(refunds).where(_ON_ITS_WAY, refunds.c.tries > 0)
     rows = connection.execute(query.order_by(refunds.c.created_us).limit(limit)).mappings()
     return [Refund(**row) for row in rows]
 
@@ -209,6 +210,8 @@ def _until(now_us: int, limit: int) -> dict[str, int]:
     return {"now_us": now_us, "never_us": now_us + AGAIN_S_MAX * 1_000_000, "most": limit}
 
 
+# The condition on due_us is that of the index.
+_ON_ITS_WAY = and_(refunds.c.due_us.is_not(None), refunds.c.status == "pending")
 _CHANGEABLE = (
     "status",
     "asked",

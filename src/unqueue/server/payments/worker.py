@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 
+from unqueue.kernel.database import Transaction
 from unqueue.kernel.journal import Event
 from unqueue.providers.port import ProviderError, ProviderState, RefundState
 from unqueue.server.payments import settling, store
@@ -55,7 +56,7 @@ class PaymentWorker:
         now_us = self._payments.now_us
         payments = await self._database.read(lambda connection: store.due(connection, now_us, AT_ONCE))
         refunds = await self._database.read(lambda connection: store.refunds_due(connection, now_us, AT_ONCE))
-        work = [*map(self._look_after, payments), *map(self._pay_back, refunds)]
+        work = [*map(self._look_after, payments), *map(self._look_after_refund, refunds)]
         failures = [one for one in await asyncio.gather(*work, return_exceptions=True) if one is not None]
         for failure in failures:
             log.error("looking after a payment failed; trying again", exc_info=failure)
@@ -100,6 +101,40 @@ class PaymentWorker:
         """Come back after a pause that grows."""
         unheard = ProviderState("unknown")
         await self._database.unit(lambda tx: settling.settle(tx, payment.payment_id, unheard, "", None))
+
+    async def _look_after_refund(self, refund: Refund) -> None:
+        try:
+            await (self._pay_back(refund) if refund.status == "pending" else self._watch(refund))
+        except Exception:
+            await self._refund_later(refund)  # one that nobody foresaw must not keep the others waiting
+            raise
+
+    async def _refund_later(self, refund: Refund) -> None:
+        """Come back after a pause that grows. Whatever was begun stays begun."""
+        problem, not_sent = refund.problem, RefundAnswer.NOT_SENT
+
+        def later(tx: Transaction) -> None:
+            if refund.status == "pending":
+                settling.delay_refund(tx, refund.refund_id, problem, not_sent, permanent=False)
+            else:
+                settling.watch_refund(tx, refund.refund_id)
+
+        await self._database.unit(later)
+
+    async def _watch(self, refund: Refund) -> None:
+        """Ask whether a refund that staff settled by hand has arrived as well; nothing is sent any more."""
+        try:
+            provider = self._payments.provider(refund.method)
+            payment = await self._database.read(lambda connection: store.get(connection, refund.payment_id))
+            assert payment is not None, "a refund belongs to a payment"
+            state = await provider.query_refund(self._payments.refund_request(refund), payment.charge)
+        except ProviderError as error:
+            log.warning("refund %s: %s", refund.refund_id, error)
+            state = RefundState("unknown")
+        if state.status == "succeeded" and state.amount == refund.amount:
+            await self._database.unit(lambda tx: settling.settle_refund(tx, refund.refund_id, state))
+        else:
+            await self._database.unit(lambda tx: settling.watch_refund(tx, refund.refund_id))
 
     async def _pay_back(self, refund: Refund) -> None:
         """Send money back. A refund that was tried before is asked about first: its answer may have been lost."""

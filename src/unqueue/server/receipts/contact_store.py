@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     delete,
+    func,
     insert,
     select,
     text,
@@ -124,6 +125,16 @@ def doubt_unfinished(tx: Transaction) -> None:
 def due(connection: Connection, now_us: int, limit: int) -> list[Message]:
     query = select(messages).where(messages.c.due_us <= now_us).order_by(messages.c.due_us).limit(limit)
     return [Message(**row._asdict()) for row in connection.execute(query)]
+
+
+def in_trouble(connection: Connection, before_us: int, since_us: int, limit: int) -> list[Message]:
+    """What failed after ``since_us``, and what was to leave before ``before_us`` and has not, the newest first."""
+    failed = messages.c.status.in_(("failed", "perhaps")) & (messages.c.changed_us > since_us)
+    late = func.coalesce(messages.c.first_us, messages.c.due_us) <= before_us
+    waits = messages.c.status.in_(("due", "sending", "uncertain")) & late
+    query = select(messages).where(messages.c.purpose == PURPOSE, failed | waits)
+    rows = connection.execute(query.order_by(messages.c.changed_us.desc(), messages.c.message_id).limit(limit))
+    return [Message(**row._asdict()) for row in rows]
 
 
 def _message(row: Any) -> Message | None:

@@ -13,6 +13,8 @@ CONSENT_VERSION = "receipt-sms-1"
 """Which text the shopper agreed to (docs/guides/receipts.md keeps them all)."""
 NUMBERS_MAX = 3
 """So many numbers may be given for one receipt: the way is no means to bother strangers."""
+SENT_AGAIN_MAX = 10
+"""So many sends there are of one receipt, those by staff included."""
 
 Language = Literal["zh", "en"]
 Status = Literal["waiting", "due", "sending", "uncertain", "sent", "delivered", "failed", "perhaps", "withdrawn"]
@@ -25,6 +27,14 @@ OPEN: frozenset[Status] = frozenset({"waiting", "due"})
 """Nothing has left the store."""
 CLOSED: frozenset[Status] = frozenset({"failed", "withdrawn"})
 """Another number may be given."""
+AGAIN: frozenset[Status] = frozenset({"failed", "perhaps", "uncertain", "due"})
+"""Staff may have it sent again."""
+TROUBLES_MAX = 100
+
+TROUBLED_S = 60
+"""What is not with the provider after so long is shown to staff."""
+TROUBLED_DAYS = 7
+"""So long an SMS that failed is shown: its shopper hardly comes back later."""
 
 _S = 1_000_000
 RETRY_S = (5, 15, 60, 300, 900, 3600)
@@ -86,6 +96,25 @@ class ReceiptSms(msgspec.Struct, frozen=True):
     changed_at: str
 
 
+class SmsTrouble(msgspec.Struct, frozen=True):
+    """``SmsTrouble`` of docs/protocols/http.md: a receipt whose SMS failed or still waits. ``number`` is masked;
+    ``zh`` and ``en`` say why, ``problem`` is the provider's word. ``number_kept``: it can go to the same number.
+    """
+
+    order_id: str
+    order_number: str
+    receipt_number: str
+    status: Status
+    number: str
+    number_kept: bool
+    language: Language
+    zh: str
+    en: str
+    problem: str
+    since: str
+    sends: int
+
+
 _TOLD: Mapping[Status, tuple[str, str]] = {
     "waiting": ("付款后会把小票发到您的手机", "We’ll text your receipt once you have paid."),
     "due": ("正在发送小票短信", "Sending your receipt."),
@@ -108,6 +137,55 @@ _TOLD: Mapping[Status, tuple[str, str]] = {
 def told(status: Status) -> tuple[str, str]:
     """A status in Chinese and English."""
     return _TOLD[status]
+
+
+_WHY: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (
+        ("MOBILE_NUMBER_ILLEGAL", "MOBILE_COUNT", "IncorrectPhoneNumber", "21211", "21614", "30005", "30006"),
+        "运营商不接受这个号码",
+        "The network does not take this number.",
+    ),
+    (
+        ("BLACK", "Blacklist", "21610", "30004", "Unsubscribe"),
+        "这个号码不收此类短信",
+        "This number does not accept such messages.",
+    ),
+    (("LIMIT", "Limit", "20429", "14107", "21611", "30001"), "短信发送太频繁", "Too many messages for now."),
+    (
+        ("AMOUNT_NOT_ENOUGH", "OUT_OF_SERVICE", "InsufficientBalance", "PRODUCT_UN_SUBSCRIPT", "30002"),
+        "短信账户有问题，请告诉经理",
+        "The store’s SMS account is not in order. Please tell the manager.",
+    ),
+    (
+        ("SIGNATURE", "TEMPLATE", "Signature", "Template", "AuthFailure", "InvalidAccessKey", "20003"),
+        "短信签名、模板或密钥有问题，请告诉经理",
+        "Sign name, template or key of the store’s SMS is not right. Please tell the manager.",
+    ),
+    (
+        ("unreachable", "http_", "not_json", "20500", "20503", "20504", "ResourceUnavailable"),
+        "联系不上短信平台",
+        "The SMS provider can’t be reached.",
+    ),
+    (("UNDELIV", "undelivered", "30003", "30008"), "手机关机或没有信号", "The phone is off or out of reach."),
+)
+
+
+def why(status: Status, problem: str) -> tuple[str, str]:
+    """Why an SMS failed or waits, in Chinese and English, from the provider's word for it.
+
+    >>> why("failed", "isv.MOBILE_NUMBER_ILLEGAL")[1]
+    'The network does not take this number.'
+    >>> why("perhaps", "http_504")[1]
+    'Nobody knows whether it went out.'
+    """
+    if status in {"uncertain", "perhaps"}:
+        return "不知道短信有没有发出", "Nobody knows whether it went out."
+    for words, zh, en in _WHY:
+        if any(word in problem for word in words):
+            return zh, en
+    if status == "failed":
+        return "短信没有送达", "The SMS did not arrive."
+    return "还在等短信平台", "It still waits for the SMS provider."
 
 
 def text(store: tuple[str, str], total: Money, number: str, url: str, language: Language) -> str:
@@ -157,6 +235,24 @@ class SmsUnderWay(DomainError):
     status = 409
     zh = "小票短信已经发往另一个号码"
     en = "The receipt was already sent to another number."
+
+
+class SmsNotFailed(DomainError):
+    """It arrived, is on its way, or waits for the receipt."""
+
+    code = "sms_not_failed"
+    status = 409
+    zh = "这条短信没有失败，不用重发"
+    en = "This SMS has not failed: there is nothing to send again."
+
+
+class NumberGone(DomainError):
+    """What failed has no number any more."""
+
+    code = "number_gone"
+    status = 409
+    zh = "号码已经删除，请顾客再报一次手机号码"
+    en = "The number is deleted by now. Please ask the shopper for it again."
 
 
 class NumbersUsedUp(DomainError):

@@ -85,7 +85,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     explained: Words | None
     taxes: list[TaxView]
     tenders: list[TenderView]
-    fiscal: FiscalSignature = FiscalSignature()
+    fiscal: FiscalSignature = msgspec.field(default_factory=FiscalSignature)
 
 
 class ReceiptHead(msgspec.Struct, frozen=True):

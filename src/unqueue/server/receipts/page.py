@@ -37,7 +37,7 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "fiscal": {"zh": "税务签名", "en": "Fiscal signature"},
     "thanks": {"zh": "谢谢惠顾，欢迎再来", "en": "Thank you, see you soon"},
 }
-_STYLE = """
+STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
 body { margin: 0; background: #eef1ef; color: #16211c; font: 16px/1.5 "Noto Sans CJK SC", system-ui, sans-serif; }
@@ -95,7 +95,7 @@ def receipt_page(receipt: ReceiptView, language: Language, time_zone: str) -> st
 <meta name="referrer" content="no-referrer">
 <meta name="robots" content="noindex">
 <title>{_t("receipt", language)} {escape(receipt.number)} – {name}</title>
-<style>{_STYLE}</style>
+<style>{STYLE}</style>
 </head>
 <body>
 <main>

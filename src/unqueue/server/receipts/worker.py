@@ -32,7 +32,7 @@ from unqueue.server.receipts.texting import Texting, names
 
 LOOK_EVERY_S = 1.0
 AT_ONCE = 16
-_NEWS = frozenset({"receipt.issued", "receipt.sms_asked"})
+_NEWS = frozenset({"receipt.issued", "receipt.sms_asked", "receipt.sms_sent_again"})
 _KNOWN: dict[str, Status] = {"delivered": "delivered", "failed": "failed", "sent": "sent"}
 
 log = logging.getLogger(__name__)

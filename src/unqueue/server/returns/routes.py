@@ -10,8 +10,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from unqueue.server.access import Access
+from unqueue.server.payments.model import PaidBy
 from unqueue.server.returns.service import Returns, Wanted
-from unqueue.server.returns.views import DeskView, QuoteView, RefundView, ReturnView
+from unqueue.server.returns.views import DeskView, QuoteView, RefundView, ReturnView, TwiceView
 
 AnyRequest = Request[Any, Any, State]
 
@@ -30,6 +31,22 @@ class Found(msgspec.Struct, frozen=True):
     code: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 
 
+Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=r"\S")]
+
+
+class ClaimRelease(msgspec.Struct, frozen=True):
+    """``reason``: how somebody knows that no cash went out."""
+
+    reason: Reason
+
+
+class Settling(msgspec.Struct, frozen=True):
+    """``paid_by``: from the drawer, or a transfer from the store's bank account."""
+
+    paid_by: PaidBy
+    reason: Reason
+
+
 class QuoteAsked(msgspec.Struct, frozen=True):
     lines: Annotated[list[Wanted], msgspec.Meta(max_length=1000)]
 
@@ -38,7 +55,7 @@ def routes(returns: Returns, access: Access) -> list[HTTPRouteHandler]:
     @get("/api/desk/orders", tags=["returns"], responses={200: ResponseSpec(DeskView, generate_examples=False)})
     async def look(number: FromQuery[str], request: AnyRequest) -> DeskView:
         """A paid order by the number on its receipt: what can come back, and what it is worth."""
-        await access.principal(request, "staff")
+        await access.staff(request, "look_up")
         return await returns.look(number)
 
     # What a QR holds is a key to its order: it must not stand in an address, which is logged.
@@ -50,7 +67,7 @@ def routes(returns: Returns, access: Access) -> list[HTTPRouteHandler]:
     )
     async def find(data: JSONBody[Found], request: AnyRequest) -> DeskView:
         """A paid order by its number, its receipt's number, or the QR on it."""
-        await access.principal(request, "staff")
+        await access.staff(request, "look_up")
         return await returns.look(data.code)
 
     @post(
@@ -61,7 +78,7 @@ def routes(returns: Returns, access: Access) -> list[HTTPRouteHandler]:
     )
     async def quote(order_id: FromPath[str], data: JSONBody[QuoteAsked], request: AnyRequest) -> QuoteView:
         """What these lines would bring and how it would go back; nothing is taken back yet."""
-        await access.principal(request, "staff")
+        await access.staff(request, "take_back")
         return await returns.quote(order_id, data.lines)
 
     @post(
@@ -72,34 +89,55 @@ def routes(returns: Returns, access: Access) -> list[HTTPRouteHandler]:
     )
     async def propose(order_id: FromPath[str], data: JSONBody[NewReturn], request: AnyRequest) -> ReturnView:
         """Take goods back. Above the store's limit a second member of staff has to agree."""
-        staff = await access.principal(request, "staff")
+        staff = await access.staff(request, "take_back")
         return await returns.propose(order_id, data.lines, data.reason, data.id, staff)
 
     @post("/api/returns/{return_id:str}/accept", status_code=200, tags=["returns"])
     async def accept(return_id: FromPath[str], request: AnyRequest) -> ReturnView:
         """Agree to a refund that somebody else proposed."""
-        return await returns.decide(return_id, await access.principal(request, "staff"), accept=True)
+        return await returns.decide(return_id, await access.staff(request, "second"), accept=True)
 
     @post("/api/returns/{return_id:str}/reject", status_code=200, tags=["returns"])
     async def reject(return_id: FromPath[str], request: AnyRequest) -> ReturnView:
-        """Turn a proposed refund down."""
-        return await returns.decide(return_id, await access.principal(request, "staff"), accept=False)
+        """Turn a proposed refund down: a second person, or whoever proposed it."""
+        return await returns.decide(return_id, await access.staff(request, "take_back"), accept=False)
 
     @get("/api/desk/returns", tags=["returns"])
     async def waiting(request: AnyRequest) -> list[ReturnView]:
         """What waits for a second person."""
-        await access.principal(request, "staff")
+        await access.staff(request, "look_up")
         return await returns.waiting()
 
     @get("/api/desk/refunds", tags=["returns"])
     async def refunds(request: AnyRequest) -> list[RefundView]:
         """Money that should have arrived with a shopper and has not."""
-        await access.principal(request, "staff")
+        await access.staff(request, "look_up")
         return await returns.refunds_waiting()
 
     @post("/api/desk/refunds/{refund_id:str}/by-hand", status_code=200, tags=["returns"])
     async def by_hand(refund_id: FromPath[str], request: AnyRequest) -> RefundView:
         """The money was handed over at the desk."""
-        return await returns.pay_by_hand(refund_id, await access.principal(request, "staff"))
+        return await returns.pay_by_hand(refund_id, await access.staff(request, "hand_over"))
 
-    return [look, find, quote, propose, accept, reject, waiting, refunds, by_hand]
+    return [look, find, quote, propose, accept, reject, waiting, refunds, by_hand, *_ways_out(returns, access)]
+
+
+def _ways_out(returns: Returns, access: Access) -> list[HTTPRouteHandler]:
+    @post("/api/desk/refunds/{refund_id:str}/release", status_code=200, tags=["returns"])
+    async def release(refund_id: FromPath[str], data: JSONBody[ClaimRelease], request: AnyRequest) -> RefundView:
+        """The kiosk that has claimed it is silent, and nothing came out of it. 409 ``kiosk_awake``."""
+        return await returns.release(refund_id, data.reason, await access.staff(request, "settle_refunds"))
+
+    @post("/api/desk/refunds/{refund_id:str}/settle", status_code=200, tags=["returns"])
+    async def settle(refund_id: FromPath[str], data: JSONBody[Settling], request: AnyRequest) -> RefundView:
+        """Its provider says nothing: it is given back in cash or by bank. 409 ``refund_under_way`` too early."""
+        staff = await access.staff(request, "settle_refunds")
+        return await returns.settle_by_hand(refund_id, data.paid_by, data.reason, staff)
+
+    @get("/api/desk/refunds/given-twice", tags=["returns"])
+    async def given_twice(request: AnyRequest) -> list[TwiceView]:
+        """Refunds that shoppers got by hand and from the provider as well: what they owe."""
+        await access.staff(request, "look_up")
+        return await returns.given_twice()
+
+    return [release, settle, given_twice]

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from unqueue.kernel.clock import from_micros
+from unqueue.kernel.clock import from_micros, micros
 from unqueue.kernel.database import Database, Transaction
-from unqueue.kernel.errors import NotFound
+from unqueue.kernel.errors import DomainError, NotFound
 from unqueue.kernel.ids import new_id, token_hash
 from unqueue.kernel.money import Money
-from unqueue.server.access import Principal
+from unqueue.server.access import Principal, check_may
 from unqueue.server.ledger import store as ledger
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderUnknown, OrderUnpaid
@@ -21,6 +21,9 @@ from unqueue.server.payments import store as payments_store
 from unqueue.server.payments.model import (
     ADRIFT,
     AT_PROVIDER,
+    REFUND_STUCK_S,
+    KioskAwake,
+    PaidBy,
     Payment,
     Refund,
     RefundArrived,
@@ -42,20 +45,30 @@ from unqueue.server.returns.model import (
 )
 from unqueue.server.returns.views import (
     DeskView,
-    LineView,
+    KeptTender,
     QuoteView,
     RefundView,
+    ReturnLineView,
     ReturnView,
     ShareView,
-    TenderView,
+    TwiceView,
+    Way,
     refund_view,
     return_view,
+    twice_view,
 )
 from unqueue.server.trips.service import normal_id
 
 WAITING_SHOWN_MAX = 100
+TWICE = "given-twice:"
+KIOSK_SILENT_S = 60
+"""A kiosk that has not been heard of for so long may be released from the refunds that it has claimed."""
 OrderOfReceipt = Callable[[Connection, str], str | None]
 """The order of a receipt's number; receipts, which stand beside returns, hand it in."""
+LastContact = Callable[[Connection, str], int | None]
+"""When a device was last heard of, in microseconds UTC; the fleet, which stands above, hands it in."""
+WasPaidOut = Callable[[Connection, str], bool]
+"""Whether a kiosk has told that it paid a refund out; the tills, which stand beside, hand it in."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -68,12 +81,22 @@ class Wanted(msgspec.Struct, frozen=True):
 class Returns:
     """All returns of the store. Refunds above ``limit_minor`` need two persons; those of ``by_hand`` methods (cash) are
     handed over at the desk. ``order_of_receipt`` finds an order by the number on its receipt.
+    ``last_contact`` and ``was_paid_out`` are what is known of kiosks.
     """
 
     def __init__(
-        self, database: Database, *, limit_minor: int, by_hand: frozenset[str], order_of_receipt: OrderOfReceipt
+        self,
+        database: Database,
+        *,
+        limit_minor: int,
+        by_hand: frozenset[str],
+        order_of_receipt: OrderOfReceipt,
+        last_contact: LastContact,
+        was_paid_out: WasPaidOut,
     ) -> None:
         self._database = database
+        self._last_contact = last_contact
+        self._was_paid_out = was_paid_out
         self._order_of_receipt = order_of_receipt
         self._limit_minor = limit_minor
         self._by_hand = by_hand
@@ -156,7 +179,7 @@ class Returns:
 
     async def decide(self, return_id: str, staff: Principal, *, accept: bool) -> ReturnView:
         """Agree to a proposed return, or not; again the same way changes nothing. NotFound, ReturnDecided;
-        SecondPersonNeeded for the one who proposed it.
+        SecondPersonNeeded for who proposed it, and may only withdraw it; NotAllowed for others who may not sign.
         """
         plain = normal_id(return_id)
 
@@ -170,7 +193,9 @@ class Returns:
                 if made.status == wanted and made.decided_by == staff.name:
                     return return_view(tx.connection, order, made)
                 raise ReturnDecided
-            if accept and made.by_id == staff.id:
+            if made.by_id != staff.id:
+                check_may(staff, "second")
+            elif accept:
                 raise SecondPersonNeeded
             made = msgspec.structs.replace(made, status=wanted, decided_by=staff.name, decided_us=tx.at_us)
             store.decide(tx, made)
@@ -196,9 +221,29 @@ class Returns:
 
         def read(connection: Connection) -> list[RefundView]:
             found = payments_store.refunds_waiting(connection, WAITING_SHOWN_MAX)
-            return [refund_view(connection, refund) for refund in found]
+            return [self._refund_view(connection, refund) for refund in found]
 
         return await self._database.read(read)
+
+    async def given_twice(self) -> list[TwiceView]:
+        """What shoppers were given by hand and by the provider as well, the newest first."""
+        return await self._database.read(
+            lambda connection: [
+                twice_view(connection, posted) for posted in ledger.of_kind(connection, TWICE, WAITING_SHOWN_MAX)
+            ]
+        )
+
+    def _refund_view(self, connection: Connection, refund: Refund) -> RefundView:
+        now_us = micros(self._database.clock.now())
+        ways: list[Way] = []
+        if refund.status == "pending" and not self._was_paid_out(connection, refund.refund_id):
+            if self._silent_at(connection, refund, now_us):
+                ways.append("release")
+            if self._refusal(refund) is None:
+                ways.append("by_hand")
+            if self._settle_refusal(refund, now_us) is None:
+                ways.append("settle")
+        return refund_view(connection, refund, ways, self._last_contact(connection, refund.place))
 
     async def pay_by_hand(self, refund_id: str, staff: Principal) -> RefundView:
         """Hand over a refund that its provider refused; again by the same person changes nothing.
@@ -212,20 +257,86 @@ class Returns:
             if refund is None:
                 raise NotFound
             if refund.status == "pending":
-                self._refuse_unless_refused(refund)
+                self._check_hand(tx.connection, refund, self._refusal(refund))
                 settling.pay_by_hand(tx, refund, by=staff.name, actor=staff.actor)
             elif refund.reference != settling.by_hand(staff.name):
                 raise RefundArrived
-            return refund_view(tx.connection, refund)
+            return self._refund_view(tx.connection, refund)
 
         return await self._database.unit(write)
 
-    def _refuse_unless_refused(self, refund: Refund) -> None:
-        """Money that may come another way must not be handed over too."""
+    async def settle_by_hand(self, refund_id: str, paid_by: PaidBy, reason: str, staff: Principal) -> RefundView:
+        """Give a refund back by hand of which its provider has said nothing for an hour; again the same way by the
+        same person changes nothing. Should it arrive as well, the shopper owes it by name (``given-twice``).
+
+        NotFound; RefundArrived; RefundAtKiosk; RefundUnderWay while it is too early.
+        """
+        plain = normal_id(refund_id)
+
+        def write(tx: Transaction) -> RefundView:
+            refund = payments_store.get_refund(tx.connection, plain)
+            if refund is None:
+                raise NotFound
+            if refund.status == "pending":
+                self._check_hand(tx.connection, refund, self._settle_refusal(refund, tx.at_us))
+                settling.pay_by_hand(tx, refund, by=staff.name, actor=staff.actor, paid_by=paid_by, reason=reason)
+            elif refund.reference != settling.by_hand(staff.name, paid_by):
+                raise RefundArrived
+            return self._refund_view(tx.connection, refund)
+
+        return await self._database.unit(write)
+
+    async def release(self, refund_id: str, reason: str, staff: Principal) -> RefundView:
+        """The kiosk that has claimed a refund is silent, and somebody has looked: no cash went out. Others may give it
+        back from now on. Again, and for one that nobody has claimed, nothing changes.
+
+        Should the kiosk come back and have paid it out, that is booked: as the refund, or as a second one that the
+        shopper owes. NotFound; RefundArrived; KioskAwake.
+        """
+        plain = normal_id(refund_id)
+
+        def write(tx: Transaction) -> RefundView:
+            refund = payments_store.get_refund(tx.connection, plain)
+            if refund is None:
+                raise NotFound
+            if refund.status != "pending" or self._was_paid_out(tx.connection, plain):
+                raise RefundArrived
+            if refund.place not in {"", AT_PROVIDER, ADRIFT}:
+                if not self._silent_at(tx.connection, refund, tx.at_us):
+                    raise KioskAwake(place=refund.place)
+                settling.release_refund(tx, refund, by=staff.name, actor=staff.actor, reason=reason)
+                refund = msgspec.structs.replace(refund, place="")
+            return self._refund_view(tx.connection, refund)
+
+        return await self._database.unit(write)
+
+    def _silent_at(self, connection: Connection, refund: Refund, now_us: int) -> bool:
+        """Whether a kiosk has claimed a refund and has not been heard of for a while."""
+        if refund.place in {"", AT_PROVIDER, ADRIFT}:
+            return False
+        heard_us = self._last_contact(connection, refund.place)
+        return heard_us is None or now_us - heard_us > KIOSK_SILENT_S * 1_000_000
+
+    def _check_hand(self, connection: Connection, refund: Refund, refusal: DomainError | None) -> None:
+        """Money that came, or may come, another way must not be handed over too."""
+        if self._was_paid_out(connection, refund.refund_id):
+            raise RefundArrived
+        if refusal is not None:
+            raise refusal
+
+    def _refusal(self, refund: Refund) -> DomainError | None:
+        """Why a refund may not be handed over before its provider has refused it."""
         if refund.place not in {"", AT_PROVIDER, ADRIFT}:
-            raise RefundAtKiosk(place=refund.place)
+            return RefundAtKiosk(place=refund.place)
         if refund.place or (refund.problem is None and refund.method not in self._by_hand):
-            raise RefundUnderWay
+            return RefundUnderWay()
+        return None
+
+    def _settle_refusal(self, refund: Refund, now_us: int) -> DomainError | None:
+        """The same where its provider is not waited for any longer."""
+        refusal = self._refusal(refund)
+        is_stuck = refund.tries > 0 and now_us - refund.created_us >= REFUND_STUCK_S * 1_000_000
+        return None if is_stuck and isinstance(refusal, RefundUnderWay) else refusal
 
     def _make(
         self, tx: Transaction, order: Order, *, wanted: Sequence[Wanted], reason: str, return_id: str, staff: Principal
@@ -295,7 +406,7 @@ class Returns:
             rest = line.quantity - gone.quantity
             worth_minor = model.worth(line, gone, rest).refund_minor if rest else 0
             lines.append(
-                LineView(
+                ReturnLineView(
                     line=line.line,
                     gtin=name.gtin,
                     name_zh=name.name_zh,
@@ -315,7 +426,7 @@ class Returns:
             total=Money(order.total_minor, order.currency),
             lines=lines,
             tenders=[
-                TenderView(one.payment_id, one.method, one.amount, Money(left[one.payment_id], one.currency))
+                KeptTender(one.payment_id, one.method, one.amount, Money(left[one.payment_id], one.currency))
                 for one in payments
             ],
             returns=[return_view(connection, order, one) for one in made],

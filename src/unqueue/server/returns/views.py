@@ -1,21 +1,25 @@
 """The service desk as JSON shows it."""
 
+from typing import Literal
+
 import msgspec
 from sqlalchemy import Connection
 
 from unqueue.kernel.clock import from_micros
 from unqueue.kernel.money import Money
 from unqueue.server.ledger import store as ledger
+from unqueue.server.ledger.store import Posted
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order
+from unqueue.server.payments import settling
 from unqueue.server.payments import store as payments_store
-from unqueue.server.payments.model import Refund
+from unqueue.server.payments.model import ADRIFT, AT_PROVIDER, Refund
 from unqueue.server.payments.sold import SoldLine, sold_lines
 from unqueue.server.returns import model, store
 from unqueue.server.returns.model import Return
 
 
-class LineView(msgspec.Struct, frozen=True):
+class ReturnLineView(msgspec.Struct, frozen=True):
     """A line of an order at the service desk: ``left`` units can still come back, and all of them are worth so much."""
 
     line: int
@@ -29,7 +33,7 @@ class LineView(msgspec.Struct, frozen=True):
     worth: Money
 
 
-class TenderView(msgspec.Struct, frozen=True):
+class KeptTender(msgspec.Struct, frozen=True):
     """A payment of the order, and what of it has not gone back."""
 
     payment_id: str
@@ -95,13 +99,20 @@ class DeskView(msgspec.Struct, frozen=True):
     status: str
     paid_at: str | None
     total: Money
-    lines: list[LineView]
-    tenders: list[TenderView]
+    lines: list[ReturnLineView]
+    tenders: list[KeptTender]
     returns: list[ReturnView]
 
 
+Way = Literal["release", "by_hand", "settle"]
+
+
 class RefundView(msgspec.Struct, frozen=True):
-    """Money on its way back that has not arrived. ``problem`` is why, in the provider's words."""
+    """Money on its way back that has not arrived. ``problem`` is why, in the provider's words.
+
+    ``claimed_by`` is the kiosk that has begun to give it back, heard of last at ``claimed_seen_at``; ``may_arrive``: it
+    was sent, and only its provider knows whether it arrives. ``ways`` is what staff can do about it now.
+    """
 
     id: str
     order_id: str
@@ -112,6 +123,22 @@ class RefundView(msgspec.Struct, frozen=True):
     since: str
     tries: int
     problem: str | None
+    claimed_by: str
+    claimed_seen_at: str | None
+    may_arrive: bool
+    ways: list[Way]
+
+
+class TwiceView(msgspec.Struct, frozen=True):
+    """A refund that came to the shopper twice, who owes it now; ``at`` is when that was heard of."""
+
+    refund_id: str
+    order_id: str
+    order_number: str
+    method: str
+    amount: Money
+    paid_by: str
+    at: str
 
 
 def return_view(connection: Connection, order: Order, made: Return) -> ReturnView:
@@ -149,7 +176,7 @@ def return_view(connection: Connection, order: Order, made: Return) -> ReturnVie
                 share.method,
                 money(share.amount_minor),
                 refunds[share.payment_id].status if share.payment_id in refunds else "waiting",
-                share.payment_id in refunds and refunds[share.payment_id].reference.startswith("desk"),
+                share.payment_id in refunds and settling.is_by_hand(connection, refunds[share.payment_id]),
             )
             for share in made.shares
         ],
@@ -175,9 +202,10 @@ def _taxes(sold: list[SoldLine], connection: Connection, made: Return) -> dict[i
     return model.taxes_back(sold, before, model.together([*before.values(), *made.lines]))
 
 
-def refund_view(connection: Connection, refund: Refund) -> RefundView:
-    """A refund as JSON shows it."""
+def refund_view(connection: Connection, refund: Refund, ways: list[Way], seen_us: int | None) -> RefundView:
+    """A refund as JSON shows it. ``seen_us`` is when the kiosk that has claimed it was last heard of."""
     order = orders_store.get(connection, refund.order_id)
+    is_sent = refund.place in {AT_PROVIDER, ADRIFT}
     return RefundView(
         id=refund.refund_id,
         order_id=refund.order_id,
@@ -188,4 +216,24 @@ def refund_view(connection: Connection, refund: Refund) -> RefundView:
         since=from_micros(refund.created_us).isoformat(),
         tries=refund.tries,
         problem=refund.problem,
+        claimed_by="" if is_sent else refund.place,
+        claimed_seen_at=from_micros(seen_us).isoformat() if seen_us is not None else None,
+        may_arrive=is_sent,
+        ways=ways,
+    )
+
+
+def twice_view(connection: Connection, posted: Posted) -> TwiceView:
+    """A posting on a ``given-twice`` account as JSON shows it."""
+    refund_id = posted.entry_id.partition(":")[2]
+    refund, order = payments_store.get_refund(connection, refund_id), orders_store.get(connection, posted.order_id)
+    assert refund is not None, "refunds are never deleted"
+    return TwiceView(
+        refund_id=refund_id,
+        order_id=posted.order_id,
+        order_number=order.number if order is not None else "",
+        method=refund.method,
+        amount=Money(posted.amount_minor, posted.currency),
+        paid_by=refund.reference.partition(": ")[2],
+        at=from_micros(posted.at_us).isoformat(),
     )

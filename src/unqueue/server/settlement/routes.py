@@ -10,7 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery
 
 from unqueue.server.access import Access
-from unqueue.server.settlement.service import Report, Settlement
+from unqueue.server.settlement.service import BillsReport, Settlement
 
 AnyRequest = Request[Any, Any, State]
 
@@ -19,13 +19,13 @@ def routes(settlement: Settlement, access: Access) -> list[HTTPRouteHandler]:
     @get(
         "/api/desk/settlement",
         tags=["settlement"],
-        responses={200: ResponseSpec(list[Report], generate_examples=False)},
+        responses={200: ResponseSpec(list[BillsReport], generate_examples=False)},
     )
     async def report(
         request: AnyRequest, method: FromQuery[str | None] = None, day: FromQuery[date | None] = None
-    ) -> list[Report]:
+    ) -> list[BillsReport]:
         """Providers' bills against the books: what matches, and what is missing on either side."""
-        await access.principal(request, "staff")
+        await access.staff(request, "reconcile")
         return await settlement.report(method, day)
 
     return [report]

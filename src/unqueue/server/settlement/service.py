@@ -53,7 +53,7 @@ class Counts(msgspec.Struct, frozen=True):
     asked: int = 0
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class BillsReport(msgspec.Struct, frozen=True, kw_only=True):
     """Bills against books, for one method; of the time from ``from_us`` until ``until_us``, or of all that is there.
 
     ``sums`` count everything, ``findings`` hold all that is not plainly matched; those in ``problems`` want somebody's
@@ -80,7 +80,9 @@ def billers(accounts: Sequence[Account]) -> dict[str, Biller]:
     }
 
 
-def import_bill(database: Database, biller: Biller, content: bytes, *, actor: str, day: date | None = None) -> Report:
+def import_bill(
+    database: Database, biller: Biller, content: bytes, *, actor: str, day: date | None = None
+) -> BillsReport:
     """Take a bill and settle what matches, in one unit of work; the same bill again changes nothing.
 
     ``day`` is what the bill covers where its rows don't say: it has none, or their times are of another day.
@@ -93,7 +95,7 @@ def import_bill(database: Database, biller: Biller, content: bytes, *, actor: st
     except BillMalformed as error:
         raise BillUnreadable(line=error.line, problem=str(error)) from error
 
-    def write(tx: Transaction) -> Report:
+    def write(tx: Transaction) -> BillsReport:
         added, known = _take(tx, biller.method, rows)
         is_new = span is not None and store.add_span(tx, biller.method, span)
         settled, asked = _match(tx, biller.method)
@@ -107,10 +109,10 @@ def import_bill(database: Database, biller: Biller, content: bytes, *, actor: st
     return database.write_now(write)
 
 
-def match_again(database: Database, biller: Biller, *, actor: str, day: date | None = None) -> Report:
+def match_again(database: Database, biller: Biller, *, actor: str, day: date | None = None) -> BillsReport:
     """Match what did not match before, settle it, and report; of one ``day`` if asked, else of all."""
 
-    def write(tx: Transaction) -> Report:
+    def write(tx: Transaction) -> BillsReport:
         settled, asked = _match(tx, biller.method)
         counts = Counts(settled=settled, asked=asked)
         if settled:
@@ -122,7 +124,7 @@ def match_again(database: Database, biller: Biller, *, actor: str, day: date | N
     return database.write_now(write)
 
 
-def look(connection: Connection, biller: Biller, span: Span | None, counts: Counts) -> Report:
+def look(connection: Connection, biller: Biller, span: Span | None, counts: Counts) -> BillsReport:
     """Bills against books as they stand."""
     method = biller.method
     open_rows = store.unsettled(connection, method)
@@ -135,7 +137,7 @@ def look(connection: Connection, biller: Biller, span: Span | None, counts: Coun
     if span is not None:
         findings = [one for one in findings if model.is_within(one, span)]
     held = ledger.balances_of(connection, clearing(method))
-    return Report(
+    return BillsReport(
         method=method,
         time_zone=biller.zone.key,
         from_us=span.from_us if span else None,
@@ -206,7 +208,7 @@ def _match(tx: Transaction, method: str) -> tuple[int, int]:
             assert one.ours is not None, "it matches because it has both sides"
             ledger.post(tx, model.settlement(method, one.bill, one.ours.order_id))
             settled.append(model.key(one.bill))
-        elif one.verdict == "not_taken_here":
+        elif one.verdict in {"not_taken_here", "given_back_twice"}:
             assert one.ours is not None, "there is an attempt"
             asked += _ask_now(tx, one.ours)
     store.settled(tx, method, settled)
@@ -237,13 +239,13 @@ class Settlement:
         self._database = database
         self._billers = billers(accounts)
 
-    async def report(self, method: str | None, day: date | None) -> list[Report]:
+    async def report(self, method: str | None, day: date | None) -> list[BillsReport]:
         """Bills against books as they stand, of one method or all that have bills. NotFound. Changes nothing."""
         if method is not None and method not in self._billers:
             raise NotFound
         wanted = [one for one in self._billers.values() if method in {None, one.method}]
 
-        def read(connection: Connection) -> list[Report]:
+        def read(connection: Connection) -> list[BillsReport]:
             return [look(connection, one, day_span(one.zone, day) if day else None, Counts()) for one in wanted]
 
         return await self._database.read_long(read)

@@ -194,15 +194,16 @@ def ours(connection: Connection, method: str, rows: Iterable[BillRow]) -> dict[K
     """What we know of what these rows are about."""
     found: dict[Key, Ours] = {}
     for kind, ids in _ids(map(key, rows)):
-        of, row_id, prefix = _SIDES[kind]
+        of, row_id, prefixes = _SIDES[kind]
         # Two statements, for a join would let SQLite walk all of the clearing account for each of the rows.
         entries = select(ledger.c.entry_id, *_BOOKED).where(
-            ledger.c.entry_id.in_([prefix + one for one in ids]), ledger.c.account == clearing(method)
+            ledger.c.entry_id.in_([prefix + one for prefix in prefixes for one in ids]),
+            ledger.c.account == clearing(method),
         )
-        booked = {entry_id: tuple(rest) for entry_id, *rest in connection.execute(entries)}
+        booked = {entry_id.partition(":")[2]: tuple(rest) for entry_id, *rest in connection.execute(entries)}
         query = select(*_columns(kind)).where(of.c.method == method, row_id.in_(ids))
         for row in connection.execute(query):
-            one = _ours(kind, row, booked.get(prefix + (row.refund_id or row.payment_id)))
+            one = _ours(kind, row, booked.get(row.refund_id or row.payment_id))
             found[key_of(one)] = one
     return found
 
@@ -210,8 +211,9 @@ def ours(connection: Connection, method: str, rows: Iterable[BillRow]) -> dict[K
 def unnamed(connection: Connection, method: str, span: Span) -> list[Ours]:
     """What may have happened in a time by our books, and stands in no bill."""
     found: list[Ours] = []
-    for kind, (of, row_id, prefix) in _SIDES.items():
-        booked = and_(ledger.c.payment_id == of.c.payment_id, ledger.c.entry_id == literal(prefix) + row_id)
+    for kind, (of, row_id, prefixes) in _SIDES.items():
+        entry_ids = [literal(prefix) + row_id for prefix in prefixes]
+        booked = and_(ledger.c.payment_id == of.c.payment_id, ledger.c.entry_id.in_(entry_ids))
         named = exists().where(*_is(method, (kind, row_id)), bill_rows.c.attempt_id == of.c.payment_id)
         query = (
             select(*_columns(kind), *_BOOKED)
@@ -234,11 +236,13 @@ def methods_of(connection: Connection, attempt_ids: Iterable[str]) -> dict[str, 
     return counts
 
 
-_SIDES: Mapping[Kind, tuple[Table, Column[str], str]] = {
-    "charge": (payments, payments.c.payment_id, "capture:"),
-    "refund": (refunds, refunds.c.refund_id, "refund:"),
+_SIDES: Mapping[Kind, tuple[Table, Column[str], tuple[str, ...]]] = {
+    "charge": (payments, payments.c.payment_id, ("capture:",)),
+    "refund": (refunds, refunds.c.refund_id, ("refund:", "given-twice:")),
 }
-"""Kind → its table, its id, and what the id of its entry in the books begins with."""
+"""Kind → its table, its id, and what the id of its entry on the clearing account begins with. A refund has one there:
+its own, or, where staff gave it back by hand, that of its second coming.
+"""
 
 _BOOKED = (ledger.c.amount_minor.label("booked_minor"), ledger.c.currency.label("booked_currency"), ledger.c.at_us)
 

@@ -1,15 +1,48 @@
-"""Members of staff: who they are, how they sign in, and how guessing is slowed down. Pure."""
+"""Members of staff: who they are, what each role may do, how they sign in, how guessing is slowed down. Pure."""
 
 import hashlib
 import re
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, get_args
 
 import msgspec
 
 from unqueue.kernel.errors import DomainError
 from unqueue.kernel.ids import same_secret
+from unqueue.server.access import May
 
-Role = Literal["attendant", "manager"]
+Role = Literal["attendant", "supervisor", "manager", "it"]
+ROLES: tuple[Role, ...] = get_args(Role)
+WHAT: Mapping[May, str] = {
+    "floor": "see lanes, kiosks, calls and the day's figures",
+    "calls": "answer a call: let go, weigh again, refuse",
+    "look_up": "look at orders and cards at the service desk",
+    "take_back": "take goods back, alone up to the limit; withdraw what one proposed",
+    "second": "sign as the second person: a refund or a card's value over the limit",
+    "hand_over": "hand over a refund that its provider has refused",
+    "settle_refunds": "release a silent kiosk's claim; settle a refund whose provider never answers",
+    "decide_payments": "say what became of a payment whose machine can't tell",
+    "issue_cards": "hand out cards and vouchers",
+    "fill_cards": "put value on cards, with a second person's signature",
+    "fill_cards_alone": "put value on cards without one, up to the limit a day",
+    "block_cards": "block a card that was lost",
+    "unblock_cards": "let a blocked card be used again",
+    "reconcile": "look at providers' bills against the books",
+}
+"""What each of these is, in words."""
+
+_ATTENDANT: frozenset[May] = frozenset(
+    {"floor", "calls", "look_up", "take_back", "hand_over", "issue_cards", "fill_cards", "block_cards"}
+)
+_SUPERVISOR: frozenset[May] = _ATTENDANT | {"second", "decide_payments", "unblock_cards", "reconcile"}
+MAY: Mapping[Role, frozenset[May]] = {
+    "attendant": _ATTENDANT,
+    "supervisor": _SUPERVISOR,
+    "manager": _SUPERVISOR | {"settle_refunds", "fill_cards_alone"},
+    "it": frozenset({"floor"}),
+}
+"""What each role may do. IT looks after machines, which needs no hand on money or goods."""
+
 SESSION_S = 12 * 3600
 """A session lasts one shift."""
 FREE_ATTEMPTS = 5
@@ -51,6 +84,24 @@ class NameInvalid(DomainError):
     en = "Please give a name of at most 40 characters."
 
 
+class RoleUnknown(DomainError):
+    """Details: ``role``, ``roles``."""
+
+    code = "role_unknown"
+    status = 422
+    zh = "没有岗位 {role}，可选：{roles}"
+    en = "There is no role {role}. There are: {roles}."
+
+
+class SignatureWrong(DomainError):
+    """A second person's name or PIN is not right. Not 401: who is signed in stays signed in."""
+
+    code = "signature_wrong"
+    status = 403
+    zh = "第二位员工的姓名或密码不对"
+    en = "The second person's name or PIN is not right."
+
+
 class Member(msgspec.Struct, frozen=True):
     """A member of staff. ``attempts`` counts sign-ins since the last good one."""
 
@@ -61,6 +112,11 @@ class Member(msgspec.Struct, frozen=True):
     pin_hash: bytes
     attempts: int = 0
     locked_until_us: int = 0
+
+    @property
+    def may(self) -> frozenset[May]:
+        """What the member may do; nothing for a role that is gone."""
+        return MAY.get(self.role, frozenset())
 
     def attempted(self, now_us: int) -> "Member":
         """After one more attempt, which counts before its PIN is looked at; TooManyAttempts while paused."""
@@ -98,6 +154,18 @@ def normal_name(name: str) -> str:
     if not plain or len(plain) > _NAME_LENGTH_MAX:
         raise NameInvalid
     return plain
+
+
+def role_of(text: str) -> Role:
+    """The role of that name. RoleUnknown.
+
+    >>> role_of("supervisor")
+    'supervisor'
+    """
+    for role in ROLES:
+        if role == text:
+            return role
+    raise RoleUnknown(role=text, roles=", ".join(ROLES))
 
 
 def check_pin(pin: str) -> None:

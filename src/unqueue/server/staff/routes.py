@@ -16,7 +16,7 @@ from unqueue.server.access import Access, bearer
 from unqueue.server.exits import store as exits_store
 from unqueue.server.exits.calls import Answer, Calls
 from unqueue.server.exits.views import CallView, ExitView, call_views, exit_view
-from unqueue.server.staff.service import Session, Staff
+from unqueue.server.staff.service import Session, SessionView, Staff
 from unqueue.server.staff.today import Today, TodayView
 
 AnyRequest = Request[Any, Any, State]
@@ -110,10 +110,16 @@ def routes(staff: Staff, floor: Floor, calls: Calls, access: Access) -> list[HTT
         """End this session."""
         await staff.sign_out(await access.principal(request, "staff"), token_hash(bearer(request)))
 
+    @get("/api/staff/sessions/current", tags=["staff"])
+    async def current(request: AnyRequest) -> SessionView:
+        """Who is signed in, and what that person may do."""
+        principal = await access.principal(request, "staff")
+        return SessionView(principal.name, principal.role, sorted(principal.may))
+
     @get("/api/staff/floor", tags=["staff"])
     async def read_floor(request: AnyRequest) -> FloorView:
         """Lanes, open calls and the figures of the day."""
-        await access.principal(request, "staff")
+        await access.staff(request, "floor")
         return await floor.view()
 
     @get("/api/staff/calls", tags=["staff"])
@@ -121,12 +127,12 @@ def routes(staff: Staff, floor: Floor, calls: Calls, access: Access) -> list[HTT
         request: AnyRequest, status: FromQuery[Literal["open", "answered"]] = "open"
     ) -> list[CallView]:
         """Open calls, or those answered last."""
-        await access.principal(request, "staff")
+        await access.staff(request, "floor")
         return await calls.list(status=status)
 
     @post("/api/staff/calls/{call_id:str}/answer", status_code=200, tags=["staff"])
     async def answer(call_id: FromPath[str], data: JSONBody[Answer], request: AnyRequest) -> CallView:
         """Decide a call, by name and with a reason."""
-        return await calls.answer(await access.principal(request, "staff"), call_id, data)
+        return await calls.answer(await access.staff(request, "calls"), call_id, data)
 
-    return [sign_in, sign_out, read_floor, list_calls, answer]
+    return [sign_in, sign_out, current, read_floor, list_calls, answer]

@@ -55,6 +55,12 @@ def by_session(connection: Connection, token_hash: str, now_us: int) -> Member |
     return _member(connection.execute(lasting).first())
 
 
+def everybody(connection: Connection) -> list[Member]:
+    """All members, by name."""
+    rows = connection.execute(select(staff_members).order_by(staff_members.c.name))
+    return [member for row in rows if (member := _member(row)) is not None]
+
+
 def save(tx: Transaction, member: Member) -> None:
     """Write a member, new or known."""
     columns = msgspec.structs.asdict(member)

@@ -54,7 +54,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     """What went onto a card (positive) or off it. ``void`` moves nothing: it keeps a spend from coming later.
 
     ``move_id`` is the payment's or refund's id, so that nothing moves twice. ``payment_id`` is the payment that a
-    refund gives back.
+    refund gives back. ``second`` is who signed beside the ``actor``, where two persons put value on the card.
     """
 
     move_id: str
@@ -65,6 +65,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     payment_id: str | None
     actor: str
     at_us: int = 0
+    second: str | None = None
 
 
 def normal_code(text: str) -> str:
@@ -82,6 +83,28 @@ def normal_code(text: str) -> str:
 def tail_of(code: str) -> str:
     """The last four characters of a code: enough to tell one's cards apart."""
     return normal_code(code)[-4:]
+
+
+DAY_US = 24 * 3600 * 1_000_000
+"""What one person puts on cards alone is counted over so long."""
+
+
+def needs_second_person(
+    amount_minor: int, alone_minor: int, limit_minor: int, *, for_bottles: bool, fills_alone: bool
+) -> bool:
+    """Whether a second person has to sign for value that is put on a card (docs/decisions/0012).
+
+    ``alone_minor`` is what the first has put on cards alone within :data:`DAY_US`. Nobody goes over the limit alone.
+    Below it, a voucher ``for_bottles`` needs no second person, and neither does somebody who ``fills_alone``.
+
+    >>> needs_second_person(250, 0, 20_000, for_bottles=True, fills_alone=False)
+    False
+    >>> needs_second_person(250, 19_900, 20_000, for_bottles=True, fills_alone=False)
+    True
+    """
+    if not amount_minor:
+        return False
+    return not (for_bottles or fills_alone) or alone_minor + amount_minor > limit_minor
 
 
 def spend(move: Move, clearing: str) -> Entry:
@@ -142,6 +165,15 @@ class CardTaken(DomainError):
     status: ClassVar[int] = 409
     zh: ClassVar[str] = "这个卡号已经属于另一张卡"
     en: ClassVar[str] = "This code belongs to another card already."
+
+
+class SecondSignatureNeeded(DomainError):
+    """Nothing was done. Details: ``limit``, up to which it may go without, for those who may."""
+
+    code: ClassVar[str] = "second_signature_needed"
+    status: ClassVar[int] = 409
+    zh: ClassVar[str] = "往卡里存钱要两个人：请主管也输入姓名和密码"
+    en: ClassVar[str] = "Value on a card takes two persons. Please have a supervisor sign with name and PIN, too."
 
 
 class MoveConflict(DomainError):

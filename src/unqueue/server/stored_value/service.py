@@ -21,6 +21,7 @@ from unqueue.providers.port import (
     RefundRequest,
     RefundState,
 )
+from unqueue.server.access import Principal, check_may
 from unqueue.server.ledger import store as ledger
 from unqueue.server.stored_value import model, store
 from unqueue.server.stored_value.model import (
@@ -30,6 +31,7 @@ from unqueue.server.stored_value.model import (
     Kind,
     Move,
     MoveConflict,
+    SecondSignatureNeeded,
     Status,
     normal_code,
 )
@@ -77,20 +79,51 @@ class NewCard(NamedTuple):
 
 
 class StoredValue:
-    """All cards of the store."""
+    """All cards of the store. Nobody puts more than ``limit_minor`` a day on cards without a second person."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, limit_minor: int) -> None:
         self._database = database
+        self._limit_minor = limit_minor
 
-    async def issue(self, wanted: NewCard, issue_id: str, actor: str) -> Card:
-        """Hand out a card; again with the same id is the same card. CardTaken.
+    async def issue(self, wanted: NewCard, issue_id: str, staff: Principal, second: Principal | None = None) -> Card:
+        """Hand out a card; again with the same id is the same card. CardTaken, MoveConflict, SecondSignatureNeeded.
 
         A voucher is paid for by the deposits that the returned bottles carried, another card at the service desk.
         """
-        return await self._database.unit(lambda tx: issue(tx, wanted, issue_id, actor))
 
-    async def top_up(self, card_id: str, amount: Money, move_id: str, actor: str) -> Card:
-        """Put more onto a card; again with the same id is the same top-up. NotFound."""
+        def write(tx: Transaction) -> Card:
+            if store.get(tx.connection, issue_id) is None:
+                self._check(tx, staff, second, wanted.amount, for_bottles=wanted.kind == "voucher")
+            return issue(tx, wanted, issue_id, staff.actor, second.actor if second is not None else None)
+
+        return await self._database.unit(write)
+
+    def _check(
+        self, tx: Transaction, staff: Principal, second: Principal | None, amount: Money, *, for_bottles: bool
+    ) -> None:
+        """Value comes onto a card only by as many persons as it takes. NotAllowed, SecondSignatureNeeded."""
+        if amount.amount_minor and not for_bottles:
+            check_may(staff, "fill_cards")
+        if second is not None:
+            check_may(second, "second")
+            if second.id != staff.id:
+                return
+        needed = model.needs_second_person(
+            amount.amount_minor,
+            store.alone_minor(tx.connection, staff.actor, tx.at_us - model.DAY_US),
+            self._limit_minor,
+            for_bottles=for_bottles,
+            fills_alone="fill_cards_alone" in staff.may,
+        )
+        if needed or second is not None:
+            raise SecondSignatureNeeded(limit=Money(self._limit_minor, amount.currency))
+
+    async def top_up(
+        self, card_id: str, amount: Money, move_id: str, staff: Principal, second: Principal | None = None
+    ) -> Card:
+        """Put more onto a card; again with the same id is the same top-up. NotFound, MoveConflict, CardBlocked,
+        CardExpired, SecondSignatureNeeded.
+        """
 
         def write(tx: Transaction) -> Card:
             card = store.get(tx.connection, card_id)
@@ -103,8 +136,11 @@ class StoredValue:
                 return card
             if refusal := card.refusal(tx.at_us, card.currency):
                 raise refusal
-            _give(tx, card, _move(move_id, "top_up", amount, actor), DESK)
-            _record(tx, "topped_up", card, actor)
+            self._check(tx, staff, second, amount, for_bottles=False)
+            made = _move(move_id, "top_up", amount, staff.actor)
+            made = msgspec.structs.replace(made, second=second.actor if second is not None else None)
+            _give(tx, card, made, DESK)
+            _record(tx, "topped_up", card, staff.actor, amount_minor=amount.amount_minor, second=made.second)
             return msgspec.structs.replace(card, balance_minor=card.balance_minor + amount.amount_minor)
 
         return await self._database.unit(write)
@@ -233,14 +269,16 @@ class StoredValueProvider:
         """There is nothing to let go of."""
 
 
-def issue(tx: Transaction, wanted: NewCard, issue_id: str, actor: str) -> Card:
-    """Hand out a card, in a unit of work; see :meth:`StoredValue.issue`."""
+def issue(tx: Transaction, wanted: NewCard, issue_id: str, actor: str, second: str | None = None) -> Card:
+    """Hand out a card, in a unit of work, whoever may; see :meth:`StoredValue.issue`."""
     if any(len(normal_code(code)) < CODE_LENGTH_MIN for code in wanted.codes):
         raise CardUnknown
     hashes = sorted({code_hash(code) for code in wanted.codes})
     known = store.get(tx.connection, issue_id)
     if known is not None:
-        if (known.kind, known.currency) != (wanted.kind, wanted.amount.currency):
+        there = Money(store.issued_minor(tx.connection, issue_id), known.currency)
+        is_same = (known.kind, known.member, there) == (wanted.kind, wanted.member, wanted.amount)
+        if not is_same or store.codes_of(tx.connection, issue_id) != hashes:
             raise MoveConflict
         return known
     for hashed in hashes:
@@ -261,8 +299,9 @@ def issue(tx: Transaction, wanted: NewCard, issue_id: str, actor: str) -> Card:
     store.insert_card(tx, card, hashes)
     if wanted.amount.amount_minor:
         source = DEPOSIT if wanted.kind == "voucher" else DESK
-        _give(tx, card, _move(new_id(), "issue", wanted.amount, actor), source)
-    _record(tx, "issued", card, actor)
+        made = msgspec.structs.replace(_move(new_id(), "issue", wanted.amount, actor), second=second)
+        _give(tx, card, made, source)
+    _record(tx, "issued", card, actor, amount_minor=wanted.amount.amount_minor, second=second)
     return msgspec.structs.replace(card, balance_minor=wanted.amount.amount_minor)
 
 
@@ -306,6 +345,6 @@ def _move(
     )
 
 
-def _record(tx: Transaction, verb: str, card: Card, actor: str) -> None:
-    told = {"kind": card.kind, "tail": card.tail, "status": verb}
+def _record(tx: Transaction, verb: str, card: Card, actor: str, **more: object) -> None:
+    told = {"kind": card.kind, "tail": card.tail, "status": verb, **more}
     tx.record(f"stored_value.{verb}", f"stored_value:{card.card_id}", actor, told)

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Index,
     String,
     Table,
+    func,
     insert,
     select,
     update,
@@ -56,11 +57,14 @@ moves = Table(
     Column("payment_id", String(32)),
     Column("actor", String(80), nullable=False),
     Column("at_us", BigInteger, nullable=False),
+    Column("second", String(80)),
     CheckConstraint("kind IN ('issue', 'top_up', 'spend', 'refund', 'void')", name="kind"),
     CheckConstraint("(kind = 'void') = (amount_minor = 0)", name="amount"),
     CheckConstraint("(kind = 'spend') = (amount_minor < 0)", name="sign"),
     Index("stored_moves_card", "card_id"),
     Index("stored_moves_payment", "payment_id"),
+    Index("stored_moves_actor", "actor", "at_us"),
+    CheckConstraint("second <> actor", name="second"),
 )
 append_only(moves)
 
@@ -96,6 +100,29 @@ def moves_of(connection: Connection, card_id: str, limit: int) -> list[Move]:
     """What happened to a card, the newest first."""
     query = select(moves).where(moves.c.card_id == card_id).order_by(moves.c.at_us.desc(), moves.c.move_id).limit(limit)
     return [Move(**row) for row in connection.execute(query).mappings()]
+
+
+def issued_minor(connection: Connection, card_id: str) -> int:
+    """What a card was handed out with, in minor units."""
+    query = select(func.coalesce(func.sum(moves.c.amount_minor), 0))
+    return int(connection.execute(query.where(moves.c.card_id == card_id, moves.c.kind == "issue")).scalar_one())
+
+
+def codes_of(connection: Connection, card_id: str) -> list[str]:
+    """The hashes of a card's codes, in order."""
+    query = select(codes.c.code_hash).where(codes.c.card_id == card_id)
+    return sorted(connection.execute(query).scalars())
+
+
+def alone_minor(connection: Connection, actor: str, since_us: int) -> int:
+    """What somebody has put on cards since then without a second person, in minor units."""
+    query = select(func.coalesce(func.sum(moves.c.amount_minor), 0)).where(
+        moves.c.actor == actor,
+        moves.c.at_us > since_us,
+        moves.c.kind.in_(("issue", "top_up")),
+        moves.c.second.is_(None),
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def given_back_minor(connection: Connection, payment_id: str) -> int:

@@ -56,9 +56,14 @@ def routes(tills: Tills, orders: Orders, access: Access) -> list[HTTPRouteHandle
         """This kiosk gives the refund back; nobody else may from now on. 409 ``payout_gone``."""
         return await tills.claim_payout(await kiosk_of(request, kiosk), refund_id)
 
+    @post("/api/kiosks/{kiosk:str}/payouts/{refund_id:str}/release", status_code=200, tags=["kiosks"])
+    async def release(kiosk: FromPath[str], refund_id: FromPath[str], request: AnyRequest) -> PayoutView:
+        """This kiosk gave none of a refund that it had claimed, and will not: the desk may. Again changes nothing."""
+        return await tills.release_payout(await kiosk_of(request, kiosk), refund_id)
+
     @post("/api/kiosks/{kiosk:str}/reports", status_code=204, tags=["kiosks"])
     async def report(kiosk: FromPath[str], data: JSONBody[Report], request: AnyRequest) -> None:
         """What happened to cash; durable before it is answered. The same ``id`` again changes nothing."""
         await tills.hear(await kiosk_of(request, kiosk), data)
 
-    return [open_order, waiting, payouts, claim, report]
+    return [open_order, waiting, payouts, claim, release, report]

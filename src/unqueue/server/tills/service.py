@@ -37,15 +37,20 @@ from unqueue.server.tills.model import (
 from unqueue.server.tills.store import Booked, ReportRow
 from unqueue.server.trips.service import normal_id
 
+_PAID = frozenset({"succeeded", "surplus", "refunded"})
+
 
 class PayoutView(msgspec.Struct, frozen=True):
-    """A refund that a kiosk is to give back in cash; ``claimed``: it has begun to, and nobody else may."""
+    """A refund that a kiosk is to give back in cash; ``claimed``: this kiosk has begun to, and nobody else may.
+    ``paid_minor`` is what was paid in cash for the order, whatever became of it: cash is rounded once for an order.
+    """
 
     refund_id: str
     payment_id: str
     order_id: str
     amount: Money
     claimed: bool
+    paid_minor: int
 
 
 class WaitingView(msgspec.Struct, frozen=True):
@@ -135,7 +140,7 @@ class Tills:
 
         def read(connection: Connection) -> list[PayoutView]:
             found = payments_store.refunds_at(connection, kiosk.id, self._method)
-            return [_payout(refund) for refund in found]
+            return [_payout(connection, refund, kiosk) for refund in found]
 
         return await self._database.read(read)
 
@@ -152,8 +157,27 @@ class Tills:
                 raise NotFound
             if refund.status != "pending" or refund.place not in {"", kiosk.id}:
                 raise PayoutGone
-            payments_store.update_refund(tx, msgspec.structs.replace(refund, place=kiosk.id))
-            return _payout(refund)
+            claimed = msgspec.structs.replace(refund, place=kiosk.id)
+            payments_store.update_refund(tx, claimed)
+            return _payout(tx.connection, claimed, kiosk)
+
+        return await self._database.unit(write)
+
+    async def release_payout(self, kiosk: Principal, refund_id: str) -> PayoutView:
+        """A kiosk gave none of a refund that it had claimed, and never will: staff may hand it over. Again, or when
+        somebody else has it, nothing changes. NotFound.
+        """
+        plain = normal_id(refund_id)
+
+        def write(tx: Transaction) -> PayoutView:
+            refund = payments_store.get_refund(tx.connection, plain)
+            if refund is None or refund.method != self._method:
+                raise NotFound
+            if refund.status == "pending" and refund.place == kiosk.id:
+                refund = msgspec.structs.replace(refund, place="")
+                payments_store.update_refund(tx, refund)
+                tx.record("till.released", f"till:{kiosk.id}", kiosk.actor, _released(refund, kiosk))
+            return _payout(tx.connection, refund, kiosk)
 
         return await self._database.unit(write)
 
@@ -225,8 +249,9 @@ class Tills:
         if not self._book(tx, report, now, refund.order_id if refund is not None else ""):
             return
         amount = Money(told.amount_minor, told.currency)
-        is_its_own = refund is not None and (refund.method, refund.place) == (self._method, kiosk.id)
-        if refund is not None and is_its_own and refund.status == "pending" and refund.amount == amount:
+        # Nobody has claimed it: staff released it while this kiosk was silent.
+        is_its_own = refund is not None and refund.method == self._method and refund.place in {kiosk.id, ""}
+        if refund is not None and is_its_own and refund.amount == amount:
             settling.settle_refund(tx, refund.refund_id, RefundState("succeeded", amount, f"kiosk: {kiosk.id}"))
 
     def _book(self, tx: Transaction, report: Report, now: Booked, order_id: str) -> bool:
@@ -249,8 +274,15 @@ def _state(told: Booked | None) -> ProviderState:
     return ProviderState("succeeded", Money(told.amount_minor, told.currency), reference=f"revision {told.revision}")
 
 
-def _payout(refund: Refund) -> PayoutView:
-    return PayoutView(refund.refund_id, refund.payment_id, refund.order_id, refund.amount, bool(refund.place))
+def _payout(connection: Connection, refund: Refund, kiosk: Principal) -> PayoutView:
+    is_claimed = refund.place == kiosk.id
+    paid = [one for one in payments_store.of_order(connection, refund.order_id) if one.method == refund.method]
+    paid_minor = sum(one.amount_minor for one in paid if one.status in _PAID)
+    return PayoutView(refund.refund_id, refund.payment_id, refund.order_id, refund.amount, is_claimed, paid_minor)
+
+
+def _released(refund: Refund, kiosk: Principal) -> dict[str, object]:
+    return {"kiosk": kiosk.id, "refund_id": refund.refund_id, "order_id": refund.order_id, "status": "released"}
 
 
 def _names(report: Report) -> tuple[str, str]:

@@ -107,6 +107,11 @@ def booked_of(connection: Connection, about: str) -> Booked | None:
     return Booked(*row) if row is not None else None
 
 
+def was_told(connection: Connection, about: str) -> bool:
+    """Whether a kiosk has told how a payment or payout ended."""
+    return booked_of(connection, about) is not None
+
+
 def save_booked(tx: Transaction, row: Booked) -> None:
     changed = tx.execute(update(booked).where(booked.c.about == row.about).values(row._asdict()))
     if changed.rowcount == 0:

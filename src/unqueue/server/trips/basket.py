@@ -4,6 +4,7 @@ A trip's lines are kept as they were last shown, and only what changed is set an
 is not.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from unqueue.kernel.money import Money
 from unqueue.server.promotions.pricing import Pricing
 from unqueue.server.promotions.words import Words
+from unqueue.server.trips.coupons import BasketCoupon
 from unqueue.server.trips.model import Line, Status, Trip
 
 
@@ -57,7 +59,10 @@ class PromotionView(msgspec.Struct, frozen=True):
 
 
 class Basket(msgspec.Struct, frozen=True):
-    """The whole priced basket. ``explained`` says in words why these promotions were chosen; None where none is."""
+    """The whole priced basket. ``explained`` says in words why these promotions were chosen; None where none is.
+
+    ``payable`` is ``total`` without what the coupons would take off now.
+    """
 
     trip_id: str
     status: Status
@@ -74,13 +79,16 @@ class Basket(msgspec.Struct, frozen=True):
     explained: Words | None
     age_limit: int | None
     order_id: str | None
+    coupons: list[BasketCoupon]
+    payable: Money
 
 
 class ScanAnswer(msgspec.Struct, frozen=True):
-    """What a scan, or a change of a line, brought; ``line`` is None where it was taken off."""
+    """What a scan, or a change of a line, brought: a line, or a coupon; neither where it was taken off."""
 
     line: LineView | None
     basket: Basket
+    coupon: BasketCoupon | None
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):
@@ -117,7 +125,7 @@ class LineViews:
         return view
 
 
-def show_basket(trip: Trip, pricing: Pricing, views: LineViews) -> Basket:
+def show_basket(trip: Trip, pricing: Pricing, views: LineViews, coupons: Sequence[BasketCoupon] = ()) -> Basket:
     """The basket as it is now; its lines are those of ``views``."""
     currency = trip.currency
     by_line = _discounts_by_line(pricing, currency)
@@ -134,6 +142,10 @@ def show_basket(trip: Trip, pricing: Pricing, views: LineViews) -> Basket:
         if view.age_limit is not None and (age_limit is None or view.age_limit > age_limit):
             age_limit = view.age_limit
         lines.append(view)
+    total = payable = Money(subtotal - discount + deposit, currency)
+    if coupons:
+        off = sum(coupon.amount.amount_minor for coupon in coupons)
+        payable = Money(total.amount_minor - off, currency)
     return Basket(
         trip_id=trip.trip_id,
         status=trip.status,
@@ -145,7 +157,7 @@ def show_basket(trip: Trip, pricing: Pricing, views: LineViews) -> Basket:
         subtotal=Money(subtotal, currency),
         discount=Money(discount, currency),
         deposit=Money(deposit, currency),
-        total=Money(subtotal - discount + deposit, currency),
+        total=total,
         promotions=[
             PromotionView(
                 entry.promotion_id, entry.zh, entry.en, Money(entry.amount_minor, currency), list(entry.lines)
@@ -155,6 +167,8 @@ def show_basket(trip: Trip, pricing: Pricing, views: LineViews) -> Basket:
         explained=pricing.explained if pricing.applied else None,
         age_limit=age_limit,
         order_id=trip.order_id,
+        coupons=list(coupons),
+        payable=payable,
     )
 
 

@@ -14,7 +14,8 @@ import msgspec
 
 from unqueue.kernel.errors import DomainError
 from unqueue.server.problems import PROBLEM_TYPE, Unexpected, problem_document
-from unqueue.server.trips.service import Scan, Trips
+from unqueue.server.trips.requests import Scan
+from unqueue.server.trips.service import Trips
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -17,6 +17,7 @@ from unqueue.server.promotions.pricing import PricingLine
 QUANTITY_MAX = 999
 LINES_MAX = 1000
 ACTIONS_MAX = 10_000
+COUPONS_MAX = 10
 
 Status = Literal["shopping", "submitted", "paid", "left"]
 
@@ -48,13 +49,33 @@ class Changed(msgspec.Struct, frozen=True, tag="changed"):
     quantity: int
 
 
+class CouponAdded(msgspec.Struct, frozen=True, tag="coupon_added", omit_defaults=True):
+    """A coupon was put into the basket, by its number there. Its code is kept elsewhere: it may be worth money."""
+
+    coupon: int
+    coupon_id: str
+    zh: str
+    en: str
+    symbology: str | None = None
+    at: str | None = None
+
+
+class CouponRemoved(msgspec.Struct, frozen=True, tag="coupon_removed"):
+    """Coupon ``coupon`` was taken out of the basket."""
+
+    coupon: int
+
+
+Change = Added | Changed | CouponAdded | CouponRemoved
+
+
 class Batched(msgspec.Struct, frozen=True, tag="batched"):
     """Several changes at once, all or none."""
 
-    changes: list[Added | Changed]
+    changes: list[Change]
 
 
-Action = Added | Changed | Batched
+Action = Change | Batched
 
 
 class Line(msgspec.Struct):
@@ -113,7 +134,10 @@ class Line(msgspec.Struct):
 
 
 class Trip(msgspec.Struct):
-    """The state of one visit. ``version`` counts its actions; line numbers are never used twice."""
+    """The state of one visit. ``version`` counts its actions; numbers of lines and of coupons are never used twice.
+
+    ``member`` is a stable name of the member whose visit it is, None for others.
+    """
 
     trip_id: str
     currency: str
@@ -123,6 +147,9 @@ class Trip(msgspec.Struct):
     version: int = 0
     order_id: str | None = None
     is_member: bool = False
+    member: str | None = None
+    coupons: dict[int, CouponAdded] = {}
+    last_coupon: int = 0
 
     def line_for(self, product: Product, unit_price_minor: int, *, mergeable: bool) -> int:
         """The number of the line on which a scan of ``product`` lands: an equal line, else a new one."""
@@ -143,6 +170,11 @@ class Trip(msgspec.Struct):
         for change in action.changes if isinstance(action, Batched) else (action,):
             if isinstance(change, Added):
                 self._add(change, products[change.gtin])
+            elif isinstance(change, CouponAdded):
+                self.coupons[change.coupon] = change
+                self.last_coupon = max(self.last_coupon, change.coupon)
+            elif isinstance(change, CouponRemoved):
+                del self.coupons[change.coupon]
             elif change.quantity == 0:
                 del self.lines[change.line]
             else:
@@ -175,10 +207,16 @@ def _costs(product: Product) -> tuple[SoldBy, int, int]:
 
 
 def fold(
-    trip_id: str, currency: str, actions: Iterable[Action], products: Mapping[str, Product], *, is_member: bool = False
+    trip_id: str,
+    currency: str,
+    actions: Iterable[Action],
+    products: Mapping[str, Product],
+    *,
+    is_member: bool = False,
+    member: str | None = None,
 ) -> Trip:
     """The trip after ``actions``, oldest first. ``products`` by GTIN."""
-    trip = Trip(trip_id, currency, is_member=is_member)
+    trip = Trip(trip_id, currency, is_member=is_member, member=member)
     for action in actions:
         trip.apply(action, products)
     return trip
@@ -215,6 +253,30 @@ class LineUnknown(DomainError):
     status = 404
     zh = "购物篮里没有这一行"
     en = "There is no such line in the basket."
+
+
+class CouponInBasket(DomainError):
+    code = "coupon_in_basket"
+    status = 409
+    zh = "这张优惠券已经在购物袋里了"
+    en = "This coupon is in your bag already."
+
+
+class CouponNotThere(DomainError):
+    code = "coupon_not_there"
+    status = 404
+    zh = "购物袋里没有这张优惠券"
+    en = "There is no such coupon in the bag."
+
+
+class CouponsFull(DomainError):
+    code = "coupons_full"
+    status = 409
+    zh = "购物袋里已有 {coupons_max} 张优惠券，请先取下一张"
+    en = "There are {coupons_max} coupons in the bag already. Please take one out first."
+
+    def __init__(self) -> None:
+        super().__init__(coupons_max=COUPONS_MAX)
 
 
 class QuantityInvalid(DomainError):

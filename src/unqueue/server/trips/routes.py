@@ -14,13 +14,14 @@ from unqueue.server.access import bearer
 from unqueue.server.catalogue.service import ProductView
 from unqueue.server.trips.basket import Basket, BatchAnswer, ScanAnswer
 from unqueue.server.trips.model import QuantityInvalid
-from unqueue.server.trips.service import Batch, OpenedTrip, Scan, Trips
+from unqueue.server.trips.requests import Batch, OpenedTrip, Scan
+from unqueue.server.trips.service import Trips
 
 AnyRequest = Request[Any, Any, State]
 
 
 class NewTrip(msgspec.Struct, frozen=True):
-    """``language`` is ``zh`` or ``en``; ``member`` is a member's card number."""
+    """``language`` is ``zh`` or ``en``; ``member`` is a member's card number, or a code of a member's card."""
 
     language: str = "zh"
     member: str | None = None
@@ -100,7 +101,7 @@ def routes(trips: Trips) -> list[HTTPRouteHandler]:
         responses={200: ResponseSpec(BatchAnswer, generate_examples=False)},
     )
     async def batch(trip_id: FromPath[str], data: JSONBody[Batch], request: AnyRequest) -> Response[bytes]:
-        """Add, set and delete many lines at once."""
+        """Add, set and delete many lines and coupons at once."""
         live = await trips.owned(trip_id, bearer(request))
         return json_response(await trips.batch(live, data))
 
@@ -110,4 +111,19 @@ def routes(trips: Trips) -> list[HTTPRouteHandler]:
         live = await trips.owned(trip_id, bearer(request))
         return await trips.look_at(live, code)
 
-    return [open_trip, read_trip, scan, change_line, delete_line, batch, look_at_product]
+    return [open_trip, read_trip, scan, change_line, delete_line, batch, look_at_product, *_coupon_routes(trips)]
+
+
+def _coupon_routes(trips: Trips) -> list[HTTPRouteHandler]:
+    @delete(
+        "/api/trips/{trip_id:str}/coupons/{coupon:int}",
+        status_code=200,
+        tags=["trips"],
+        responses={200: ResponseSpec(ScanAnswer, generate_examples=False)},
+    )
+    async def delete_coupon(trip_id: FromPath[str], coupon: FromPath[int], request: AnyRequest) -> Response[bytes]:
+        """Take a coupon out of the basket."""
+        live = await trips.owned(trip_id, bearer(request))
+        return json_response(await trips.remove_coupon(live, coupon))
+
+    return [delete_coupon]

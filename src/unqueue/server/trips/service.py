@@ -2,13 +2,12 @@
 is answered, and a trip that is not in memory is folded from its actions.
 """
 
-import asyncio
 import contextlib
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,20 +18,30 @@ from unqueue.kernel.errors import DomainError, InvalidRequest, NotFound
 from unqueue.kernel.ids import new_id, same_secret, token_hash
 from unqueue.kernel.journal import Event
 from unqueue.server.access import issue_token
-from unqueue.server.catalogue.model import Product, Resolved
+from unqueue.server.catalogue.codes import CheckDigitWrong, CodeMalformed
+from unqueue.server.catalogue.model import Product, ProductUnknown, Resolved
 from unqueue.server.catalogue.service import ProductView
 from unqueue.server.promotions.pricing import Pricing, PricingLine
 from unqueue.server.trips import store
-from unqueue.server.trips.basket import BatchAnswer, LineViews, ScanAnswer, show_basket
+from unqueue.server.trips.basket import Basket, BatchAnswer, LineViews, ScanAnswer, show_basket
+from unqueue.server.trips.coupons import BasketCoupon, CouponFinder, Found
+from unqueue.server.trips.live import LiveTrip
 from unqueue.server.trips.model import (
     ACTIONS_MAX,
+    COUPONS_MAX,
     LINES_MAX,
     QUANTITY_MAX,
     Action,
     Added,
     BasketFull,
     Batched,
+    Change,
     Changed,
+    CouponAdded,
+    CouponInBasket,
+    CouponNotThere,
+    CouponRemoved,
+    CouponsFull,
     LineUnknown,
     MemberCardInvalid,
     QuantityInvalid,
@@ -44,10 +53,11 @@ from unqueue.server.trips.model import (
     fold,
     is_member_card,
 )
+from unqueue.server.trips.requests import Batch, BatchAdd, OpenedTrip, Scan
 
 LIVE_TRIPS_MAX = 5_000
-BATCH_MAX = 200
 _UUID_DIGITS = frozenset("0123456789abcdef")
+NameMember = Callable[[str], Awaitable[str | None]]
 
 
 class ProductFinder(Protocol):
@@ -64,80 +74,29 @@ class Pricer(Protocol):
     def price(self, lines: list[PricingLine], *, at: datetime, member: bool) -> Pricing: ...
 
 
-CodeText = Annotated[str, msgspec.Meta(max_length=500)]
-ShortText = Annotated[str, msgspec.Meta(max_length=64)]
-
-
-class Scan(msgspec.Struct, frozen=True):
-    """A scan as the handset sends it; ``id`` is its UUID, ``at`` its own clock (recorded, never believed)."""
-
-    id: ShortText
-    code: CodeText
-    quantity: int = 1
-    symbology: ShortText | None = None
-    at: ShortText | None = None
-
-
-class BatchAdd(msgspec.Struct, frozen=True):
-    code: CodeText
-    quantity: int = 1
-    symbology: ShortText | None = None
-
-
-class BatchSet(msgspec.Struct, frozen=True):
-    line: int
-    quantity: int
-
-
-class Batch(msgspec.Struct, frozen=True):
-    """Many changes in one: add codes, set quantities, delete lines."""
-
-    id: ShortText
-    add: Annotated[list[BatchAdd], msgspec.Meta(max_length=BATCH_MAX)] = []
-    set: Annotated[list[BatchSet], msgspec.Meta(max_length=LINES_MAX)] = []
-    delete: Annotated[list[int], msgspec.Meta(max_length=LINES_MAX)] = []
-
-
-class OpenedTrip(msgspec.Struct, frozen=True):
-    """A new trip. The token is shown once and is all that proves whose trip it is."""
-
-    id: str
-    token: str
-    basket: msgspec.Raw
-
-
-class LiveTrip:
-    """A trip in memory: its state, its actions, its lines as they were shown. ``lock`` keeps its actions in order."""
-
-    __slots__ = ("actions", "ids", "lock", "products", "row", "trip", "views")
-
-    def __init__(self, row: store.TripRow, trip: Trip) -> None:
-        self.row = row
-        self.trip = trip
-        self.lock = asyncio.Lock()
-        self.views = LineViews()
-        self.actions: list[Action] = []
-        self.ids: dict[str, tuple[bytes, int]] = {}
-        self.products: dict[str, Product] = {}
-
-    @property
-    def actor(self) -> str:
-        return f"trip:{self.row.trip_id}"
-
-    def took(self, action_id: str, body_hash: bytes, action: Action) -> None:
-        self.actions.append(action)
-        self.ids[action_id] = (body_hash, len(self.actions))
-
-
 class Trips:
-    """All trips of the store."""
+    """All trips of the store.
+
+    ``coupons`` finds coupons, and ``name_member`` gives a stable name for the member whose card it is, None for a
+    number that it doesn't know: what knows these things stands above trips.
+    """
 
     def __init__(
-        self, database: Database, catalogue: ProductFinder, promotions: Pricer, *, currency: str, time_zone: str
+        self,
+        database: Database,
+        catalogue: ProductFinder,
+        promotions: Pricer,
+        *,
+        currency: str,
+        time_zone: str,
+        coupons: CouponFinder | None = None,
+        name_member: NameMember | None = None,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._promotions = promotions
+        self._coupons = coupons
+        self._name_member = name_member
         self._currency = currency
         self._zone = ZoneInfo(time_zone)
         self._live: OrderedDict[str, LiveTrip] = OrderedDict()
@@ -146,7 +105,8 @@ class Trips:
 
     async def open(self, language: str, member: str | None) -> OpenedTrip:
         """Start a visit."""
-        if member and not is_member_card(member):
+        name = await self._name_member(member) if member and self._name_member is not None else None
+        if member and name is None and not is_member_card(member):
             raise MemberCardInvalid
         token, hashed = issue_token("trip")
         row = store.TripRow(
@@ -158,6 +118,7 @@ class Trips:
             is_member=bool(member),
             opened_us=self._now_us(),
             order_id=None,
+            member=name,
         )
 
         def write(tx: Transaction) -> None:
@@ -165,7 +126,7 @@ class Trips:
             tx.record("trip.opened", f"trip:{row.trip_id}", f"trip:{row.trip_id}", {"language": language})
 
         await self._database.unit(write)
-        live = LiveTrip(row, Trip(row.trip_id, row.currency, is_member=row.is_member))
+        live = LiveTrip(row, _empty(row))
         self._keep(live)
         return OpenedTrip(row.trip_id, token, msgspec.Raw(self.basket(live)))
 
@@ -200,7 +161,7 @@ class Trips:
             held = current or await self._load(held.row.trip_id)
 
     async def scan(self, held: LiveTrip, request: Scan) -> bytes:
-        """Put what was scanned into the basket; the JSON of ``{line, basket}``. A resend is answered as the first."""
+        """Put what was scanned into the basket; the JSON of a ``ScanAnswer``. A resend is answered as the first."""
         action_id = normal_id(request.id)
         body_hash = _body_hash(msgspec.structs.replace(request, id=action_id))
         async with self.turn(held) as live:
@@ -208,8 +169,10 @@ class Trips:
             if done is None:
                 self._open_for_change(live)
                 action = await self._added(live, live.trip, request)
-                return await self._take(live, action_id, body_hash, action, action.line)
-            return self._answer(live, self._as_of(live, done), _line_of(live.actions[done - 1]))
+                codes = {action.coupon: request.code} if isinstance(action, CouponAdded) else None
+                trip = await self._commit(live, action_id, body_hash, action, codes)
+                return self._answer(live, trip, action)
+            return self._answer(live, self._as_of(live, done), live.actions[done - 1])
 
     async def change(self, held: LiveTrip, line: int, quantity: int) -> bytes:
         """Set a line's quantity; 0 takes it off."""
@@ -217,7 +180,16 @@ class Trips:
             self._open_for_change(live)
             self._check_change(live.trip, line, quantity)
             action = Changed(line, quantity)
-            return await self._take(live, new_id(), _body_hash(action), action, line if quantity else None)
+            return self._answer(live, await self._commit(live, new_id(), _body_hash(action), action), action)
+
+    async def remove_coupon(self, held: LiveTrip, coupon: int) -> bytes:
+        """Take a coupon out of the basket."""
+        async with self.turn(held) as live:
+            self._open_for_change(live)
+            if coupon not in live.trip.coupons:
+                raise CouponNotThere
+            action = CouponRemoved(coupon)
+            return self._answer(live, await self._commit(live, new_id(), _body_hash(action), action), action)
 
     async def batch(self, held: LiveTrip, request: Batch) -> bytes:
         """Add, set and delete many at once. What can't be added is told in ``refused``; the rest is one action."""
@@ -228,18 +200,24 @@ class Trips:
             refused: list[dict[str, Any]] = []
             if done is None:
                 self._open_for_change(live)
-                action, refused = await self._batched(live, request)
-                trip = await self._commit(live, action_id, body_hash, action) if action.changes else live.trip
+                action, codes, refused = await self._batched(live, request)
+                trip = await self._commit(live, action_id, body_hash, action, codes) if action.changes else live.trip
             else:
                 taken = live.actions[done - 1]
                 assert isinstance(taken, Batched), "a batch's body belongs to a batch"
                 trip, action = self._as_of(live, done), taken
-            touched = dict.fromkeys(change.line for change in action.changes)
+            touched = dict.fromkeys(change.line for change in action.changes if isinstance(change, Added | Changed))
             return self._answer_batch(live, trip, list(touched), refused)
 
     def basket(self, live: LiveTrip) -> bytes:
         """The whole priced basket as JSON."""
-        return _encode(show_basket(live.trip, self.price(live.trip), live.views))
+        return _encode(self._shown(live, live.trip))
+
+    def preview(self, live: LiveTrip, trip: Trip, pricing: Pricing) -> Sequence[BasketCoupon]:
+        """What the coupons in the basket would give now."""
+        if not trip.coupons or self._coupons is None:
+            return ()
+        return self._coupons.preview(trip, pricing, {number: live.coupons[number] for number in trip.coupons})
 
     def price(self, trip: Trip) -> Pricing:
         """What the promotions make of the basket now."""
@@ -263,8 +241,14 @@ class Trips:
         """Drop a trip from memory; it is folded from its actions when it is next asked for."""
         self._live.pop(trip_id, None)
 
-    async def _added(self, live: LiveTrip, trip: Trip, request: Scan | BatchAdd) -> Added:
-        found = await self._catalogue.resolve(request.code, request.symbology, self._local_now())
+    async def _added(self, live: LiveTrip, trip: Trip, request: Scan | BatchAdd) -> Added | CouponAdded:
+        try:
+            found = await self._catalogue.resolve(request.code, request.symbology, self._local_now())
+        except (CheckDigitWrong, CodeMalformed, ProductUnknown) as refusal:
+            coupon = await self._coupon_added(live, trip, request)
+            if coupon is None:
+                raise refusal from None
+            return coupon
         product = found.product
         if not 1 <= request.quantity <= QUANTITY_MAX:
             raise QuantityInvalid
@@ -294,35 +278,61 @@ class Trips:
             at=request.at if isinstance(request, Scan) else None,
         )
 
-    async def _batched(self, live: LiveTrip, request: Batch) -> tuple[Batched, list[dict[str, Any]]]:
-        """The batch as one action, checked step by step on a copy of the trip."""
+    async def _coupon_added(self, live: LiveTrip, trip: Trip, request: Scan | BatchAdd) -> CouponAdded | None:
+        """A code that is no product's may be a coupon's; None where it is neither."""
+        found = await self._coupons.find(request.code, trip) if self._coupons is not None else None
+        if found is None:
+            return None
+        if request.quantity != 1 or any(live.coupons[number].code == found.code for number in trip.coupons):
+            raise CouponInBasket
+        if len(trip.coupons) >= COUPONS_MAX:
+            raise CouponsFull
+        number = trip.last_coupon + 1
+        live.coupons[number] = found
+        at = request.at if isinstance(request, Scan) else None
+        return CouponAdded(number, found.coupon_id, found.zh, found.en, request.symbology, at)
+
+    async def _batched(self, live: LiveTrip, request: Batch) -> tuple[Batched, dict[int, str], list[dict[str, Any]]]:
+        """The batch as one action, checked step by step on a copy of the trip; with the codes of its coupons."""
         trial = self._as_of(live, len(live.actions))
-        changes: list[Added | Changed] = []
+        changes: list[Change] = []
+        codes: dict[int, str] = {}
         refused: list[dict[str, Any]] = []
         steps = [Changed(entry.line, entry.quantity) for entry in request.set]
         for change in [*steps, *(Changed(line, 0) for line in request.delete)]:
             self._check_change(trial, change.line, change.quantity)
             trial.apply(change, live.products)
             changes.append(change)
+        for number in request.delete_coupons:
+            if number not in trial.coupons:
+                raise CouponNotThere
+            removed = CouponRemoved(number)
+            trial.apply(removed, live.products)
+            changes.append(removed)
         for entry in request.add:
             try:
                 added = await self._added(live, trial, entry)
             except DomainError as error:
                 refused.append({"code": entry.code, "problem": error.problem()})
                 continue
+            if isinstance(added, CouponAdded):
+                codes[added.coupon] = entry.code
             trial.apply(added, live.products)
             changes.append(added)
-        return Batched(changes), refused
+        return Batched(changes), codes, refused
 
-    async def _take(self, live: LiveTrip, action_id: str, body_hash: bytes, action: Action, line: int | None) -> bytes:
-        trip = await self._commit(live, action_id, body_hash, action)
-        return self._answer(live, trip, line)
-
-    async def _commit(self, live: LiveTrip, action_id: str, body_hash: bytes, action: Action) -> Trip:
+    async def _commit(
+        self,
+        live: LiveTrip,
+        action_id: str,
+        body_hash: bytes,
+        action: Action,
+        codes: Mapping[int, str] | None = None,
+    ) -> Trip:
         """Make an action durable, then let it take effect in memory. If it can't be known, memory is thrown away."""
         try:
             await self._database.unit(
-                lambda tx: store.insert_action(tx, live.row.trip_id, action_id, body_hash, action)
+                lambda tx: store.insert_action(tx, live.row.trip_id, action_id, body_hash, action, codes=codes)
             )
         except BaseException:
             self.forget(live.row.trip_id)
@@ -331,15 +341,23 @@ class Trips:
         live.took(action_id, body_hash, action)
         return live.trip
 
-    def _answer(self, live: LiveTrip, trip: Trip, line: int | None) -> bytes:
+    def _answer(self, live: LiveTrip, trip: Trip, action: Action) -> bytes:
+        """What a trip is after an action on one line or coupon."""
+        basket = self._shown(live, trip)
+        if isinstance(action, Added | Changed):
+            lines = [view for view in basket.lines if view.line == action.line]
+            return _encode(ScanAnswer(lines[0] if lines else None, basket, None))
+        assert not isinstance(action, Batched), "a scan's body belongs to a scan"
+        coupons = [view for view in basket.coupons if view.coupon == action.coupon]
+        return _encode(ScanAnswer(None, basket, coupons[0] if coupons else None))
+
+    def _shown(self, live: LiveTrip, trip: Trip) -> Basket:
         views = live.views if trip is live.trip else LineViews()
-        basket = show_basket(trip, self.price(trip), views)
-        shown = [view for view in basket.lines if view.line == line]
-        return _encode(ScanAnswer(shown[0] if shown else None, basket))
+        pricing = self.price(trip)
+        return show_basket(trip, pricing, views, self.preview(live, trip, pricing))
 
     def _answer_batch(self, live: LiveTrip, trip: Trip, lines: list[int], refused: list[dict[str, Any]]) -> bytes:
-        views = live.views if trip is live.trip else LineViews()
-        basket = show_basket(trip, self.price(trip), views)
+        basket = self._shown(live, trip)
         by_number = {view.line: view for view in basket.lines}
         return _encode(BatchAnswer([by_number[line] for line in lines if line in by_number], basket, refused))
 
@@ -360,6 +378,7 @@ class Trips:
             live.actions[:count],
             live.products,
             is_member=live.trip.is_member,
+            member=live.trip.member,
         )
 
     @staticmethod
@@ -378,15 +397,20 @@ class Trips:
             raise QuantityInvalid
 
     async def _load(self, trip_id: str) -> LiveTrip:
-        def read(connection: Any) -> tuple[store.TripRow | None, list[store.ActionRow]]:
-            return store.get(connection, trip_id), store.actions(connection, trip_id)
+        def read(connection: Any) -> tuple[store.TripRow | None, list[store.ActionRow], dict[int, str]]:
+            return (
+                store.get(connection, trip_id),
+                store.actions(connection, trip_id),
+                store.coupon_codes(connection, trip_id),
+            )
 
         heard = self._loading.setdefault(trip_id, [])
         try:
-            row, rows = await self._database.read(read)
+            row, rows, codes = await self._database.read(read)
             if row is None:
                 raise NotFound
             live = await self._folded(row, rows)
+            await self._recall(live, codes)
         finally:
             self._loading.pop(trip_id, None)
         if heard:  # it moved on after it was read
@@ -395,7 +419,7 @@ class Trips:
         return self._live.get(trip_id) or self._keep(live)
 
     async def _folded(self, row: store.TripRow, rows: list[store.ActionRow]) -> LiveTrip:
-        live = LiveTrip(row, Trip(row.trip_id, row.currency, is_member=row.is_member))
+        live = LiveTrip(row, _empty(row))
         for gtin in {change.gtin for entry in rows for change in _changes(entry.action) if isinstance(change, Added)}:
             product = await self._catalogue.find(gtin)
             assert product is not None, f"product {gtin} was sold and must stay known"
@@ -405,6 +429,13 @@ class Trips:
             live.took(entry.action_id, entry.body_hash, entry.action)
         live.trip.status, live.trip.order_id = row.status, row.order_id
         return live
+
+    async def _recall(self, live: LiveTrip, codes: Mapping[int, str]) -> None:
+        """Look the coupons of a trip up again, by their codes."""
+        scanned = (change for action in live.actions for change in _changes(action) if isinstance(change, CouponAdded))
+        for one in scanned:
+            found = await self._coupons.recall(codes[one.coupon], live.trip) if self._coupons is not None else None
+            live.coupons[one.coupon] = found or Found(one.coupon_id, codes[one.coupon], one.zh, one.en)
 
     def _keep(self, live: LiveTrip) -> LiveTrip:
         self._live[live.row.trip_id] = live
@@ -450,13 +481,12 @@ def _body_hash(body: Any) -> bytes:
     return hashlib.blake2b(msgspec.json.encode(body), digest_size=16).digest()
 
 
-def _changes(action: Action) -> list[Added | Changed]:
+def _changes(action: Action) -> Sequence[Change]:
     return action.changes if isinstance(action, Batched) else [action]
 
 
-def _line_of(action: Action) -> int:
-    assert isinstance(action, Added), "a scan's body belongs to a scan"
-    return action.line
+def _empty(row: store.TripRow) -> Trip:
+    return Trip(row.trip_id, row.currency, is_member=row.is_member, member=row.member)
 
 
 _encode = msgspec.json.Encoder().encode

@@ -1,4 +1,7 @@
-"""The trips' tables: who owns a trip, and which journal events are its actions."""
+"""The trips' tables: who owns a trip, which journal events are its actions, and the codes of its coupons."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from sqlalchemy import (
@@ -8,6 +11,7 @@ from sqlalchemy import (
     Column,
     Connection,
     ForeignKey,
+    Integer,
     LargeBinary,
     String,
     Table,
@@ -32,6 +36,7 @@ trips = Table(
     Column("is_member", Boolean, nullable=False),
     Column("opened_us", BigInteger, nullable=False),
     Column("order_id", String(32)),
+    Column("member", String(64)),
     CheckConstraint("status IN ('shopping', 'submitted', 'paid', 'left')", name="status"),
 )
 
@@ -46,6 +51,15 @@ trip_actions = Table(
     sqlite_with_rowid=False,
 )
 
+# The codes of coupons in a basket, by their numbers there. They stay out of the journal: a code may be worth money.
+trip_coupons = Table(
+    "trip_coupons",
+    metadata,
+    Column("trip_id", String(32), ForeignKey("trips.trip_id"), primary_key=True),
+    Column("coupon", Integer, primary_key=True, autoincrement=False),
+    Column("code", String(500), nullable=False),
+)
+
 _INSERT_ACTION = Prepared(insert(trip_actions), "trip_id", "action_id", "seq", "body_hash")
 
 
@@ -58,6 +72,7 @@ class TripRow(msgspec.Struct, frozen=True):
     is_member: bool
     opened_us: int
     order_id: str | None
+    member: str | None = None
 
 
 class ActionRow(msgspec.Struct, frozen=True):
@@ -70,11 +85,27 @@ def insert_trip(tx: Transaction, row: TripRow) -> None:
     tx.execute(insert(trips), msgspec.structs.asdict(row))
 
 
-def insert_action(tx: Transaction, trip_id: str, action_id: str, body_hash: bytes, action: Action) -> None:
-    """Journal the action and remember its id; the same id twice is the database's IntegrityError."""
+def insert_action(
+    tx: Transaction,
+    trip_id: str,
+    action_id: str,
+    body_hash: bytes,
+    action: Action,
+    *,
+    codes: Mapping[int, str] | None = None,
+) -> None:
+    """Journal the action and remember its id; the same id twice is the database's IntegrityError.
+
+    ``codes`` are those of the coupons that it puts into the basket, by their numbers.
+    """
     kind = "trip.scanned" if isinstance(action, Added) else f"trip.{action.__struct_config__.tag}"
     event = tx.record(kind, f"trip:{trip_id}", f"trip:{trip_id}", action)
     tx.run(_INSERT_ACTION, trip_id, action_id, event.seq, body_hash)
+    if codes:
+        rows: list[Mapping[str, Any]] = [
+            {"trip_id": trip_id, "coupon": number, "code": code} for number, code in codes.items()
+        ]
+        tx.execute(insert(trip_coupons), rows)
 
 
 def get(connection: Connection, trip_id: str) -> TripRow | None:
@@ -96,6 +127,14 @@ def actions(connection: Connection, trip_id: str) -> list[ActionRow]:
         .order_by(trip_actions.c.seq)
     )
     return [ActionRow(row.action_id, row.body_hash, _decode_action.decode(row.data)) for row in rows]
+
+
+def coupon_codes(connection: Connection, trip_id: str) -> dict[int, str]:
+    """The codes of all coupons that were ever put into a trip's basket, by their numbers there."""
+    rows = connection.execute(
+        select(trip_coupons.c.coupon, trip_coupons.c.code).where(trip_coupons.c.trip_id == trip_id)
+    )
+    return {row.coupon: row.code for row in rows}
 
 
 def change_status(tx: Transaction, trip_id: str, *, expected: Status, to: Status, order_id: str | None) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-
 from unqueue.kernel.clock import Clock, SystemClock
 from unqueue.providers.alipay import keys
 from unqueue.providers.alipay.sandbox.gateway import Gateway
@@ -12,6 +10,7 @@ from unqueue.providers.alipay.sandbox.methods import Methods
 from unqueue.providers.alipay.sandbox.options import Options
 from unqueue.providers.alipay.sandbox.trades import Trades
 from unqueue.providers.alipay.sandbox.words import sending, telling, way_back
+from unqueue.providers.key_files import new_rsa_key
 from unqueue.providers.sandbox_kit.cashier import Cashier
 from unqueue.providers.sandbox_kit.notifier import Notifier
 from unqueue.providers.sandbox_kit.pages import Brand, Pages
@@ -35,7 +34,7 @@ class AlipaySandbox:
         clock = clock or SystemClock()
         private_path, self.public_key_file = keys.ensure_key_pair(options.data_dir, "alipay")
         key = keys.load_private_key(private_path)
-        forger = generate_private_key(public_exponent=65537, key_size=keys.BITS_MIN)
+        forger = new_rsa_key()
         app_of = {merchant.merchant_id: merchant.app_id for merchant in options.merchants}
         store = BookStore(options.data_dir / "sandbox.db")
         notifier = Notifier(store, sending(key, forger), clock, retry_first_s=options.retry_first_s)

@@ -1,6 +1,5 @@
 """The certificates of a pretended gateway: a root, a middle authority, and what they vouch for."""
 
-import os
 import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from unqueue.kernel.ids import new_token
+from unqueue.providers.key_files import write_private
 
 GATEWAY = "041@Z2026@00040000:SIGN@00000001"
 """The common name of the gateway's certificate in UnionPay's own test environment looks like this."""
@@ -98,9 +98,9 @@ class Authority:
                 None,
                 serialization.BestAvailableEncryption(password.encode()),
             )
-            _write(self._directory / f"{merchant_id}.pfx", pfx)
-            _write(self._directory / f"{merchant_id}.password", password.encode() + b"\n")
-            _write(certificate_file, made.certificate.public_bytes(serialization.Encoding.PEM))
+            write_private(self._directory / f"{merchant_id}.pfx", pfx)
+            write_private(self._directory / f"{merchant_id}.password", password.encode() + b"\n")
+            write_private(certificate_file, made.certificate.public_bytes(serialization.Encoding.PEM))
         return certificate_file
 
     def _found(self) -> Identity:
@@ -109,7 +109,7 @@ class Authority:
         middle = issue("Unqueue sandbox middle", root, self._now, authority=True)
         gateway = issue(GATEWAY, middle, self._now)
         for file, identity in ((self.root_file, root), (self.middle_file, middle)):
-            _write(file, identity.certificate.public_bytes(serialization.Encoding.PEM))
+            write_private(file, identity.certificate.public_bytes(serialization.Encoding.PEM))
         self._keep("middle", middle)
         self._keep("gateway", gateway)
         return gateway
@@ -118,7 +118,9 @@ class Authority:
         key = identity.key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        _write(self._directory / f"{name}.pem", key + identity.certificate.public_bytes(serialization.Encoding.PEM))
+        write_private(
+            self._directory / f"{name}.pem", key + identity.certificate.public_bytes(serialization.Encoding.PEM)
+        )
 
     def _kept(self, name: str) -> Identity | None:
         file = self._directory / f"{name}.pem"
@@ -129,11 +131,3 @@ class Authority:
         key = serialization.load_pem_private_key(content, None, unsafe_skip_rsa_key_validation=True)
         assert isinstance(key, RSAPrivateKey), f"{file} was not written by this sandbox"
         return Identity(key, x509.load_pem_x509_certificate(content))
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    new = file.with_suffix(f"{file.suffix}.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-        stream.write(content)
-    new.replace(file)

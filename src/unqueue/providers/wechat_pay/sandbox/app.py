@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from unqueue.kernel.clock import Clock, SystemClock, from_micros
 from unqueue.kernel.ids import new_id
+from unqueue.providers.key_files import new_rsa_key
 from unqueue.providers.sandbox_kit.book import Book, Telling
 from unqueue.providers.sandbox_kit.cashier import Cashier
 from unqueue.providers.sandbox_kit.model import Payment, Refund
@@ -22,7 +23,7 @@ from unqueue.providers.sandbox_kit.store import BookStore, Waiting
 from unqueue.providers.wechat_pay import signing
 from unqueue.providers.wechat_pay.sandbox import api
 from unqueue.providers.wechat_pay.sandbox.bills import Bills
-from unqueue.providers.wechat_pay.sandbox.options import Options, Secrets, make_key
+from unqueue.providers.wechat_pay.sandbox.options import Options, Secrets
 from unqueue.providers.wechat_pay.sandbox.orders import CHINA, Orders
 from unqueue.providers.wechat_pay.sandbox.visits import Visits
 
@@ -112,7 +113,7 @@ class WeChatPayApp:
 
     @cached_property
     def _forger(self) -> RSAPrivateKey:
-        return make_key()
+        return new_rsa_key()
 
 
 async def run(options: Options, announce: Callable[[dict[str, Any]], None]) -> None:

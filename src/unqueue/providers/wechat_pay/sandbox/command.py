@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from unqueue.providers.sandbox_kit.command import DEMO_NAMES, Host, LateS, Port, RetryFirstS, public_url_option
 from unqueue.providers.sandbox_kit.process import announce
 from unqueue.providers.wechat_pay.sandbox import app as wechat_pay_app
 from unqueue.providers.wechat_pay.sandbox.options import Options
@@ -28,18 +29,13 @@ def wechat_pay(  # noqa: PLR0917  # every argument is an option of the command l
     ),
     merchant_id: Annotated[str, typer.Option(help="The store's merchant number (商户号).")] = "1900000109",
     app_id: Annotated[str, typer.Option(help="The store's AppID.")] = "wxd678efh567hg6787",
-    name_zh: Annotated[str, typer.Option(help="The store's Chinese name on the cashier page.")] = "不排队超市",
-    name_en: Annotated[str, typer.Option(help="Its English name.")] = "Unqueue Store",
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one.")] = 0,
-    public_url: Annotated[
-        str,
-        typer.Option(help="Where browsers reach it, with the front door's prefix, such as https://host/wechat-pay."),
-    ] = "",
-    late_s: Annotated[float, typer.Option(min=0, help="How late a late notification comes, in seconds.")] = 30.0,
-    retry_first_s: Annotated[
-        float, typer.Option(min=0.01, help="First pause before a notification is sent again; doubles up to an hour.")
-    ] = 1.0,
+    name_zh: Annotated[str, typer.Option(help="The store's Chinese name on the cashier page.")] = DEMO_NAMES["name_zh"],
+    name_en: Annotated[str, typer.Option(help="Its English name.")] = DEMO_NAMES["name_en"],
+    host: Host = "127.0.0.1",
+    port: Port = 0,
+    public_url: Annotated[str, public_url_option("wechat-pay")] = "",
+    late_s: LateS = 30.0,
+    retry_first_s: RetryFirstS = 1.0,
     refund_s: Annotated[float, typer.Option(min=0, help="How long a refund is on its way, in seconds.")] = 1.0,
 ) -> None:
     """WeChat Pay's API v3 with a cashier page, its own books and signed notifications, in a process of its own.

@@ -1,39 +1,23 @@
 """How the sandbox of WeChat Pay is run, and the one merchant that it serves."""
 
 import hashlib
-import os
 import secrets
-import stat
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-from unqueue.providers.wechat_pay.account import load_private_key
-
-_BITS = 2048
+from unqueue.providers.key_files import ensure_key, load_rsa_private_key, new_rsa_key, public_pem, write_private
+from unqueue.providers.sandbox_kit.options import SandboxOptions
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """``data_dir`` holds the books and all keys, made on first use. Port 0 takes a free one.
+class Options(SandboxOptions, frozen=True, kw_only=True):
+    """``refund_s`` is how long a refund is on its way. The data directory holds the merchant's keys, too."""
 
-    ``public_url`` is where shoppers' browsers reach it, with the front door's prefix and without a slash at its end;
-    empty: the address it listens on. ``late_s`` is how late a late notification comes; ``retry_first_s`` the first
-    pause before an unacknowledged one is sent again; ``refund_s`` how long a refund is on its way.
-    """
-
-    data_dir: Path
     merchant_id: str = "1900000109"
     app_id: str = "wxd678efh567hg6787"
     name_zh: str = "不排队超市"
     name_en: str = "Unqueue Store"
-    host: str = "127.0.0.1"
-    port: int = 0
-    public_url: str = ""
-    late_s: float = 30.0
-    retry_first_s: float = 1.0
     refund_s: float = 1.0
 
 
@@ -53,7 +37,7 @@ class Secrets:
         self.serial_number = _fingerprint(self.merchant_public_key)[:40]
         self.key = _key(directory / "platform_key.pem")
         self.public_key_id = f"PUB_KEY_ID_{int(_fingerprint(self.key.public_key()), 16) % 10**22:022d}"
-        self.platform_public_key_file.write_bytes(_public_pem(self.key.public_key()))
+        self.platform_public_key_file.write_bytes(public_pem(self.key.public_key()))
         self.api_v3_key = _text(self.api_v3_key_file, secrets.token_hex(16)).encode()
         self.app_secret = _text(self.app_secret_file, secrets.token_hex(16))
 
@@ -79,39 +63,18 @@ class Secrets:
         }
 
 
-def make_key() -> RSAPrivateKey:
-    """A new RSA key of WeChat Pay's size."""
-    return generate_private_key(public_exponent=65537, key_size=_BITS)
-
-
 def _key(path: Path) -> RSAPrivateKey:
     """The key in a file, made on first use."""
-    if not path.exists():
-        pem = make_key().private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        _write_private(path, pem)
-    return load_private_key(path)
+    ensure_key(path, new_rsa_key)
+    return load_rsa_private_key(path)
 
 
 def _text(path: Path, fresh: str) -> str:
     """The secret in a file, ``fresh`` on first use."""
     if not path.exists():
-        _write_private(path, fresh.encode())
+        write_private(path, fresh.encode())
     return path.read_text("ascii").strip()
 
 
 def _fingerprint(key: RSAPublicKey) -> str:
-    return hashlib.sha256(_public_pem(key)).hexdigest().upper()
-
-
-def _public_pem(key: RSAPublicKey) -> bytes:
-    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Write a secret whole or not at all, readable by its owner only from the first moment."""
-    draft = path.with_suffix(".new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, stat.S_IRUSR | stat.S_IWUSR), "wb") as file:
-        file.write(content)
-    draft.replace(path)
+    return hashlib.sha256(public_pem(key)).hexdigest().upper()

@@ -296,6 +296,7 @@ def upgrade() -> None:
         sa.Column("is_member", sa.Boolean(), nullable=False),
         sa.Column("opened_us", sa.BigInteger(), nullable=False),
         sa.Column("order_id", sa.String(length=32), nullable=True),
+        sa.Column("member", sa.String(length=64), nullable=True),
         sa.CheckConstraint("status IN ('shopping', 'submitted', 'paid', 'left')", name=op.f("trips_status_check")),
         sa.PrimaryKeyConstraint("trip_id", name=op.f("trips_pkey")),
         sa.UniqueConstraint("token_hash", name=op.f("trips_token_hash_key")),
@@ -468,16 +469,19 @@ def upgrade() -> None:
         sa.Column("payment_id", sa.String(length=32), nullable=True),
         sa.Column("actor", sa.String(length=80), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("second", sa.String(length=80), nullable=True),
         sa.CheckConstraint("(kind = 'spend') = (amount_minor < 0)", name=op.f("stored_moves_sign_check")),
         sa.CheckConstraint("(kind = 'void') = (amount_minor = 0)", name=op.f("stored_moves_amount_check")),
         sa.CheckConstraint(
             "kind IN ('issue', 'top_up', 'spend', 'refund', 'void')", name=op.f("stored_moves_kind_check")
         ),
+        sa.CheckConstraint("second <> actor", name=op.f("stored_moves_second_check")),
         sa.ForeignKeyConstraint(["card_id"], ["stored_cards.card_id"], name=op.f("stored_moves_card_id_fkey")),
         sa.PrimaryKeyConstraint("move_id", name=op.f("stored_moves_pkey")),
         info={"append_only": True},
     )
     with op.batch_alter_table("stored_moves", schema=None) as batch_op:
+        batch_op.create_index("stored_moves_actor", ["actor", "at_us"], unique=False)
         batch_op.create_index("stored_moves_card", ["card_id"], unique=False)
         batch_op.create_index("stored_moves_payment", ["payment_id"], unique=False)
 
@@ -490,6 +494,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["trip_id"], ["trips.trip_id"], name=op.f("trip_actions_trip_id_fkey")),
         sa.PrimaryKeyConstraint("trip_id", "action_id", name=op.f("trip_actions_pkey")),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "trip_coupons",
+        sa.Column("trip_id", sa.String(length=32), nullable=False),
+        sa.Column("coupon", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("code", sa.String(length=500), nullable=False),
+        sa.ForeignKeyConstraint(["trip_id"], ["trips.trip_id"], name=op.f("trip_coupons_trip_id_fkey")),
+        sa.PrimaryKeyConstraint("trip_id", "coupon", name=op.f("trip_coupons_pkey")),
     )
     op.create_table(
         "call_alarms",
@@ -830,10 +842,12 @@ def downgrade() -> None:
 
     op.drop_table("coupon_redemptions")
     op.drop_table("call_alarms")
+    op.drop_table("trip_coupons")
     op.drop_table("trip_actions")
     with op.batch_alter_table("stored_moves", schema=None) as batch_op:
         batch_op.drop_index("stored_moves_payment")
         batch_op.drop_index("stored_moves_card")
+        batch_op.drop_index("stored_moves_actor")
 
     op.drop_table("stored_moves")
     with op.batch_alter_table("stored_card_codes", schema=None) as batch_op:

@@ -1,0 +1,50 @@
+"""``unqueue staff`` as someone at the store's server types it."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from unqueue.commands.staff import app
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory where the command is run."""
+    (tmp_path / "unqueue.toml").write_text("", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("UNQUEUE_SETTINGS", raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
+
+
+def run(*words: str, status: int = 0) -> list[str]:
+    result = runner.invoke(app, [*words])
+    assert result.exit_code == status, result.output
+    return [" ".join(line.split()) for line in result.output.splitlines()]
+
+
+def test_add_and_list(shop: Path) -> None:
+    assert shop.is_dir()
+    run("add", "Li Wei", "--pin", "482915")
+    run("add", "Wang", "--pin", "482915", "--role", "supervisor")
+    assert run("list")[1:] == ["Li Wei attendant", "Wang supervisor"]
+    run("add", "Wang", "--pin", "111222")
+    run("add", "Li Wei", "--pin", "482915", "--role", "it")
+    assert run("list")[1:] == ["Li Wei it", "Wang supervisor"]
+
+
+def test_a_role_that_is_none(shop: Path) -> None:
+    assert shop.is_dir()
+    assert "There is no role boss" in " ".join(run("add", "Li Wei", "--pin", "482915", "--role", "boss", status=1))
+    assert run("list")[1:] == []
+
+
+def test_the_roles(shop: Path) -> None:
+    assert shop.is_dir()
+    lines = run("roles")
+    assert lines[0] == "May attendant supervisor manager it"
+    assert "floor see lanes, kiosks, calls and the day's figures ✓ ✓ ✓ ✓" in lines
+    assert lines[-1].endswith("✓ ✓"), "reconcile: supervisors and managers"
