@@ -30,6 +30,7 @@ def resolve(name: str) -> None:
         *["--no-config", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"],
         *["--generate-hashes", "--no-emit-index-url", "--no-header"],
         *[word for other in constraints for word in ("--constraint", f"requirements/{other}.txt")],
+        *["--override", "requirements/override.in"],
         *["--output-file", str(target)],
         *sources,
     ]

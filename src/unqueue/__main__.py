@@ -22,6 +22,7 @@ _PARTS = {
     "coupons": "unqueue.commands.coupons",
     "ledger": "unqueue.commands.ledger",
     "settlement": "unqueue.commands.settlement",
+    "weighing": "unqueue.commands.weighing",
     "staff": "unqueue.commands.staff",
     "device": "unqueue.commands.device",
     "journal": "unqueue.commands.journal",

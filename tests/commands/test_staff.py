@@ -21,7 +21,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*words: str, status: int = 0) -> list[str]:
-    result = runner.invoke(app, [*words])
+    result = runner.invoke(app, [*words], env={"COLUMNS": "200"})
     assert result.exit_code == status, result.output
     return [" ".join(line.split()) for line in result.output.splitlines()]
 

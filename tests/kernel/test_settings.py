@@ -330,7 +330,7 @@ def _declared(kind: Any, at: str = "") -> set[str]:
 
 def _present(table: Any, declared: set[str], at: str = "") -> set[str]:
     """The keys of a table; one whose value is a table of the store's own names ends there."""
-    if isinstance(table, list):
+    if isinstance(table, list) and table:
         return {key for element in table for key in _present(element, declared, at)}
     if not isinstance(table, dict) or at in declared:
         return {at}

@@ -20,14 +20,14 @@ from unqueue.devices.ports import (
 
 def test_a_note_is_held_as_long_as_nobody_decides() -> None:
     async def scene() -> None:
-        async with simulated(escrow_ms=60) as simulator, notes_of(simulator, hold_interval_s=0.02) as device:
+        async with simulated(escrow_ms=500) as simulator, notes_of(simulator, hold_interval_s=0.05) as device:
             events = device.events(None)
             waiting = asyncio.ensure_future(anext(events))
             await opened(device, TEN)
             await insert(simulator, TEN)
             held = await asyncio.wait_for(waiting, 2)
             assert isinstance(held, InEscrow)
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(1.2)  # more than twice what a note waits by itself
             assert simulator.bill_validator.state()["escrow"] == str(TEN)
             await device.acknowledge(held.mark)
             await device.give_back()

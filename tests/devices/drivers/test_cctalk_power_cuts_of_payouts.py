@@ -1,5 +1,7 @@
 """Power is cut while ccTalk hoppers give change: what is said of it is what really went out."""
 
+from functools import partial
+
 import pytest
 from tests.devices.drivers.cctalk_power import cut_while_paying, side_by_side
 
@@ -14,4 +16,4 @@ def test_power_is_cut_while_change_is_paid(*, device_too: bool) -> None:
 
 
 def test_power_is_cut_before_change_is_paid() -> None:
-    side_by_side([cut_while_paying(n, device_too=False, begun=False) for n in range(1, 130)])
+    side_by_side([partial(cut_while_paying, n, device_too=False, begun=False) for n in range(1, 130)])

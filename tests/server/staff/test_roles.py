@@ -135,7 +135,7 @@ async def test_a_new_role_holds_at_once(store: MerchantServer, hire: Hire) -> No
     assert session["may"] == ["floor"]
 
 
-def test_a_new_pin_leaves_the_role(store: MerchantServer) -> None:
+async def test_a_new_pin_leaves_the_role(store: MerchantServer) -> None:
     create_staff(store.database, "a", "111111", "supervisor")
     create_staff(store.database, "a", "222222")
     create_staff(store.database, "b", "222222")

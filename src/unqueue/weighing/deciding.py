@@ -1,0 +1,154 @@
+"""The test of one order: how surprising its weight would be if nothing were wrong, and what is wrong if it is.
+
+The score is the logarithm of the likelihood ratio of "something is wrong" (a mixture of all kinds of fault, as common
+as they were found to be) against "nothing is". The p-value is the probability that an order with nothing wrong scores
+as high: computed for each order by itself, so that the false-alarm rate holds in small baskets and large ones alike.
+"""
+
+from typing import Literal
+
+import msgspec
+import numpy as np
+from scipy import special
+
+from unqueue.weighing import alternatives, fitting
+from unqueue.weighing.alternatives import MissedTable
+from unqueue.weighing.design import Batch
+from unqueue.weighing.fitting import Parameters
+from unqueue.weighing.priors import Flags, Floats, Integers, Prior
+
+Kind = Literal["missed", "more", "fewer", "swapped"]
+
+_STEP = 0.05
+_REACH = 7.0
+_EDGES = np.arange(-_REACH, _REACH + _STEP, _STEP)
+_MIDDLES = (_EDGES[1:] + _EDGES[:-1]) / 2
+_ROWS = 256
+"""Orders that are tested together: memory stays small."""
+_SKEW_MIN = 0.02
+NAMED_MAX = 5
+_LIKELY = 0.01
+
+
+class Test(msgspec.Struct, frozen=True):
+    """The test of several orders, a row each. ``low_g`` and ``high_g`` are the errors between which it passes."""
+
+    expected_g: Floats
+    sigma_g: Floats
+    error_g: Floats
+    score: Floats
+    p_value: Floats
+    low_g: Floats
+    high_g: Floats
+
+    def passes(self, false_alarm: float) -> Flags:
+        return self.p_value >= false_alarm
+
+
+def null_chances(skew: Floats) -> Floats:
+    """The probability of each cell of the grid, a row an order, if nothing is wrong: a normal, or a gamma (Pearson's
+    type III) with the skewness that lognormal weights leave in a sum.
+    """
+    normal = special.ndtr(_EDGES)
+    below = np.broadcast_to(normal, (len(skew), len(_EDGES))).copy()
+    bent = np.flatnonzero(skew > _SKEW_MIN)
+    if len(bent):
+        half = skew[bent, None] / 2
+        below[bent] = special.gammainc(1 / half**2, np.maximum(_EDGES + 1 / half, 0.0) / half)
+    found: Floats = np.diff(below, axis=1)
+    return found
+
+
+def examine(batch: Batch, parameters: Parameters, prior: Prior, missed: MissedTable, false_alarm: float) -> Test:
+    """Test orders, with one set of parameters."""
+    errors = fitting.errors_of(batch, parameters, prior)
+    weights = parameters.weights(prior)
+    third = batch.count @ weights.skewness
+    parts = []
+    for start in range(0, len(batch), _ROWS):
+        rows = np.arange(start, min(start + _ROWS, len(batch)))
+        sd = np.sqrt(errors.total[rows])
+        skew = np.clip(third[rows] / sd**3, 0.0, 1.5)
+        points = sd[:, None] * _MIDDLES
+        kinds = alternatives.densities(batch.count[rows], points, sd, weights, missed)
+        parts.append(_judge(errors.error_g[rows], sd, skew, kinds @ parameters.kinds, false_alarm))
+    score, p_value, low, high = (np.concatenate([part[of] for part in parts]) for of in range(4))
+    expected = batch.rest_g + batch.label_g - errors.error_g
+    return Test(expected, np.sqrt(errors.total), errors.error_g, score, p_value, low, high)
+
+
+def _judge(
+    error_g: Floats, sd: Floats, skew: Floats, wrong: Floats, false_alarm: float
+) -> tuple[Floats, Floats, Floats, Floats]:
+    chance = np.maximum(null_chances(skew), 1e-300)
+    score = np.log(wrong) - np.log(chance / (_STEP * sd[:, None]))
+    order = np.argsort(-score, axis=1, kind="stable")
+    reached = np.cumsum(np.take_along_axis(chance, order, axis=1), axis=1)
+    p_values = np.empty_like(reached)
+    np.put_along_axis(p_values, order, reached, axis=1)
+    z = error_g / sd
+    place = np.clip((z - _MIDDLES[0]) / _STEP, 0, len(_MIDDLES) - 1.001)
+    left = place.astype(np.int64)
+    along = place - left
+    rows = np.arange(len(z))
+    found_score = score[rows, left] * (1 - along) + score[rows, left + 1] * along
+    p_value = p_values[rows, left] * (1 - along) + p_values[rows, left + 1] * along
+    outside = np.abs(z) > -_MIDDLES[0]
+    found_score = found_score + np.where(outside, (z**2 - _MIDDLES[0] ** 2) / 2, 0.0)
+    p_value = np.where(outside, np.minimum(2 * special.ndtr(-np.abs(z)), p_value), p_value)
+    accepted = p_values >= false_alarm
+    low = _MIDDLES[np.argmax(accepted, axis=1)] * sd
+    high = _MIDDLES[len(_MIDDLES) - 1 - np.argmax(accepted[:, ::-1], axis=1)] * sd
+    return found_score, np.minimum(p_value, 1.0), low, high
+
+
+class Suspect(msgspec.Struct, frozen=True):
+    """What may be wrong, and how probable it is, given the weight. A column of the design."""
+
+    column: int
+    kind: Kind
+    probability: float
+
+
+def suspects(
+    row: Batch,
+    parameters: Parameters,
+    prior: Prior,
+    missed: MissedTable,
+    popularity: Floats,
+) -> list[Suspect]:
+    """What is likeliest to be wrong with one order, the likeliest first; what is left over is that nothing is.
+
+    ``popularity``: of each column, as this shopper buys. Of a swap the line that was scanned is named: it can be seen.
+    """
+    errors = fitting.errors_of(row, parameters, prior)
+    weights = parameters.weights(prior)
+    error, variance = float(errors.error_g[0]), float(errors.total[0])
+    sd = np.sqrt(variance)
+    columns, quantity = row.count.indices.astype(np.int64), row.count.data
+    share = quantity / max(quantity.sum(), 1e-9)
+    unit_g, unit_variance = weights.mean_g[columns], weights.unit_variance[columns]
+    without = np.sqrt(np.maximum(variance - unit_variance, variance / 4))
+    right = (1 - parameters.wrong) * float(alternatives.normal(errors.error_g, np.sqrt(errors.total))[0])
+    spread = np.sqrt(variance + weights.unit_variance + weights.mean_variance)
+    anything = popularity / popularity.sum() * alternatives.normal(error - weights.mean_g, spread)
+    by_kind: tuple[tuple[Integers, Floats], ...] = (
+        (np.arange(len(popularity), dtype=np.int64), anything),
+        (columns, share * alternatives.normal(error - unit_g, np.sqrt(variance + unit_variance))),
+        (columns, share * alternatives.normal(error + unit_g, without)),
+        (columns, share * missed.density(error + unit_g, np.maximum(without, sd / 2))),
+    )
+    found: list[tuple[float, int, int]] = []
+    together = right
+    for number, (where, density) in enumerate(by_kind):
+        weighted = parameters.wrong * parameters.kinds[number] * density
+        together += float(weighted.sum())
+        likeliest = np.argsort(-weighted)[:NAMED_MAX]
+        found += [(float(weighted[one]), int(where[one]), number) for one in likeliest]
+    found.sort(reverse=True)
+    kinds: tuple[Kind, ...] = ("missed", "more", "fewer", "swapped")
+    return [
+        Suspect(column, kinds[kind], round(weight / together, 4))
+        for weight, column, kind in found[:NAMED_MAX]
+        if weight > _LIKELY * together
+    ]

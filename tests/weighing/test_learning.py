@@ -1,0 +1,118 @@
+"""What is learned from totals: each product's weight, how many orders are wrong, and which products have changed.
+
+The stores are those of ``unqueue.bench.weighing``, which share no code with the estimator.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unqueue.bench.weighing import figures, oracle
+from unqueue.bench.weighing.store import Store
+from unqueue.weighing import state
+from unqueue.weighing.design import Order, Weighing
+from unqueue.weighing.learner import Learner, Verdict
+
+PRODUCTS, ORDERS = 150, 4_000
+Weighed = list[tuple[Order, Weighing]]
+
+
+def sold(store: Store, count: int, wrong: float, begun: int = 0) -> Weighed:
+    sales = store.sell(count, wrong)
+    return figures.weighed(sales, sales.measured_g, begun)
+
+
+@pytest.fixture(scope="module", params=[0.03, 0.25])
+def learned(request: pytest.FixtureRequest) -> tuple[Store, Learner, float]:
+    store = Store(11, PRODUCTS)
+    learner = Learner(figures.goods_of(store))
+    learner.take(sold(store, ORDERS, request.param))
+    return store, learner, request.param
+
+
+def test_it_finds_nearly_what_an_oracle_finds(learned: tuple[Store, Learner, float]) -> None:
+    store, learner, wrong = learned
+    seen = figures.probe(learner, store, 3_000)
+    assert seen.found > seen.best - (0.02 if wrong < 0.1 else 0.04)
+    assert 0.004 < seen.false < 0.018
+
+
+def test_the_share_of_wrong_orders_needs_no_audit(learned: tuple[Store, Learner, float]) -> None:
+    _, learner, wrong = learned
+    assert learner.parameters.wrong == pytest.approx(wrong, abs=0.012 if wrong < 0.1 else 0.04)
+
+
+def test_products_come_to_weigh_what_they_weigh(learned: tuple[Store, Learner, float]) -> None:
+    store, learner, _ = learned
+    found = learner.parameters.mean_g(learner.prior)[: store.products]
+    before = learner.prior.mean_g[: store.products]
+    often = store.popularity > np.median(store.popularity)
+    assert np.abs(found - store.true_g)[often].mean() < 0.25 * np.abs(before - store.true_g)[often].mean()
+
+
+def test_it_beats_every_fixed_band_at_its_own_false_alarm_rate(learned: tuple[Store, Learner, float]) -> None:
+    store, learner, _ = learned
+    seen = figures.probe(learner, store, 3_000)
+    for name, (_, found) in seen.bands.items():
+        assert seen.ours_at_bands[name] >= found, name
+
+
+def test_new_packaging_is_noticed_and_learned() -> None:
+    store = Store(5, PRODUCTS)
+    learner = Learner(figures.goods_of(store))
+    learner.take(sold(store, 3_000, 0.03))
+    assert learner.changes == []
+    changed = store.repack(0.05)
+    learner.take(sold(store, 2_000, 0.03, 3_000))
+    told = {learner.product_of[change.column] for _, change in learner.changes}
+    heavy = {str(one) for one in changed if store.popularity[one] > np.median(store.popularity)}
+    assert heavy <= told
+    assert len(told - {str(one) for one in changed}) <= 1
+    sales = store.sell(2_000, 0.0)
+    test = figures._examine(learner, sales, sales.measured_g)
+    assert (test.p_value < 0.01).mean() < 0.03
+
+
+def test_an_order_that_was_checked_teaches_no_weight() -> None:
+    """Whoever smuggles can't teach the scale to look away."""
+    store = Store(3, PRODUCTS)
+    first, later = sold(store, 600, 0.0), sold(store, 300, 0.0, 700)
+    means = []
+    for extra_g in (3_000.0, 7_000.0):
+        learner = Learner(figures.goods_of(store))
+        learner.take(first)
+        cheat = [(Order(f"cheat {one[0].order_id}", one[0].lines), one[1]) for one in first[:50]]
+        cheat = [
+            (one, Weighing(weighing.measured_g + extra_g + 135 * number, 5.0))
+            for number, (one, weighing) in enumerate(cheat)
+        ]
+        verdicts = learner.take(cheat)
+        assert not any(verdict.passes for verdict in verdicts)
+        learner.take(later)
+        assert learner.changes == []
+        means.append(learner.parameters.mean_g(learner.prior))
+    assert np.abs(means[0] - means[1]).max() < 1.0
+
+
+def test_what_is_kept_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    store = Store(9, PRODUCTS)
+    goods, orders = figures.goods_of(store), sold(store, 900, 0.03)
+    whole = Learner(goods)
+    expected = whole.take(orders)
+    begun = Learner(goods)
+    found: list[Verdict] = begun.take(orders[:500])
+    state.save(begun, tmp_path)
+    again = state.load(tmp_path, goods, false_alarm=0.01, trusts_all=False)
+    found += again.take(orders[500:])
+    assert [one.passes for one in found] == [one.passes for one in expected]
+    assert np.allclose([one.p_value for one in found], [one.p_value for one in expected], rtol=1e-6, atol=1e-9)
+
+
+def test_the_oracle_knows_its_store() -> None:
+    """The generator and its oracle agree: errors of right orders have the standard deviation that is told of them."""
+    store = Store(2, PRODUCTS)
+    sales = store.sell(20_000, 0.0)
+    errors = oracle.errors_sd(store, sales, sales.measured_g)
+    assert errors.std() == pytest.approx(1.0, abs=0.05)
+    assert abs(errors.mean()) < 0.1
