@@ -53,7 +53,7 @@ _GRAMS = np.array([0.0, 4.5, 0.0, 9.0, 0.0, 15.0, 0.0, 150.0, 0.0])
 def legal_tolerance_g(net_weight_g: Floats) -> Floats:
     """The tolerable negative error of a package: OIML R 87 table 2, Directive 76/211/EEC annex I 2.4.
 
-    >>> legal_tolerance_g(np.array([20.0, 80.0, 150.0, 400.0, 750.0, 2000.0, 30_000.0])).tolist()
+    >>> legal_tolerance_g(np.array([20.0, 80.0, 150.0, 400.0, 750.0, 2000.0, 30_000.0])).round(2).tolist()
     [1.8, 4.5, 6.75, 12.0, 15.0, 30.0, 300.0]
     """
     row = np.searchsorted(_UP_TO_G, net_weight_g, side="left")
