@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from unqueue.commands.common import console
 from unqueue.commands.staff import app
 
 runner = CliRunner()
@@ -16,12 +17,12 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "unqueue.toml").write_text("", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("UNQUEUE_SETTINGS", raising=False)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console, "width", 200)
     return tmp_path
 
 
 def run(*words: str, status: int = 0) -> list[str]:
-    result = runner.invoke(app, [*words], env={"COLUMNS": "200"})
+    result = runner.invoke(app, [*words])
     assert result.exit_code == status, result.output
     return [" ".join(line.split()) for line in result.output.splitlines()]
 
