@@ -7,7 +7,7 @@ import pytest
 
 from unqueue.kernel.clock import SystemClock
 from unqueue.kernel.settings import Payments, Provider, Server, Settings, Store
-from unqueue.providers import KINDS, check_settings, notify_bases, open_provider, open_providers
+from unqueue.providers.kinds import KINDS, check_settings, notify_bases, open_provider, open_providers
 from unqueue.providers.sandbox_wallet import signing
 
 pytestmark = pytest.mark.anyio

@@ -62,6 +62,8 @@ async def test_an_answer_comes_with_the_stations_token(server: ObedientServer) -
         (500, {}, ServerAway, "500"),
         (502, b"<html>the proxy's own words</html>", ServerAway, "the server answers 502"),
         (404, b"<html>not even ours</html>", ServerAway, "the server answers 404"),
+        (403, ["a proxy's own words"], ServerAway, "the server answers 403"),
+        (502, "a proxy's own words", ServerAway, "the server answers 502"),
     ],
 )
 async def test_what_an_answer_means(

@@ -201,7 +201,8 @@ def nothing_is_forgotten(facts: OrderFacts) -> None:
         if refund.status == "pending":
             assert refund.due_us is not None, f"{refund} is forgotten"
         else:
-            assert refund.due_us is None, f"{refund} is done"
+            # What staff handed over is watched for a while: its provider may bring the money too.
+            assert refund.due_us is None or refund.reference.startswith("desk"), f"{refund} is done"
 
 
 def at_rest(facts: OrderFacts) -> bool:

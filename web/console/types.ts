@@ -27,6 +27,8 @@ export interface Share {
   readonly amount: Money;
   readonly status: "waiting" | "pending" | "succeeded";
   readonly by_hand: boolean;
+  /** How staff gave it back; null where its provider does, or where it has not gone back yet. */
+  readonly paid_by: "cash" | "bank" | null;
 }
 
 export interface Return {

@@ -7,6 +7,7 @@ stands here for it, or staff look, because the journal does not know.
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from unqueue.kernel.errors import DomainError
 from unqueue.kiosk.cash.refusals import TillBusy
@@ -16,14 +17,17 @@ from unqueue.station.link import ServerRefused, until_answered
 
 logger = logging.getLogger(__name__)
 _LIST_S_MAX = 20.0
+_CLAIM_S_MAX, _HAND_BACK_S_MAX = 30.0, 10.0
+"""For so long the shopper waits for a server that is away; what it did not answer is brought to an end later."""
 _BUSY_PAUSE_S, _BUSY_S_MAX = 2.0, 60.0
 """For so long the shopper waits for a till that is busy with other money; then the desk gives the refund."""
 
 
-async def give_back(cashier: Cashier, server: StoreServer, order_id: str) -> int:
+async def give_back(cashier: Cashier, server: StoreServer, order_id: str, *, is_here: Callable[[], bool]) -> int:
     """Give an order's refunds back as far as the machine can; what was given, in minor units. Staff give the rest.
 
-    A refund that was begun before a restart is ended: its id is the same.
+    ``is_here`` says whether the order is still the one at the kiosk. A refund that was begun before a restart is
+    ended: its id is the same.
     """
     try:
         async with asyncio.timeout(_LIST_S_MAX):
@@ -37,7 +41,7 @@ async def give_back(cashier: Cashier, server: StoreServer, order_id: str) -> int
             continue
         cashier.in_hand.add(one.refund_id)
         try:
-            if await _give(cashier, server, one):
+            if await _give(cashier, server, one, is_here):
                 given_minor += one.amount.amount_minor
         finally:
             cashier.in_hand.discard(one.refund_id)
@@ -63,25 +67,41 @@ async def look_after(cashier: Cashier, server: StoreServer, *, order_here: str |
             await _hand_back(cashier, server, one)
 
 
-async def _give(cashier: Cashier, server: StoreServer, payout: Payout) -> bool:
+async def _give(cashier: Cashier, server: StoreServer, payout: Payout, is_here: Callable[[], bool]) -> bool:
     """Whether the till gives a refund back. Once it is claimed it does, coins or a slip; or it is handed back."""
     if not cashier.knows(payout.refund_id):
-        if not _may_give(cashier, payout):
+        if not _may_give(cashier, payout) or not await _claim(cashier, server, payout):
             return False
-        try:
-            if not payout.claimed:
-                await cashier.check_payout(payout)
-            cashier.claims.begin(payout.refund_id, payout.order_id, payout.amount)
-            await until_answered(lambda: server.claim(payout.refund_id))
-        except (DomainError, ServerRefused) as refusal:
-            logger.info("a refund is left to staff: %s", refusal)
+        # The server may have been away for long, or this process stopped: whoever waited may be gone.
+        if not _may_give(cashier, payout) or not is_here():
+            await _try_to_hand_back(cashier, server, payout)
             return False
     try:
         await _pay_out(cashier, payout)
     except DomainError as refusal:
         logger.warning("a refund can't be given: %s", refusal)
         if not cashier.knows(payout.refund_id):
-            await until_answered(lambda: _hand_back(cashier, server, payout))
+            await _try_to_hand_back(cashier, server, payout)
+        return False
+    return True
+
+
+async def _claim(cashier: Cashier, server: StoreServer, payout: Payout) -> bool:
+    """Whether the server says that the refund is this kiosk's to give.
+
+    Where it says nothing it may have heard all the same: the claim stays in the journal, for ``look_after``.
+    """
+    try:
+        if not payout.claimed:
+            await cashier.check_payout(payout)
+        cashier.claims.begin(payout.refund_id, payout.order_id, payout.amount)
+        async with asyncio.timeout(_CLAIM_S_MAX):
+            await until_answered(lambda: server.claim(payout.refund_id))
+    except (DomainError, ServerRefused) as refusal:
+        logger.info("a refund is left to staff: %s", refusal)
+        return False
+    except TimeoutError:
+        logger.warning("refund %s is left to staff: the server does not answer", payout.refund_id)
         return False
     return True
 
@@ -106,6 +126,15 @@ async def _pay_out(cashier: Cashier, payout: Payout) -> None:
             waited_s += _BUSY_PAUSE_S
         else:
             return
+
+
+async def _try_to_hand_back(cashier: Cashier, server: StoreServer, payout: Payout) -> None:
+    """Hand it back now if the server hears it; if not, the journal knows, and ``look_after`` tells the server again."""
+    try:
+        async with asyncio.timeout(_HAND_BACK_S_MAX):
+            await until_answered(lambda: _hand_back(cashier, server, payout))
+    except (TimeoutError, ServerRefused) as error:
+        logger.warning("the server did not take refund %s back: %s", payout.refund_id, str(error) or "no answer")
 
 
 async def _hand_back(cashier: Cashier, server: StoreServer, payout: Payout) -> None:

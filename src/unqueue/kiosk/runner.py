@@ -227,7 +227,9 @@ class KioskRunner:
     async def _pay_out(self, order_id: str) -> None:
         given_minor = 0
         if self.cashier is not None:
-            given_minor = await give_back(self.cashier, self.server, order_id)
+            given_minor = await give_back(
+                self.cashier, self.server, order_id, is_here=lambda: self.kiosk.order_id == order_id
+            )
             self._jobs.start(self._deliver(self.cashier))
         self.hear(PaidOut(order_id, given_minor))
 

@@ -25,8 +25,8 @@ from unqueue.kernel.database import Database
 from unqueue.kernel.errors import NotFound
 from unqueue.kernel.settings import Provider as Account
 from unqueue.kernel.settings import Settings
-from unqueue.providers import OWN_KINDS, notify_bases, open_providers
 from unqueue.providers.invoicing import open_invoice_page
+from unqueue.providers.kinds import OWN_KINDS, notify_bases, open_providers
 from unqueue.providers.port import Provider
 from unqueue.providers.sms import default_country, open_sender
 from unqueue.server import events
@@ -34,6 +34,7 @@ from unqueue.server.access import Access, Principal
 from unqueue.server.catalogue import routes as catalogue_routes
 from unqueue.server.catalogue.service import Catalogue
 from unqueue.server.coupons import routes as coupons_routes
+from unqueue.server.coupons.guessing import Guessing
 from unqueue.server.coupons.in_basket import BasketCoupons
 from unqueue.server.coupons.policy import policy_of
 from unqueue.server.coupons.redeeming import Redeeming
@@ -106,8 +107,11 @@ class MerchantServer:
         self.catalogue = Catalogue(self.database, settings)
         self.promotions = Promotions(self.database)
         redeeming = Redeeming(time_zone=settings.store.time_zone, policy=policy_of(settings.coupons))
-        in_basket = BasketCoupons(self.database, redeeming)
-        self.members = Members(self.database, secret_file(settings.server.data_dir / "keys" / "members.key"))
+        guessing = Guessing()
+        in_basket = BasketCoupons(self.database, redeeming, guessing)
+        self.guard = Guard()
+        members_key = secret_file(settings.server.data_dir / "keys" / "members.key")
+        self.members = Members(self.database, members_key, self.guard)
         self.trips = Trips(
             self.database,
             self.catalogue,
@@ -127,10 +131,9 @@ class MerchantServer:
             opening=in_basket.reserve,
             expiry_minutes=settings.server.order_expiry_minutes,
         )
-        self.coupons = Coupons(self.database, redeeming, open_payment=open_attempt)
+        self.coupons = Coupons(self.database, redeeming, open_payment=open_attempt, guessing=guessing)
         accounts = settings.payments.providers
         self.stored_value = StoredValue(self.database, limit_minor=settings.payments.second_person_above_minor)
-        self.guard = Guard()
         self.payments = Payments(
             self.database,
             self._providers(accounts) if providers is None else providers,

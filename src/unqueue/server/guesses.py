@@ -33,6 +33,10 @@ class Guesses:
         self._wrong_s = [at_s for at_s in self._wrong_s if now_s - at_s < self._window_s]
         self._wrong_s.append(now_s)
 
+    def right(self) -> None:
+        """The last one that was counted was none."""
+        del self._wrong_s[-1:]
+
     def pause_s(self, now_s: float) -> int:
         """Whole seconds until typing is possible again; 0 when it is."""
         recent = [at_s for at_s in self._wrong_s if now_s - at_s < self._window_s]
@@ -42,7 +46,7 @@ class Guesses:
 
 
 class Guard:
-    """Slows guessing down over all askers: each by itself, and everybody together.
+    """Slows guessing down over all askers: ``each`` by itself, and everybody ``together``, in five minutes.
 
     >>> guard = Guard()
     >>> for _ in range(5):
@@ -51,7 +55,8 @@ class Guard:
     (299, 0)
     """
 
-    def __init__(self, *, together: int = 100, askers_max: int = 10_000) -> None:
+    def __init__(self, *, each: int = 5, together: int = 100, askers_max: int = 10_000) -> None:
+        self._each = each
         self._together = Guesses(limit=together)
         self._askers: dict[str, Guesses] = {}
         self._askers_max = askers_max
@@ -60,15 +65,21 @@ class Guard:
         """Somebody guessed wrong."""
         if asker not in self._askers and len(self._askers) >= self._askers_max:
             self._askers.clear()  # the limit for everybody together still holds
-        self._askers.setdefault(asker, Guesses()).wrong(now_s)
+        self._askers.setdefault(asker, Guesses(limit=self._each)).wrong(now_s)
         self._together.wrong(now_s)
+
+    def right(self, asker: str) -> None:
+        """What was counted last for this asker was no wrong guess."""
+        if asker in self._askers:
+            self._askers[asker].right()
+        self._together.right()
 
     def pause_s(self, asker: str, now_s: float) -> int:
         """Whole seconds until this asker may guess again; 0 when it may."""
         known = self._askers.get(asker)
         return max(self._together.pause_s(now_s), known.pause_s(now_s) if known is not None else 0)
 
-    def check(self, asker: str, now_s: float) -> None:
-        """TooManyGuesses while guessing pauses."""
+    def check(self, asker: str, now_s: float, refusal: type[TooManyGuesses] = TooManyGuesses) -> None:
+        """``refusal`` while guessing pauses."""
         if pause_s := self.pause_s(asker, now_s):
-            raise TooManyGuesses(retry_after_s=pause_s)
+            raise refusal(retry_after_s=pause_s)

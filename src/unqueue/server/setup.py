@@ -9,8 +9,8 @@ from alembic import command
 from alembic.config import Config
 
 from unqueue.kernel.settings import Rule, Settings
-from unqueue.providers import check_settings as check_providers
 from unqueue.providers.invoicing import check_settings as check_invoices
+from unqueue.providers.kinds import check_settings as check_providers
 from unqueue.providers.sms import check_settings as check_sms
 from unqueue.server.catalogue.templates import check_store_codes
 from unqueue.server.coupons.policy import check_settings as check_coupons

@@ -67,9 +67,11 @@ class ServerLink:
         if response.is_success:
             return response.content
         try:
-            problem: dict[str, Any] = response.json()
+            problem: Any = response.json()
         except ValueError as error:
             raise ServerAway(f"the server answers {response.status_code}") from error
+        if not isinstance(problem, dict):  # somebody in between speaks JSON too
+            raise ServerAway(f"the server answers {response.status_code}")
         if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             if problem.get("code") == "provider_busy":
                 raise ServerBusy(str(problem.get("en", "")))

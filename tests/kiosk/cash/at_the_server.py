@@ -65,9 +65,10 @@ class KioskThere:
         purse, first = self.world.purse, self.world.purse_at_first
         return sum(piece.value_minor * (purse[piece] - first[piece]) for piece in purse)
 
-    async def give_back(self, shopper: Shopper) -> int:
-        """Somebody opened the order, and wants the money."""
-        given_minor = await give_back(self.cashier, self.server, shopper.order.order_id)
+    async def give_back(self, shopper: Shopper, *, is_here: bool = True) -> int:
+        """Somebody opened the order, and wants the money. ``is_here``: still, after the claim."""
+        order_id = shopper.order.order_id
+        given_minor = await give_back(self.cashier, self.server, order_id, is_here=lambda: is_here)
         await self.cashier.deliver()
         return given_minor
 

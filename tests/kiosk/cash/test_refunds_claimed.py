@@ -1,5 +1,6 @@
 """A refund that a kiosk claimed comes to an end, wherever the kiosk was killed, and is never given twice."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from unqueue.kiosk.cashier import REFUNDS
 from unqueue.server.access import Principal
 from unqueue.server.payments.model import RefundAtKiosk
 from unqueue.server.tills.service import PayoutView
-from unqueue.station.link import ServerAway
+from unqueue.station.link import ServerAway, ServerRefused
 
 pytestmark = pytest.mark.anyio
 AN = Principal("staff", "a", "An")
@@ -139,6 +140,69 @@ async def test_a_server_that_is_away_hears_of_it_later(
     assert await kiosk.give_back(shopper) == 0, "the server may have heard it all the same"
     await kiosk.look_after()
     assert not (await the_refund(kiosk)).claimed
+
+
+@pytest.mark.parametrize("was_heard", [False, True])
+async def test_nobody_waits_for_long_for_a_claim_that_the_server_does_not_answer(
+    kiosk: KioskThere, shopper: Shopper, was_heard: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = kiosk.server.claim
+
+    async def unanswered(refund_id: str) -> None:
+        if was_heard:
+            await claim(refund_id)
+        raise ServerAway("no answer")
+
+    monkeypatch.setattr("unqueue.kiosk.refunds._CLAIM_S_MAX", 0.1)
+    with monkeypatch.context() as patched:
+        patched.setattr(kiosk.server, "claim", unanswered)
+        async with asyncio.timeout(5):
+            assert await kiosk.give_back(shopper) == 0
+    assert (await the_refund(kiosk)).claimed is was_heard
+    await kiosk.look_after()
+    assert not (await the_refund(kiosk)).claimed
+    assert kiosk.gained_minor == 0
+
+
+@pytest.mark.parametrize(("later_s", "is_here"), [(2400, True), (0, False)])
+async def test_no_coins_for_somebody_who_left_while_the_server_was_asked(
+    kiosk: KioskThere, shopper: Shopper, later_s: int, is_here: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = kiosk.server.claim
+
+    async def late(refund_id: str) -> None:
+        kiosk.world.clock.advance(later_s)
+        await claim(refund_id)
+
+    monkeypatch.setattr(kiosk.server, "claim", late)
+    assert await kiosk.give_back(shopper, is_here=is_here) == 0
+    assert not (await the_refund(kiosk)).claimed
+    assert kiosk.gained_minor == 0
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [ServerAway("no answer"), ServerRefused({"code": "not_found"}), ServerRefused({"code": "not_authenticated"})],
+)
+async def test_a_hand_back_that_the_server_does_not_take_is_repeated_later(
+    kiosk: KioskThere, shopper: Shopper, failure: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def jams(*_: object, **__: object) -> None:
+        raise PayoutUnavailable(detail="it jammed")
+
+    async def fails(_: str) -> None:
+        raise failure
+
+    monkeypatch.setattr("unqueue.kiosk.refunds._HAND_BACK_S_MAX", 0.1)
+    monkeypatch.setattr(kiosk.cashier.till, "pay_out", jams)
+    with monkeypatch.context() as patched:
+        patched.setattr(kiosk.server, "release", fails)
+        async with asyncio.timeout(5):
+            assert await kiosk.give_back(shopper) == 0
+    assert (await the_refund(kiosk)).claimed
+    await kiosk.look_after(shopper)
+    assert not (await the_refund(kiosk)).claimed
+    assert kiosk.gained_minor == 0
 
 
 @pytest.mark.parametrize("was_given", [False, True])

@@ -7,8 +7,8 @@ import pytest
 
 from unqueue.kernel.clock import SystemClock
 from unqueue.kernel.settings import Provider
-from unqueue.providers import KINDS, open_provider
 from unqueue.providers.alipay import keys
+from unqueue.providers.kinds import KINDS, open_provider
 
 pytestmark = pytest.mark.anyio
 

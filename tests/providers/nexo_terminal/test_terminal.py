@@ -18,7 +18,7 @@ from tests.support.card_terminals import CARD_NUMBER, PASSPHRASE, TerminalProces
 from unqueue.kernel.clock import SystemClock
 from unqueue.kernel.ids import new_id
 from unqueue.kernel.money import Money
-from unqueue.providers import open_provider
+from unqueue.providers.kinds import open_provider
 from unqueue.providers.nexo_terminal import crypto, messages
 from unqueue.providers.nexo_terminal.client import NexoTerminal
 from unqueue.providers.port import (

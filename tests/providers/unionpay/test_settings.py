@@ -9,7 +9,7 @@ from tests.support.unionpay import chain_of, merchant_signer
 from unqueue.kernel.clock import SystemClock
 from unqueue.kernel.money import Money
 from unqueue.kernel.settings import Provider as Account
-from unqueue.providers import KINDS
+from unqueue.providers.kinds import KINDS
 from unqueue.providers.port import Attempt
 from unqueue.providers.unionpay import GATEWAYS, UnionPay, open_account
 from unqueue.providers.unionpay.certificates import Environment

@@ -12,7 +12,7 @@ from tests.providers.wechat_pay.shop import Shop
 
 from unqueue.kernel.clock import SystemClock
 from unqueue.kernel.settings import Provider as Account
-from unqueue.providers import KINDS
+from unqueue.providers.kinds import KINDS
 from unqueue.providers.wechat_pay.account import GATEWAY, read_account
 
 PEM, RAW = serialization.Encoding.PEM, serialization.NoEncryption()

@@ -18,7 +18,7 @@ from unqueue.kernel.clock import SystemClock
 from unqueue.kernel.ids import new_id
 from unqueue.kernel.money import Money
 from unqueue.kernel.settings import Provider as Account
-from unqueue.providers import open_provider
+from unqueue.providers.kinds import open_provider
 from unqueue.providers.port import (
     Attempt,
     Charge,

@@ -20,7 +20,7 @@ from tests.support.tills import KIOSK, MILK, Bank, Till
 
 from unqueue.kernel.clock import ManualClock, SystemClock
 from unqueue.kernel.database import Database
-from unqueue.providers import open_provider
+from unqueue.providers.kinds import open_provider
 from unqueue.server.payments.service import Wish
 from unqueue.server.setup import migrate_database
 

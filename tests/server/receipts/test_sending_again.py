@@ -202,3 +202,34 @@ async def test_an_old_failure_is_not_shown_for_ever(aliyun: Desk, clock: ManualC
     await aliyun.failed()
     clock.advance(TROUBLED_DAYS * 86_400 + 1)
     assert await aliyun.troubles() == []
+
+
+async def test_an_act_that_was_done_is_done_however_late_it_comes_again(aliyun: Desk) -> None:
+    shopper = await aliyun.failed("unsubscribed", "unsubscribed")
+    act = new_id()
+    await aliyun.again(shopper, OTHER, act_id=act)
+    await aliyun.store.work()
+    await aliyun.again(shopper, DIGITS)
+    aliyun.store.sandbox.book.plan(["unsubscribed"])
+    await aliyun.store.work()
+    sent = await aliyun.again(shopper, OTHER, act_id=act)
+    assert sent["status"] == "failed", "it stays as the later act left it"
+    assert len(await aliyun.store.till.events("receipt.sms_sent_again")) == 2
+
+
+async def test_an_act_that_only_hastened_hastens_once(aliyun: Desk, clock: ManualClock) -> None:
+    shopper = await aliyun.failed("limit")
+    act = new_id()
+    await aliyun.again(shopper, act_id=act)
+    aliyun.store.sandbox.book.plan(["limit"])
+    await aliyun.store.work()
+    clock.advance(1)
+    await aliyun.again(shopper, act_id=act)
+    assert await aliyun.store.work() == 0, "it pauses still"
+    aliyun.store.sandbox.book.plan(["unsubscribed"])
+    await aliyun.again(shopper)
+    await aliyun.store.work()
+    await aliyun.again(shopper, OTHER, act_id=act)
+    await aliyun.store.work()
+    assert aliyun.numbers == []
+    assert len(await aliyun.store.till.events("receipt.sms_sent_again")) == 2

@@ -11,9 +11,12 @@ from tests.support.escpos_page import FONT, print_on
 from tests.support.tills import ACCOUNT, CASH_ACCOUNT, KIOSK, MILK, SELLER, Till
 
 from unqueue.devices.drivers.escpos_printer import EscposPrinter, EscposPrinterSettings
+from unqueue.devices.drivers.escpos_receipt import render_return
 from unqueue.kernel.errors import NotFound
 from unqueue.kernel.ids import new_id
 from unqueue.kernel.money import Money
+from unqueue.server.payments.model import PaidBy
+from unqueue.server.receipts.slip_page import return_page
 from unqueue.server.receipts.slips import DeskPrinterFailed, NoDeskPrinter, ReturnNotDone, Slips
 from unqueue.server.returns.views import ReturnedView, ReturnView, ShareView, TaxBackView
 from unqueue.server.tills.model import Debt, DebtSettled, PaymentFinished, Report, Tendered
@@ -130,6 +133,23 @@ async def test_a_page_shows_what_the_paper_does(till: Till, language: Any, words
     for word in [*words, "104 729 389", "-¥12.90", "2026-01-03 07:05:00", "纯牛奶 &lt;鲜&gt;"]:
         assert word in page
     assert "src=" not in page.replace("srcset", ""), "nothing is fetched"
+
+
+def by_hand(paid_by: PaidBy) -> ReturnView:
+    share = ShareView("p", "sandbox", Money(1290, "CNY"), "succeeded", by_hand=True, paid_by=paid_by)
+    return msgspec.structs.replace(RETURN, shares=[share])
+
+
+@pytest.mark.parametrize(
+    ("paid_by", "zh", "en"), [("cash", "退回 现金", "To by hand"), ("bank", "退回 银行转账", "To by bank transfer")]
+)
+def test_page_and_paper_tell_a_transfer_from_cash(paid_by: PaidBy, zh: str, en: str) -> None:
+    made = msgspec.to_builtins(by_hand(paid_by))
+    names = {"name_zh": "街角超市", "name_en": "Corner Store"}
+    assert zh in return_page(made, names, "zh", "Asia/Shanghai")
+    assert en in return_page(made, names, "en", "Asia/Shanghai")
+    assert zh.encode("gb18030") in render_return(made, names, language="zh")
+    assert en.encode() in render_return(made, names, language="en")
 
 
 async def test_what_is_not_done_has_no_slip(till: Till) -> None:

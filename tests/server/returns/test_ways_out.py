@@ -3,19 +3,22 @@
 from typing import Any
 
 import pytest
-from tests.support.tills import KIOSK, METHOD, MILK, Shopper, Till
+from tests.support.tills import BEER, KIOSK, METHOD, MILK, Shopper, Till
 
 from unqueue.kernel.clock import ManualClock
-from unqueue.kernel.errors import DomainError
+from unqueue.kernel.errors import DomainError, NotFound
 from unqueue.kernel.ids import new_id
-from unqueue.providers.port import Charge, ProviderUnavailable, RefundRequest, RefundState
+from unqueue.providers.port import Charge, ProviderRefused, ProviderUnavailable, RefundRequest, RefundState
 from unqueue.providers.sandbox_wallet.client import SandboxWallet
 from unqueue.server.access import Principal
 from unqueue.server.fleet.model import Device
 from unqueue.server.fleet.store import save
 from unqueue.server.ledger import store as ledger
+from unqueue.server.orders import store as orders_store
 from unqueue.server.payments import settling
+from unqueue.server.payments import store as payments_store
 from unqueue.server.payments.model import (
+    BackBy,
     KioskAwake,
     PaidBy,
     RefundArrived,
@@ -23,7 +26,9 @@ from unqueue.server.payments.model import (
     RefundUnderWay,
 )
 from unqueue.server.payments.service import Wish
+from unqueue.server.returns.model import GivenTwiceEnded
 from unqueue.server.returns.service import KIOSK_SILENT_S, Wanted
+from unqueue.server.returns.views import TwiceView
 from unqueue.server.staff.model import MAY
 from unqueue.server.tills.model import PaymentFinished, PayoutFinished, Report, Tendered
 
@@ -182,6 +187,14 @@ def _fields(device: Device) -> dict[str, Any]:
 
 async def claimed(till: Till) -> str:
     """Ten yuan in cash that the kiosk is about to give back; the refund's id."""
+    refund_id = await unclaimed(till)
+    await till.tills.claim_payout(KIOSK, refund_id)
+    await heard(till)
+    return refund_id
+
+
+async def unclaimed(till: Till) -> str:
+    """Ten yuan in cash that go back; the refund's id."""
     till.returns._by_hand = frozenset({"cash"})
     shopper = await till.order(MILK)
     wish = Wish(method="cash", place=KIOSK.id, amount_minor=1000, return_to="order")
@@ -201,8 +214,6 @@ async def claimed(till: Till) -> str:
     await shopper.call("POST", f"{shopper.path}/give-back")
     await till.work()
     (payout,) = await till.tills.payouts(KIOSK)
-    await till.tills.claim_payout(KIOSK, payout.refund_id)
-    await heard(till)
     return payout.refund_id
 
 
@@ -338,13 +349,167 @@ class Away(SandboxWallet):
         raise ProviderUnavailable("timeout", request.refund_id + charge.attempt_id)
 
 
-async def test_watching_a_provider_that_is_away_ends_too(till: Till, clock: ManualClock) -> None:
-    refund_id = await unanswered(till, clock)
+async def test_a_provider_that_is_away_uses_no_look_up(till: Till, clock: ManualClock) -> None:
+    """It had given the money back before it went away: what it says once it is there again is still heard."""
+    refund_id = await unanswered(till, clock, "lose_answer")
     await till.returns.settle_by_hand(refund_id, "cash", "a day", AN)
     away = Till(till.database, till.bank, {METHOD: till.bank.account(Away)})
+    clock.advance(60)
     looked = 0
     for _ in range(8):
-        clock.advance(24 * HOUR_S)
         looked += await away.worker.work_off()
+        assert await away.worker.work_off() == 0
+        clock.advance(600)
     await away.stop()
-    assert looked == 4
+    assert looked == 8
+    till.bank.wire.is_cut = False
+    await till.work()
+    assert len(await till.returns.given_twice()) == 1
+
+
+class Fickle(SandboxWallet):
+    """Its refund has failed; asked again, it is at it after all; then it is away."""
+
+    asked = 0
+
+    async def refund(self, request: RefundRequest, charge: Charge) -> RefundState:  # noqa: ARG002
+        return RefundState("failed")
+
+    async def query_refund(self, request: RefundRequest, charge: Charge) -> RefundState:  # noqa: ARG002
+        self.asked += 1
+        if self.asked == 1:
+            return RefundState("pending")
+        raise ProviderUnavailable("timeout", request.refund_id)
+
+
+async def test_what_its_provider_is_doing_after_all_is_not_handed_over(till: Till, clock: ManualClock) -> None:
+    await returned(till)
+    wallet = till.bank.account(Fickle)
+    assert isinstance(wallet, Fickle)
+    fickle = Till(till.database, till.bank, {METHOD: wallet})
+    for _ in range(3):
+        await fickle.work()
+        clock.advance(60)
+    await fickle.stop()
+    assert wallet.asked == 2
+    (waiting,) = await till.returns.refunds_waiting()
+    assert (waiting.problem, waiting.may_arrive, waiting.ways) == ("timeout", True, [])
+    with pytest.raises(RefundUnderWay):
+        await till.returns.pay_by_hand(waiting.id, BO)
+
+
+async def test_a_refund_in_cash_stays_free_for_any_kiosk(till: Till, clock: ManualClock) -> None:
+    """Its answer is that nobody has given it yet: nobody has it in hand either."""
+    refund_id = await unclaimed(till)
+    for _ in range(3):
+        clock.advance(60)
+        await till.work()
+    (waiting,) = await till.returns.refunds_waiting()
+    assert (waiting.may_arrive, waiting.claimed_by) == (False, "")
+    await till.tills.claim_payout(KIOSK, refund_id)
+    (waiting,) = await till.returns.refunds_waiting()
+    assert waiting.claimed_by == KIOSK.id
+
+
+class Rethinks(SandboxWallet):
+    """Refuses, and has done it all the same when it is asked later."""
+
+    async def refund(self, request: RefundRequest, charge: Charge) -> RefundState:
+        await super().refund(request, charge)
+        raise ProviderRefused("refund_window_closed", request.refund_id)
+
+
+async def test_a_refusal_that_was_handed_over_is_watched_too(till: Till, clock: ManualClock) -> None:
+    await returned(till)
+    rethinks = Till(till.database, till.bank, {METHOD: till.bank.account(Rethinks)})
+    await rethinks.work()
+    await rethinks.stop()
+    (waiting,) = await till.returns.refunds_waiting()
+    await till.returns.pay_by_hand(waiting.id, AN)
+    clock.advance(60)
+    await till.work()
+    (twice,) = await till.returns.given_twice()
+    assert await balanced(till) == {"desk": -1290, f"given-twice:{twice.order_id}": 1290}
+
+
+async def test_cash_that_was_handed_over_is_not_watched(till: Till, clock: ManualClock) -> None:
+    """No kiosk gives what staff gave: there is nobody to ask."""
+    refund_id = await unclaimed(till)
+    clock.advance(60)
+    await till.work()
+    await till.returns.pay_by_hand(refund_id, AN)
+    clock.advance(24 * HOUR_S)
+    assert await till.worker.work_off() == 0
+
+
+async def test_a_transfer_is_told_from_cash(till: Till, clock: ManualClock) -> None:
+    refund_id = await unanswered(till, clock)
+    await till.returns.settle_by_hand(refund_id, "bank", "a day", AN)
+    refund = await till.database.read(lambda connection: payments_store.get_refund(connection, refund_id))
+    assert refund is not None
+    (made,) = (await till.returns.look(await numbered(till, refund.order_id))).returns
+    assert [(share.by_hand, share.paid_by) for share in made.shares] == [(True, "bank")]
+
+
+async def twice_given(till: Till, clock: ManualClock) -> TwiceView:
+    """Cash from the desk for what the wallet had given back as well."""
+    refund_id = await unanswered(till, clock, "lose_answer")
+    await till.returns.settle_by_hand(refund_id, "cash", "a day", AN)
+    till.bank.wire.is_cut = False
+    clock.advance(60)
+    await till.work()
+    (twice,) = await till.returns.given_twice()
+    return twice
+
+
+@pytest.mark.parametrize(
+    ("back_by", "left"),
+    [
+        ("cash", {}),
+        ("bank", {"desk": -1290, "bank": 1290}),
+        ("written_off", {"desk": -1290, "given-twice-lost": 1290}),
+    ],
+)
+async def test_what_came_twice_is_ended_once(
+    till: Till, clock: ManualClock, back_by: BackBy, left: dict[str, int]
+) -> None:
+    twice = await twice_given(till, clock)
+    assert await till.returns.end_given_twice(twice.refund_id, back_by, "she brought it", AN) == twice
+    assert await balanced(till) == left
+    assert await till.returns.given_twice() == []
+    with pytest.raises(GivenTwiceEnded):
+        await till.returns.end_given_twice(twice.refund_id, back_by, "again", BO)
+    ((_, told),) = await till.events("payment.given_twice_ended")
+    assert (told["by"], told["back_by"], told["reason"]) == ("An", back_by, "she brought it")
+
+
+async def test_what_came_once_is_not_ended(till: Till, clock: ManualClock) -> None:
+    refund_id = await unanswered(till, clock)
+    for unknown in (refund_id, new_id()):
+        with pytest.raises(NotFound):
+            await till.returns.end_given_twice(unknown, "cash", "x", AN)
+
+
+async def test_of_two_in_one_order_the_open_one_stays(till: Till, clock: ManualClock) -> None:
+    shopper = await till.order(MILK, BEER)
+    payment = await shopper.start_payment()
+    await till.bank.press(payment["action"]["url"])
+    await till.bank.send()
+    for line in (1, 2):
+        await till.returns.propose(shopper.order.order_id, [Wanted(line, 1)], "", new_id(), AN)
+    till.bank.wire.fails = ["lose_answer", "lose_answer"]
+    await till.work()
+    clock.advance(HOUR_S)
+    for waiting in await till.returns.refunds_waiting():
+        await till.returns.settle_by_hand(waiting.id, "cash", "a day", AN)
+    clock.advance(60)
+    await till.work()
+    ended, stays = await till.returns.given_twice()
+    await till.returns.end_given_twice(ended.refund_id, "cash", "back", AN)
+    assert await till.returns.given_twice() == [stays]
+
+
+async def numbered(till: Till, order_id: str) -> str:
+    order = await till.database.read(lambda connection: orders_store.get(connection, order_id))
+    assert order is not None
+    return order.number

@@ -14,8 +14,8 @@ from unqueue.kernel.errors import DomainError
 from unqueue.kernel.ids import new_id
 from unqueue.kernel.money import Money
 from unqueue.kernel.settings import Provider as Account
-from unqueue.providers import BILL_READERS, BILL_TIME_ZONES
 from unqueue.providers.bills import BillMalformed, BillRow
+from unqueue.providers.kinds import BILL_READERS, BILL_TIME_ZONES
 from unqueue.providers.port import Charge, ProviderRefused, RefundRequest, RefundState
 from unqueue.providers.sandbox_wallet.client import SandboxWallet
 from unqueue.server.access import Principal, issue_token

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.server.coupons.baskets import amount, offer
 from tests.support.stores import APPLES_512_G, BEER, CHEESE, MILK, RECALLED, TEA, WINE, WITHDRAWN, Handset, reopen
 
 from unqueue.kernel import journal
@@ -166,8 +167,25 @@ async def test_a_batch_adds_sets_and_deletes_in_one_go(handset: Handset) -> None
     assert [(entry["code"], entry["problem"]["code"]) for entry in answer["refused"]] == [
         ("nonsense", "code_malformed")
     ]
-    again = await handset.call("POST", path, body)
-    assert again["basket"] == answer["basket"]
+    assert await handset.call("POST", path, body) == answer
+
+
+@pytest.mark.parametrize("code", ["nonsense", MILK])
+async def test_a_batch_sent_again_tells_again_what_was_refused(
+    handset: Handset, store: MerchantServer, code: str
+) -> None:
+    body = {"id": str(uuid.uuid4()), "add": [{"code": code}, {"code": "C00A"}, {"code": RECALLED}]}
+    path = f"/api/trips/{handset.trip}/lines:batch"
+    answer = await handset.call("POST", path, body)
+    assert [entry["code"] for entry in answer["refused"]][-2:] == ["C00A", RECALLED]
+    offer(store.database, amount("a", 100))  # it would be taken now
+    assert await handset.call("POST", path, body) == answer
+    store.trips.forget(handset.trip)
+    assert await handset.call("POST", path, body) == answer
+    events = store.database.read_now(journal.read)
+    assert [event.data for event in events if event.stream.startswith("trip:") and "C00A" in event.data] == [], (
+        "a code may be worth money"
+    )
 
 
 async def test_a_batch_with_an_unknown_line_changes_nothing(handset: Handset) -> None:

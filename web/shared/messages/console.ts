@@ -240,6 +240,7 @@ export const console_ = {
   "desk.share.pending": { zh: "正在退回", en: "On its way" },
   "desk.share.succeeded": { zh: "已退到", en: "Arrived" },
   "desk.share.by_hand": { zh: "现金给付", en: "In cash, at the desk" },
+  "desk.share.by_bank": { zh: "银行转账", en: "By bank transfer" },
   "desk.earlier": { zh: "这张订单的退货", en: "Returns of this order" },
   "desk.status.proposed": { zh: "等同事同意", en: "Waits for a colleague" },
   "desk.status.accepted": { zh: "已退", en: "Done" },

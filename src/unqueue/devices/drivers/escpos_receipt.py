@@ -41,6 +41,7 @@ _WORDS = {
         "reason": "原因",
         "to": "退回",
         "by_hand": "现金",
+        "by_bank": "银行转账",
         "signature": "顾客签名",
         "debt": "欠款凭条",
         "debt_number": "凭条号",
@@ -76,6 +77,7 @@ _WORDS = {
         "reason": "Reason",
         "to": "To",
         "by_hand": "by hand",
+        "by_bank": "by bank transfer",
         "signature": "Signature",
         "debt": "We owe you",
         "debt_number": "Slip",
@@ -155,7 +157,8 @@ def render_return(
     paper.rule()
     paper.pair(words["returned"], _money(made["amount"], negative=True), tall=True)
     for share in made["shares"]:
-        method = words["by_hand"] if share["by_hand"] else share["method"]
+        by_staff = words["by_bank" if share.get("paid_by") == "bank" else "by_hand"]
+        method = by_staff if share["by_hand"] else share["method"]
         paper.pair(f"{words['to']} {method}", _money(share["amount"], negative=True))
     for tax in made["taxes"]:
         rate = f"{tax['rate_bp'] / 100:g}%"

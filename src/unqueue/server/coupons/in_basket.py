@@ -15,6 +15,7 @@ from unqueue.kernel.ids import new_id
 from unqueue.kernel.money import Money
 from unqueue.server.coupons import choosing, keys, model, redeeming
 from unqueue.server.coupons.choosing import Chosen, Paper, Shopper
+from unqueue.server.coupons.guessing import Guessing
 from unqueue.server.coupons.model import Effect, Held
 from unqueue.server.coupons.redeeming import Redeeming, Wanted
 from unqueue.server.coupons.refusals import CouponExpired, CouponMalformed, CouponOtherStore, CouponUnknown
@@ -27,28 +28,36 @@ from unqueue.server.trips.model import Trip
 class BasketCoupons:
     """The coupons of one store as trips and orders ask for them."""
 
-    def __init__(self, database: Database, at: Redeeming) -> None:
+    def __init__(self, database: Database, at: Redeeming, guessing: Guessing | None = None) -> None:
         self._database = database
         self._redeeming = at
+        self._guessing = guessing or Guessing()
 
-    async def find(self, text: str, trip: Trip) -> Found | None:
+    async def find(self, text: str, trip: Trip, asker: str | None = None) -> Found | None:
         """The coupon of a code, with a use left just now; None for what is no coupon's.
 
         CouponMalformed and CouponUnknown for a GS1 coupon; CouponExpired, CouponOtherStore, and those of a coupon
         that is used up. What may still become good in this visit is found, and its preview says what is missing.
+        TooManyCouponGuesses after too many unknown codes, where ``asker`` (the client's address) says to count.
         """
         candidates = self._read(text)
+        if not candidates:
+            return None
         shopper = shopper_of(trip)
 
         def look(connection: Connection) -> tuple[Paper | None, DomainError | None]:
             paper = redeeming.find(connection, candidates, trip.currency)
             return paper, redeeming.used_up(connection, paper, shopper) if paper is not None else None
 
-        paper, used_up = await self._database.read(look) if candidates else (None, None)
+        if asker is not None:
+            self._guessing.begin(trip.trip_id, asker, self._database.clock.now().timestamp())
+        paper, used_up = await self._database.read(look)
         if paper is None:
             if any(":" in key.code for key in candidates):
                 raise CouponUnknown
             return None
+        if asker is not None:
+            self._guessing.right(trip.trip_id, asker)
         no = self._refusal(paper, shopper)
         if isinstance(no, CouponExpired | CouponOtherStore):
             raise no

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from unqueue.kernel.errors import DomainError
 from unqueue.kernel.money import format_minor
+from unqueue.server.guesses import TooManyGuesses
 
 
 class CouponUnknown(DomainError):
@@ -12,6 +13,14 @@ class CouponUnknown(DomainError):
     status: ClassVar[int] = 404
     zh: ClassVar[str] = "这里没有这张优惠券，请核对券码"
     en: ClassVar[str] = "We don't know this coupon. Please check its code."
+
+
+class TooManyCouponGuesses(TooManyGuesses):
+    """Details: ``retry_after_s``. For good, so that a handset drops the code: goods that wait behind it must go on."""
+
+    permanent: ClassVar[bool] = True
+    zh: ClassVar[str] = "几个券码都没有找到，请过几分钟再试，或到服务台"
+    en: ClassVar[str] = "Several codes were no coupons. Please try again in a few minutes, or ask at the service desk."
 
 
 class CouponMalformed(DomainError):

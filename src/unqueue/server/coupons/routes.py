@@ -29,10 +29,14 @@ def routes(
 
     @post("/api/orders/{order_id:str}/coupons", status_code=200, tags=["coupons"])
     async def redeem(order_id: FromPath[str], data: JSONBody[NewRedemption], request: AnyRequest) -> CouponsView:
-        """Put a coupon on an order that waits for payment. The prices stay; what is to be paid is less."""
+        """Put a coupon on an order that waits for payment. The prices stay; what is to be paid is less.
+
+        429 ``too_many_guesses`` after many unknown codes.
+        """
         principal = await access.principal(request, *kinds)
         order = await orders.of(principal, order_id)
-        return await coupons.redeem(order, data.code, data.id, principal.actor)
+        asker = request.client.host if request.client is not None else ""
+        return await coupons.redeem(order, data.code, data.id, principal.actor, asker)
 
     @delete("/api/orders/{order_id:str}/coupons/{redemption_id:str}", status_code=200, tags=["coupons"])
     async def withdraw(order_id: FromPath[str], redemption_id: FromPath[str], request: AnyRequest) -> CouponsView:

@@ -10,9 +10,11 @@ from sqlalchemy import Connection
 from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.money import Money
 from unqueue.server.coupons import keys, redeeming, store
+from unqueue.server.coupons.guessing import Guessing
 from unqueue.server.coupons.loader import CouponsInvalid, Loaded, load
 from unqueue.server.coupons.model import Redemptions
 from unqueue.server.coupons.redeeming import Redeeming
+from unqueue.server.coupons.refusals import CouponUnknown
 from unqueue.server.coupons.rules import Coded, Coupon
 from unqueue.server.orders.model import Order, PaymentOpen
 from unqueue.server.promotions.loader import Problem
@@ -71,21 +73,29 @@ class Coupons:
     """Coupons as those see them who may see an order.
 
     ``open_payment`` is what coupons need to know of payments, which stand above them: the attempt that is open, if any;
-    it may refuse by itself. ``member_of`` names the member whose order it is.
+    it may refuse by itself. ``member_of`` names the member whose order it is. ``guessing`` slows guessing down.
     """
 
     def __init__(
-        self, database: Database, at: Redeeming, *, open_payment: OpenPayment, member_of: MemberOf | None = None
+        self,
+        database: Database,
+        at: Redeeming,
+        *,
+        open_payment: OpenPayment,
+        member_of: MemberOf | None = None,
+        guessing: Guessing | None = None,
     ) -> None:
+        self._guessing = guessing or Guessing()
         self._database = database
         self._redeeming = at
         self._open_payment = open_payment
         self._member_of = member_of or member_of_trip
 
-    async def redeem(self, order: Order, code: str, action_id: str, actor: str) -> CouponsView:
+    async def redeem(self, order: Order, code: str, action_id: str, actor: str, asker: str = "") -> CouponsView:
         """Put a coupon on an order; again with the same id changes nothing, even while the order is being paid.
 
-        PaymentOpen while a payment is under way, and every refusal of :meth:`Redeeming.redeem`.
+        PaymentOpen while a payment is under way, TooManyCouponGuesses after too many unknown codes of the visit or of
+        ``asker``, the client's address, and every refusal of :meth:`Redeeming.redeem`.
         """
         plain = normal_id(action_id)
 
@@ -95,7 +105,18 @@ class Coupons:
             member = self._member_of(tx.connection, order)
             return self._redeeming.redeem(tx, order, code, member=member, action_id=plain, actor=actor)
 
-        return view(await self._database.unit(write))
+        if await self._database.read(lambda connection: store.redemption(connection, plain)) is not None:
+            return view(await self._database.unit(write))
+        self._guessing.begin(order.trip_id, asker, self._database.clock.now().timestamp())
+        is_unknown = False
+        try:
+            return view(await self._database.unit(write))
+        except CouponUnknown:
+            is_unknown = True
+            raise
+        finally:
+            if not is_unknown:
+                self._guessing.right(order.trip_id, asker)
 
     async def withdraw(self, order: Order, redemption_id: str, actor: str) -> CouponsView:
         """Take a coupon off an order; again changes nothing. PaymentOpen, NotFound, OrderPaid, OrderClosed."""

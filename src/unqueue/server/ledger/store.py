@@ -131,13 +131,6 @@ def of_account(connection: Connection, account: str, limit: int) -> list[Posted]
     return [Posted(*row) for row in rows][::-1]
 
 
-def of_kind(connection: Connection, prefix: str, limit: int) -> list[Posted]:
-    """The newest postings on accounts that begin so, the newest first."""
-    query = select(*_POSTED).where(ledger.c.account.startswith(prefix, autoescape=True))
-    rows = connection.execute(query.order_by(ledger.c.at_us.desc(), ledger.c.entry_id.desc()).limit(limit))
-    return [Posted(*row) for row in rows]
-
-
 def of_order(connection: Connection, order_id: str) -> list[Posted]:
     """All that was posted for an order, in order."""
     query = select(*_POSTED).where(ledger.c.order_id == order_id)

@@ -11,6 +11,7 @@ The accounts (positive is a debit, see ``ledger.model``):
     desk                     the service desk's drawer: what staff gave and took by hand
     bank                     the store's own bank account: refunds that staff transferred
     given-twice:<order id>   what a shopper was given by hand and by the provider: the shopper owes it
+    given-twice-lost         what of that will never come back: the store's loss
     surplus:<order id>       money that came for an order and goes back: it was not needed, or goods came back
 """
 
@@ -19,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from unqueue.kernel.money import Money
 from unqueue.server.ledger.model import Entry, entry
 from unqueue.server.orders.model import Order
-from unqueue.server.payments.model import Payment, Refund
+from unqueue.server.payments.model import BackBy, Payment, Refund
 from unqueue.server.payments.sold import SoldLine
 from unqueue.server.payments.taxes import tax_rows
 
@@ -74,14 +75,25 @@ def refund(given: Refund, source: str | None = None) -> Entry:
 
 def given_twice(given: Refund) -> Entry:
     """A refund that was settled by hand has arrived through its provider as well: its shopper owes it now."""
-    postings = [(f"given-twice:{given.order_id}", given.amount_minor), (clearing(given.method), -given.amount_minor)]
+    postings = [(f"{TWICE}{given.order_id}", given.amount_minor), (clearing(given.method), -given.amount_minor)]
     return _of_payment(f"given-twice:{given.refund_id}", given, postings, given.currency)
+
+
+def given_twice_ended(given: Refund, back_by: BackBy) -> Entry:
+    """What came twice is back, or the store bears it."""
+    account = {"cash": DESK, "bank": BANK, "written_off": LOST}[back_by]
+    postings = [(account, given.amount_minor), (f"{TWICE}{given.order_id}", -given.amount_minor)]
+    return _of_payment(f"given-twice-ended:{given.refund_id}", given, postings, given.currency)
 
 
 BANK = "bank"
 """The store's own bank account, as far as staff transfer refunds from it."""
 DESK = "desk"
 """The service desk's own drawer: what staff give and take by hand."""
+TWICE = "given-twice:"
+"""How the accounts begin of what shoppers got twice."""
+LOST = "given-twice-lost"
+"""What of that was written off."""
 
 
 def clearing(method: str) -> str:

@@ -98,6 +98,8 @@ class Asked(msgspec.Struct, frozen=True):
 Cause = Literal["surplus", "given_back", "return"]
 PaidBy = Literal["cash", "bank"]
 """How staff give money back by hand: from the service desk's drawer, or by a transfer from the store's bank account."""
+BackBy = Literal["cash", "bank", "written_off"]
+"""How what a shopper got twice is ended: into the desk's drawer, onto the store's bank account, or not at all."""
 AT_PROVIDER = "provider"
 """The place of a refund that is being sent to its provider."""
 ADRIFT = "provider?"
@@ -222,6 +224,15 @@ def watch_again_us(tries: int, now_us: int) -> int | None:
     [60000000, 86400000000, None]
     """
     return now_us + WATCH_AFTER_S[tries] * 1_000_000 if tries < len(WATCH_AFTER_S) else None
+
+
+def watch_unanswered_us(tries: int, now_us: int) -> int:
+    """When to look again at such a refund whose provider did not answer; an outage is no look.
+
+    >>> [watch_unanswered_us(tries, 0) for tries in (0, 2, 4)]
+    [600000000, 3600000000, 86400000000]
+    """
+    return now_us + max(600, WATCH_AFTER_S[min(tries, len(WATCH_AFTER_S) - 1)]) * 1_000_000
 
 
 def refund_again_us(tries: int, now_us: int) -> int:

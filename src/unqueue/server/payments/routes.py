@@ -42,12 +42,12 @@ class NewPayment(msgspec.Struct, frozen=True):
 
 class Decision(msgspec.Struct, frozen=True):
     """What a member of staff saw. ``reference``: the terminal's own number, needed to give the money back later.
-    ``reason``: how they know; it stands in the journal beside their name.
+    ``reason``: how they know, in some word; it stands in the journal beside their name.
     """
 
     status: Literal["succeeded", "failed"]
+    reason: Annotated[str, msgspec.Meta(max_length=500, pattern=r"\S")]
     reference: Annotated[str, msgspec.Meta(max_length=64)] = ""
-    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
 
 
 class StuckPayment(msgspec.Struct, frozen=True):

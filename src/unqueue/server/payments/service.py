@@ -314,13 +314,7 @@ class Payments:
         return ["failed"] if is_cash or model.has_expired(payment, self.now_us) else []
 
     async def decide(
-        self,
-        payment_id: str,
-        status: Literal["succeeded", "failed"],
-        reference: str,
-        actor: str,
-        *,
-        reason: str = "",
+        self, payment_id: str, status: Literal["succeeded", "failed"], reference: str, actor: str, *, reason: str = ""
     ) -> Payment:
         """A member of staff looked at the machine, and says what became of an attempt whose provider can't.
 
@@ -338,7 +332,9 @@ class Payments:
         is_old = self.now_us - payment.created_us > STUCK_S * 1_000_000
         if payment.status != "pending" or not is_old or (status == "succeeded" and not reference):
             raise NothingToDecide
-        if status == "failed" and (is_cash or model.has_expired(payment, self.now_us)):
+        # What the provider has been told already stays told, whoever asked it meanwhile.
+        is_told = status != "failed" or not (is_cash or model.has_expired(payment, self.now_us))
+        if not is_told:
             state = ProviderState("failed")
         else:
             if is_cash or provider is None or not isinstance(provider, Decides):
@@ -352,6 +348,9 @@ class Payments:
                 raise ProviderBusy from error
 
         def settle(tx: Transaction) -> Payment:
+            now = store.get(tx.connection, plain)
+            if now is None or (now.status != "pending" and not is_told):
+                raise NothingToDecide
             settled = settling.settle(tx, plain, state, new_id(), PaymentDeclined.code, decided_by=actor)
             settling.record(tx, "payment.decided", settled, actor, decision=status, reason=reason)
             return settled

@@ -150,14 +150,23 @@ def settle_refund(tx: Transaction, refund_id: str, state: RefundState) -> None:
 
 
 def pay_by_hand(
-    tx: Transaction, refund: Refund, *, by: str, actor: str, paid_by: PaidBy = "cash", reason: str = ""
+    tx: Transaction,
+    refund: Refund,
+    *,
+    by: str,
+    actor: str,
+    paid_by: PaidBy = "cash",
+    reason: str = "",
+    is_at_kiosks: bool = False,
 ) -> None:
     """A member of staff (``by``: the name) gives the money back instead of the provider: from the drawer, or by bank.
 
-    Where its provider may have it in hand, it is asked for a while yet whether it gave it back as well.
+    Where its provider was ever asked for it, it is asked for a while yet whether it gave it back as well; of what is
+    given at kiosks only (``is_at_kiosks``) they tell themselves.
     """
     ledger.post(tx, books.refund(refund, books.DESK if paid_by == "cash" else books.BANK))
-    due_us = model.watch_again_us(0, tx.at_us) if refund.place in {model.AT_PROVIDER, model.ADRIFT} else None
+    was_sent = refund.place in {model.AT_PROVIDER, model.ADRIFT} or (refund.tries > 0 and not is_at_kiosks)
+    due_us = model.watch_again_us(0, tx.at_us) if was_sent else None
     done = msgspec.structs.replace(
         refund, status="succeeded", due_us=due_us, tries=0, reference=by_hand(by, paid_by), problem=None
     )
@@ -176,10 +185,17 @@ def by_hand(by: str, paid_by: PaidBy = "cash") -> str:
     return f"{'desk' if paid_by == 'cash' else 'bank'}: {by}"[:128]
 
 
+def paid_by_hand(connection: Connection, refund: Refund) -> PaidBy | None:
+    """How staff gave a refund back, by the books; None where they did not."""
+    accounts = {posting.account for posting in ledger.postings_of(connection, f"refund:{refund.refund_id}")}
+    if books.DESK in accounts:
+        return "cash"
+    return "bank" if books.BANK in accounts else None
+
+
 def is_by_hand(connection: Connection, refund: Refund) -> bool:
     """Whether staff gave a refund back, by the books."""
-    postings = ledger.postings_of(connection, f"refund:{refund.refund_id}")
-    return any(posting.account in {books.DESK, books.BANK} for posting in postings)
+    return paid_by_hand(connection, refund) is not None
 
 
 def _came_twice(tx: Transaction, refund: Refund) -> None:
@@ -194,13 +210,16 @@ def _came_twice(tx: Transaction, refund: Refund) -> None:
     record(tx, "payment.refunded_twice", payment, f"provider:{refund.method}", refund_id=refund.refund_id)
 
 
-def watch_refund(tx: Transaction, refund_id: str) -> None:
-    """A refund that was settled by hand has not arrived as well, as far as anybody knows: look again, for a while."""
+def watch_refund(tx: Transaction, refund_id: str, *, was_answered: bool = True) -> None:
+    """A refund that was settled by hand has not arrived as well, as far as anybody knows: look again, for a while.
+
+    A provider that did not answer (``was_answered``) uses up none of the looks: it is asked again until it does.
+    """
     refund = store.get_refund(tx.connection, refund_id)
     assert refund is not None, "refunds are never deleted"
     if refund.due_us is not None:
-        tries = refund.tries + 1
-        due_us = model.watch_again_us(tries, tx.at_us)
+        tries = refund.tries + was_answered
+        due_us = (model.watch_again_us if was_answered else model.watch_unanswered_us)(tries, tx.at_us)
         store.update_refund(tx, msgspec.structs.replace(refund, tries=tries, due_us=due_us))
 
 
@@ -265,7 +284,9 @@ def _place_after(place: str, answer: RefundAnswer) -> str:
             return "" if place == model.AT_PROVIDER else place
         case RefundAnswer.FAILED:
             return ""
-        case RefundAnswer.NOT_SENT | RefundAnswer.PENDING:
+        case RefundAnswer.PENDING:
+            return place or model.AT_PROVIDER
+        case RefundAnswer.NOT_SENT:
             return place
 
 

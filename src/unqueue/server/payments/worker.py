@@ -130,7 +130,8 @@ class PaymentWorker:
             state = await provider.query_refund(self._payments.refund_request(refund), payment.charge)
         except ProviderError as error:
             log.warning("refund %s: %s", refund.refund_id, error)
-            state = RefundState("unknown")
+            await self._database.unit(lambda tx: settling.watch_refund(tx, refund.refund_id, was_answered=False))
+            return
         if state.status == "succeeded" and state.amount == refund.amount:
             await self._database.unit(lambda tx: settling.settle_refund(tx, refund.refund_id, state))
         else:
@@ -149,6 +150,8 @@ class PaymentWorker:
             if refund.tries or is_ours:
                 state = await provider.query_refund(request, payment.charge)
                 answer = _ANSWERS[state.status]
+                if is_ours and answer is RefundAnswer.PENDING:
+                    answer = RefundAnswer.NOT_SENT  # nobody has it in hand before a kiosk claims it
             if not is_ours and state.status in {"unknown", "failed"}:
                 has_failed = state.status == "failed"
                 if not await self._database.unit(

@@ -24,9 +24,12 @@ from sqlalchemy import (
     update,
 )
 
+from unqueue.kernel import journal
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.schema import metadata
 from unqueue.server.receipts.contacts import PURPOSE, Contact, Message, Status
+
+_EVENTS_MAX = 10_000
 
 contacts = Table(
     "receipt_contacts",
@@ -88,6 +91,12 @@ def drop_number(tx: Transaction, order_id: str, *, wholly: bool = False) -> None
 def message(connection: Connection, order_id: str, purpose: str = PURPOSE) -> Message | None:
     query = select(messages).where(messages.c.order_id == order_id, messages.c.purpose == purpose)
     return _message(connection.execute(query).first())
+
+
+def was_sent_again(connection: Connection, order_id: str, act: str) -> bool:
+    """Whether an act of sending again was done: the journal keeps each for ever, the queue only the last message."""
+    events = journal.latest(connection, _EVENTS_MAX, f"receipt:{order_id}")
+    return any(one.kind == "receipt.sms_sent_again" and one.payload().get("act") == act for one in events)
 
 
 def insert_message(tx: Transaction, one: Message) -> None:

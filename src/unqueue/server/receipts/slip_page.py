@@ -22,7 +22,8 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "amount": {"zh": "金额", "en": "Amount"},
     "total": {"zh": "退款合计", "en": "Refund"},
     "to": {"zh": "退回", "en": "To"},
-    "by_hand": {"zh": "现金", "en": "by hand"},
+    "cash": {"zh": "现金", "en": "by hand"},
+    "bank": {"zh": "银行转账", "en": "by bank transfer"},
     "tax": {"zh": "其中税额", "en": "Tax in it"},
     "signature": {"zh": "顾客签名", "en": "Signature"},
     "debt": {"zh": "欠款凭条", "en": "We owe you"},
@@ -56,7 +57,7 @@ def return_page(made: Mapping[str, Any], store: Mapping[str, str], language: Lan
     )
     sums = [_sum(_t("total", language), made["amount"], is_total=True)]
     for share in made["shares"]:
-        how = _t("by_hand", language) if share["by_hand"] else escape(share["method"])
+        how = _t(share["paid_by"] or "cash", language) if share["by_hand"] else escape(share["method"])
         sums.append(_sum(f"{_t('to', language)} {how}", share["amount"]))
     sums += [_sum(f"{_t('tax', language)} {tax['rate_bp'] / 100:g}%", tax["tax"]) for tax in made["taxes"]]
     body = f"""<dl class="facts">{_facts(facts, language)}</dl>

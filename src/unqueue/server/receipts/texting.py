@@ -150,14 +150,14 @@ class Texting:
         if known is None or before is None:
             raise NotFound
         message_id = hashlib.blake2b(f"{order.order_id} {act_id}".encode(), digest_size=16).hexdigest()
-        if known.message_id == message_id:
+        if contacts_store.was_sent_again(tx.connection, order.order_id, message_id):
             return
         if known.status not in AGAIN:
             raise SmsNotFailed
         is_kept = before.sealed is not None and (not e164 or self._is(before, e164))
         if not e164 and not is_kept:
             raise NumberGone
-        how = {"before": known.status, "number": "same" if is_kept else "other"}
+        how = {"before": known.status, "number": "same" if is_kept else "other", "act": message_id}
         if known.status == "due" and is_kept:  # nothing has left: it need not wait longer
             contacts_store.move(tx, known, "due", due_us=tx.at_us)
             said = {**names(tx, order.order_id, "due"), **how}

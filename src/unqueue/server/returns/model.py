@@ -231,6 +231,13 @@ class SecondPersonNeeded(DomainError):
     en: ClassVar[str] = "Another member of staff has to agree to this refund."
 
 
+class GivenTwiceEnded(DomainError):
+    code: ClassVar[str] = "given_twice_ended"
+    status: ClassVar[int] = 409
+    zh: ClassVar[str] = "这笔重复退款已经处理过了"
+    en: ClassVar[str] = "What came twice has been noted as ended already."
+
+
 class ReturnDecided(DomainError):
     code: ClassVar[str] = "return_decided"
     status: ClassVar[int] = 409

@@ -10,7 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from unqueue.server.access import Access
-from unqueue.server.payments.model import PaidBy
+from unqueue.server.payments.model import BackBy, PaidBy
 from unqueue.server.returns.service import Returns, Wanted
 from unqueue.server.returns.views import DeskView, QuoteView, RefundView, ReturnView, TwiceView
 
@@ -44,6 +44,13 @@ class Settling(msgspec.Struct, frozen=True):
     """``paid_by``: from the drawer, or a transfer from the store's bank account."""
 
     paid_by: PaidBy
+    reason: Reason
+
+
+class TwiceEnd(msgspec.Struct, frozen=True):
+    """``back_by``: into the drawer, onto the store's bank account, or ``written_off``."""
+
+    back_by: BackBy
     reason: Reason
 
 
@@ -136,8 +143,14 @@ def _ways_out(returns: Returns, access: Access) -> list[HTTPRouteHandler]:
 
     @get("/api/desk/refunds/given-twice", tags=["returns"])
     async def given_twice(request: AnyRequest) -> list[TwiceView]:
-        """Refunds that shoppers got by hand and from the provider as well: what they owe."""
+        """Refunds that shoppers got by hand and from the provider as well: what they still owe."""
         await access.staff(request, "look_up")
         return await returns.given_twice()
 
-    return [release, settle, given_twice]
+    @post("/api/desk/refunds/{refund_id:str}/given-twice", status_code=200, tags=["returns"])
+    async def end_given_twice(refund_id: FromPath[str], data: JSONBody[TwiceEnd], request: AnyRequest) -> TwiceView:
+        """What came twice is back, or the store bears it; once for each refund. 409 ``given_twice_ended``."""
+        staff = await access.staff(request, "settle_refunds")
+        return await returns.end_given_twice(refund_id, data.back_by, data.reason, staff)
+
+    return [release, settle, given_twice, end_given_twice]

@@ -22,6 +22,7 @@ from unqueue.server.payments.model import (
     ADRIFT,
     AT_PROVIDER,
     REFUND_STUCK_S,
+    BackBy,
     KioskAwake,
     PaidBy,
     Payment,
@@ -31,7 +32,7 @@ from unqueue.server.payments.model import (
     RefundUnderWay,
 )
 from unqueue.server.payments.sold import sold_lines
-from unqueue.server.returns import model, store
+from unqueue.server.returns import model, store, twice
 from unqueue.server.returns.model import (
     NOTHING,
     Return,
@@ -55,12 +56,10 @@ from unqueue.server.returns.views import (
     Way,
     refund_view,
     return_view,
-    twice_view,
 )
 from unqueue.server.trips.service import normal_id
 
 WAITING_SHOWN_MAX = 100
-TWICE = "given-twice:"
 KIOSK_SILENT_S = 60
 """A kiosk that has not been heard of for so long may be released from the refunds that it has claimed."""
 OrderOfReceipt = Callable[[Connection, str], str | None]
@@ -139,6 +138,7 @@ class Returns:
                         Money(share.amount_minor, order.currency),
                         "waiting",
                         share.method in self._by_hand,
+                        "cash" if share.method in self._by_hand else None,
                     )
                     for share in parts
                 ],
@@ -226,12 +226,13 @@ class Returns:
         return await self._database.read(read)
 
     async def given_twice(self) -> list[TwiceView]:
-        """What shoppers were given by hand and by the provider as well, the newest first."""
-        return await self._database.read(
-            lambda connection: [
-                twice_view(connection, posted) for posted in ledger.of_kind(connection, TWICE, WAITING_SHOWN_MAX)
-            ]
-        )
+        """What shoppers were given by hand and by the provider as well and still owe, the newest first."""
+        return await self._database.read(twice.owed)
+
+    async def end_given_twice(self, refund_id: str, back_by: BackBy, reason: str, staff: Principal) -> TwiceView:
+        """A shopper no longer owes what came twice. NotFound; GivenTwiceEnded."""
+        plain = normal_id(refund_id)
+        return await self._database.unit(lambda tx: twice.end(tx, plain, back_by, reason, staff))
 
     def _refund_view(self, connection: Connection, refund: Refund) -> RefundView:
         now_us = micros(self._database.clock.now())
@@ -258,7 +259,7 @@ class Returns:
                 raise NotFound
             if refund.status == "pending":
                 self._check_hand(tx.connection, refund, self._refusal(refund))
-                settling.pay_by_hand(tx, refund, by=staff.name, actor=staff.actor)
+                self._hand_over(tx, refund, staff)
             elif refund.reference != settling.by_hand(staff.name):
                 raise RefundArrived
             return self._refund_view(tx.connection, refund)
@@ -279,7 +280,7 @@ class Returns:
                 raise NotFound
             if refund.status == "pending":
                 self._check_hand(tx.connection, refund, self._settle_refusal(refund, tx.at_us))
-                settling.pay_by_hand(tx, refund, by=staff.name, actor=staff.actor, paid_by=paid_by, reason=reason)
+                self._hand_over(tx, refund, staff, paid_by, reason)
             elif refund.reference != settling.by_hand(staff.name, paid_by):
                 raise RefundArrived
             return self._refund_view(tx.connection, refund)
@@ -323,6 +324,13 @@ class Returns:
             raise RefundArrived
         if refusal is not None:
             raise refusal
+
+    def _hand_over(
+        self, tx: Transaction, refund: Refund, staff: Principal, paid_by: PaidBy = "cash", reason: str = ""
+    ) -> None:
+        is_at_kiosks = refund.method in self._by_hand
+        by, actor = staff.name, staff.actor
+        settling.pay_by_hand(tx, refund, by=by, actor=actor, paid_by=paid_by, reason=reason, is_at_kiosks=is_at_kiosks)
 
     def _refusal(self, refund: Refund) -> DomainError | None:
         """Why a refund may not be handed over before its provider has refused it."""
@@ -388,7 +396,7 @@ class Returns:
             refund = settling.refund_of(payment, new_id(), amount, "return", tx.at_us, return_id=made.return_id)
             payments_store.insert_refund(tx, refund)
             if share.method in self._by_hand:
-                settling.pay_by_hand(tx, refund, by=staff.name, actor=staff.actor)
+                self._hand_over(tx, refund, staff)
         _record(tx, "return.accepted", made, staff.actor)
 
     def _desk(self, connection: Connection, order: Order) -> DeskView:

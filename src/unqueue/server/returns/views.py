@@ -13,10 +13,10 @@ from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order
 from unqueue.server.payments import settling
 from unqueue.server.payments import store as payments_store
-from unqueue.server.payments.model import ADRIFT, AT_PROVIDER, Refund
+from unqueue.server.payments.model import ADRIFT, AT_PROVIDER, PaidBy, Refund
 from unqueue.server.payments.sold import SoldLine, sold_lines
 from unqueue.server.returns import model, store
-from unqueue.server.returns.model import Return
+from unqueue.server.returns.model import Return, Share
 
 
 class ReturnLineView(msgspec.Struct, frozen=True):
@@ -56,13 +56,17 @@ class TaxBackView(msgspec.Struct, frozen=True):
 
 
 class ShareView(msgspec.Struct, frozen=True):
-    """What goes back to a payment. Its ``status``: ``waiting`` for a second person, ``pending``, ``succeeded``."""
+    """What goes back to a payment. Its ``status``: ``waiting`` for a second person, ``pending``, ``succeeded``.
+
+    ``by_hand``: by staff, and ``paid_by`` says from where: the drawer, or the store's bank account.
+    """
 
     payment_id: str
     method: str
     amount: Money
     status: str
     by_hand: bool
+    paid_by: PaidBy | None = None
 
 
 class QuoteView(msgspec.Struct, frozen=True):
@@ -170,21 +174,24 @@ def return_view(connection: Connection, order: Order, made: Return) -> ReturnVie
             for rate_bp, tax_minor in _taxes(sold_lines(connection, order), connection, made).items()
             if tax_minor
         ],
-        shares=[
-            ShareView(
-                share.payment_id,
-                share.method,
-                money(share.amount_minor),
-                refunds[share.payment_id].status if share.payment_id in refunds else "waiting",
-                share.payment_id in refunds and settling.is_by_hand(connection, refunds[share.payment_id]),
-            )
-            for share in made.shares
-        ],
+        shares=[_share_view(connection, share, made.currency, refunds.get(share.payment_id)) for share in made.shares],
         reason=made.reason,
         by=made.by,
         at=from_micros(made.created_us).isoformat(),
         decided_by=made.decided_by,
         decided_at=from_micros(made.decided_us).isoformat() if made.decided_us is not None else None,
+    )
+
+
+def _share_view(connection: Connection, share: Share, currency: str, refund: Refund | None) -> ShareView:
+    paid_by = settling.paid_by_hand(connection, refund) if refund is not None else None
+    return ShareView(
+        share.payment_id,
+        share.method,
+        Money(share.amount_minor, currency),
+        refund.status if refund is not None else "waiting",
+        paid_by is not None,
+        paid_by,
     )
 
 

@@ -12,8 +12,8 @@ from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.errors import NotFound
 from unqueue.kernel.money import Money
 from unqueue.kernel.settings import Provider as Account
-from unqueue.providers import BILL_READERS, BILL_TIME_ZONES
 from unqueue.providers.bills import BillMalformed, BillRow
+from unqueue.providers.kinds import BILL_READERS, BILL_TIME_ZONES
 from unqueue.server.ledger import store as ledger
 from unqueue.server.payments import settling
 from unqueue.server.payments import store as payments_store

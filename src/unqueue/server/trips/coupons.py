@@ -51,8 +51,10 @@ class BasketCoupon(msgspec.Struct, frozen=True):
 class CouponFinder(Protocol):
     """What a trip needs of the coupons. Nothing here writes."""
 
-    async def find(self, text: str, trip: Trip) -> Found | None:
-        """The coupon of a scanned or typed code; None for what is none. Refusals for one that is of no use today."""
+    async def find(self, text: str, trip: Trip, asker: str | None = None) -> Found | None:
+        """The coupon of a scanned or typed code; None for what is none. Refusals for one that is of no use today, and
+        after many unknown codes. ``asker`` is the client's address; None for a code that is no guess: goods' own.
+        """
 
     async def recall(self, text: str, trip: Trip) -> Found | None:
         """The same without refusals, for a coupon that lies in the basket already."""

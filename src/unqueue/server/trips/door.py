@@ -53,7 +53,7 @@ class ScanDoor:
         status, content_type = 200, _JSON
         try:
             live = await self._trips.owned(path[len(_BEFORE) : -len(_AFTER)], token)
-            body = await self._trips.scan(live, request)
+            body = await self._trips.scan(live, request, _address(scope))
         except DomainError as error:
             status, body, content_type = error.status, problem_document(error), PROBLEM_TYPE
         except Exception:  # noqa: BLE001  # whatever it is, the shopper must get an answer
@@ -65,6 +65,11 @@ class ScanDoor:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         return None
+
+
+def _address(scope: MutableMapping[str, Any]) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def _token(headers: list[tuple[bytes, bytes]]) -> str | None:

@@ -5,7 +5,7 @@ up to any action. Prices of lines are those of the moment of the scan: what the 
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -69,10 +69,18 @@ class CouponRemoved(msgspec.Struct, frozen=True, tag="coupon_removed"):
 Change = Added | Changed | CouponAdded | CouponRemoved
 
 
-class Batched(msgspec.Struct, frozen=True, tag="batched"):
-    """Several changes at once, all or none."""
+class NotAdded(msgspec.Struct, frozen=True):
+    """What of a batch was refused: its place among what was to be added (a code may be worth money), and why."""
+
+    index: int
+    problem: dict[str, Any]
+
+
+class Batched(msgspec.Struct, frozen=True, tag="batched", omit_defaults=True):
+    """Several changes at once, all or none; ``refused`` keeps the answer for a resend."""
 
     changes: list[Change]
+    refused: list[NotAdded] = []
 
 
 Action = Change | Batched

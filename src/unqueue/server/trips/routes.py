@@ -42,13 +42,17 @@ def json_response(body: bytes, status: int = 200) -> Response[bytes]:
     return Response(body, media_type="application/json", status_code=status)
 
 
+def _address(request: AnyRequest) -> str:
+    return request.client.host if request.client is not None else ""
+
+
 def routes(trips: Trips) -> list[HTTPRouteHandler]:
     @post("/api/trips", status_code=201, tags=["trips"], responses={201: ResponseSpec(Opened, generate_examples=False)})
-    async def open_trip(data: JSONBody[NewTrip]) -> Response[bytes]:
-        """Start a visit: its id and its secret token."""
+    async def open_trip(data: JSONBody[NewTrip], request: AnyRequest) -> Response[bytes]:
+        """Start a visit: its id and its secret token. 429 ``too_many_guesses`` after a few numbers of no member."""
         if data.language not in {"zh", "en"}:
             raise InvalidRequest(problem="language must be zh or en")
-        opened: OpenedTrip = await trips.open(data.language, data.member)
+        opened: OpenedTrip = await trips.open(data.language, data.member, _address(request))
         return json_response(msgspec.json.encode(opened), 201)
 
     @get("/api/trips/{trip_id:str}", tags=["trips"], responses={200: ResponseSpec(Basket, generate_examples=False)})
@@ -67,7 +71,7 @@ def routes(trips: Trips) -> list[HTTPRouteHandler]:
     async def scan(trip_id: FromPath[str], data: JSONBody[Scan], request: AnyRequest) -> Response[bytes]:
         """Put what a code stands for into the basket. The same id again is the same scan."""
         live = await trips.owned(trip_id, bearer(request))
-        return json_response(await trips.scan(live, data))
+        return json_response(await trips.scan(live, data, _address(request)))
 
     @patch(
         "/api/trips/{trip_id:str}/lines/{line:int}",
@@ -103,7 +107,7 @@ def routes(trips: Trips) -> list[HTTPRouteHandler]:
     async def batch(trip_id: FromPath[str], data: JSONBody[Batch], request: AnyRequest) -> Response[bytes]:
         """Add, set and delete many lines and coupons at once."""
         live = await trips.owned(trip_id, bearer(request))
-        return json_response(await trips.batch(live, data))
+        return json_response(await trips.batch(live, data, _address(request)))
 
     @get("/api/trips/{trip_id:str}/products", tags=["trips"])
     async def look_at_product(trip_id: FromPath[str], code: FromQuery[str], request: AnyRequest) -> ProductView:

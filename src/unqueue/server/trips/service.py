@@ -5,9 +5,9 @@ is answered, and a trip that is not in memory is folded from its actions.
 import contextlib
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,9 +19,9 @@ from unqueue.kernel.ids import new_id, same_secret, token_hash
 from unqueue.kernel.journal import Event
 from unqueue.server.access import issue_token
 from unqueue.server.catalogue.codes import CheckDigitWrong, CodeMalformed
-from unqueue.server.catalogue.model import Product, ProductUnknown, Resolved
+from unqueue.server.catalogue.model import ProductUnknown
 from unqueue.server.catalogue.service import ProductView
-from unqueue.server.promotions.pricing import Pricing, PricingLine
+from unqueue.server.promotions.pricing import Pricing
 from unqueue.server.trips import store
 from unqueue.server.trips.basket import Basket, BatchAnswer, LineViews, ScanAnswer, show_basket
 from unqueue.server.trips.coupons import BasketCoupon, CouponFinder, Found
@@ -44,6 +44,7 @@ from unqueue.server.trips.model import (
     CouponsFull,
     LineUnknown,
     MemberCardInvalid,
+    NotAdded,
     QuantityInvalid,
     ScanConflict,
     Status,
@@ -53,32 +54,18 @@ from unqueue.server.trips.model import (
     fold,
     is_member_card,
 )
+from unqueue.server.trips.ports import NameMember, Pricer, ProductFinder
 from unqueue.server.trips.requests import Batch, BatchAdd, OpenedTrip, Scan
 
 LIVE_TRIPS_MAX = 5_000
 _UUID_DIGITS = frozenset("0123456789abcdef")
-NameMember = Callable[[str], Awaitable[str | None]]
-
-
-class ProductFinder(Protocol):
-    """What a trip needs of the catalogue."""
-
-    async def resolve(self, code: str, symbology: str | None, at: datetime) -> Resolved: ...
-    async def find(self, gtin: str) -> Product | None: ...
-    async def view(self, product: Product) -> ProductView: ...
-
-
-class Pricer(Protocol):
-    """What a trip needs of the promotions."""
-
-    def price(self, lines: list[PricingLine], *, at: datetime, member: bool) -> Pricing: ...
 
 
 class Trips:
     """All trips of the store.
 
-    ``coupons`` finds coupons, and ``name_member`` gives a stable name for the member whose card it is, None for a
-    number that it doesn't know: what knows these things stands above trips.
+    ``coupons`` finds coupons, and ``name_member`` gives a stable name for the member whose card it is, None for what
+    is no member's; both also hear the client's address. What knows these things stands above trips.
     """
 
     def __init__(
@@ -103,10 +90,10 @@ class Trips:
         self._loading: dict[str, list[tuple[Status, str | None]]] = {}
         database.listen(self._follow)
 
-    async def open(self, language: str, member: str | None) -> OpenedTrip:
-        """Start a visit."""
-        name = await self._name_member(member) if member and self._name_member is not None else None
-        if member and name is None and not is_member_card(member):
+    async def open(self, language: str, member: str | None, asker: str = "") -> OpenedTrip:
+        """Start a visit. ``asker`` is the client's address."""
+        name = await self._name_member(member, asker) if member and self._name_member is not None else None
+        if member and name is None and (self._name_member is not None or not is_member_card(member)):
             raise MemberCardInvalid
         token, hashed = issue_token("trip")
         row = store.TripRow(
@@ -160,7 +147,7 @@ class Trips:
                     return
             held = current or await self._load(held.row.trip_id)
 
-    async def scan(self, held: LiveTrip, request: Scan) -> bytes:
+    async def scan(self, held: LiveTrip, request: Scan, asker: str = "") -> bytes:
         """Put what was scanned into the basket; the JSON of a ``ScanAnswer``. A resend is answered as the first."""
         action_id = normal_id(request.id)
         body_hash = _body_hash(msgspec.structs.replace(request, id=action_id))
@@ -168,7 +155,7 @@ class Trips:
             done = self._again(live, action_id, body_hash)
             if done is None:
                 self._open_for_change(live)
-                action = await self._added(live, live.trip, request)
+                action = await self._added(live, live.trip, request, asker)
                 codes = {action.coupon: request.code} if isinstance(action, CouponAdded) else None
                 trip = await self._commit(live, action_id, body_hash, action, codes)
                 return self._answer(live, trip, action)
@@ -191,22 +178,23 @@ class Trips:
             action = CouponRemoved(coupon)
             return self._answer(live, await self._commit(live, new_id(), _body_hash(action), action), action)
 
-    async def batch(self, held: LiveTrip, request: Batch) -> bytes:
+    async def batch(self, held: LiveTrip, request: Batch, asker: str = "") -> bytes:
         """Add, set and delete many at once. What can't be added is told in ``refused``; the rest is one action."""
         action_id = normal_id(request.id)
         body_hash = _body_hash(msgspec.structs.replace(request, id=action_id))
         async with self.turn(held) as live:
             done = self._again(live, action_id, body_hash)
-            refused: list[dict[str, Any]] = []
             if done is None:
                 self._open_for_change(live)
-                action, codes, refused = await self._batched(live, request)
-                trip = await self._commit(live, action_id, body_hash, action, codes) if action.changes else live.trip
+                action, codes = await self._batched(live, request, asker)
+                is_something = action.changes or action.refused
+                trip = await self._commit(live, action_id, body_hash, action, codes) if is_something else live.trip
             else:
                 taken = live.actions[done - 1]
                 assert isinstance(taken, Batched), "a batch's body belongs to a batch"
                 trip, action = self._as_of(live, done), taken
             touched = dict.fromkeys(change.line for change in action.changes if isinstance(change, Added | Changed))
+            refused = [{"code": request.add[one.index].code, "problem": one.problem} for one in action.refused]
             return self._answer_batch(live, trip, list(touched), refused)
 
     def basket(self, live: LiveTrip) -> bytes:
@@ -241,11 +229,12 @@ class Trips:
         """Drop a trip from memory; it is folded from its actions when it is next asked for."""
         self._live.pop(trip_id, None)
 
-    async def _added(self, live: LiveTrip, trip: Trip, request: Scan | BatchAdd) -> Added | CouponAdded:
+    async def _added(self, live: LiveTrip, trip: Trip, request: Scan | BatchAdd, asker: str) -> Added | CouponAdded:
         try:
             found = await self._catalogue.resolve(request.code, request.symbology, self._local_now())
         except (CheckDigitWrong, CodeMalformed, ProductUnknown) as refusal:
-            coupon = await self._coupon_added(live, trip, request)
+            guess = None if isinstance(refusal, ProductUnknown) else asker
+            coupon = await self._coupon_added(live, trip, request, guess)
             if coupon is None:
                 raise refusal from None
             return coupon
@@ -278,9 +267,11 @@ class Trips:
             at=request.at if isinstance(request, Scan) else None,
         )
 
-    async def _coupon_added(self, live: LiveTrip, trip: Trip, request: Scan | BatchAdd) -> CouponAdded | None:
+    async def _coupon_added(
+        self, live: LiveTrip, trip: Trip, request: Scan | BatchAdd, asker: str | None
+    ) -> CouponAdded | None:
         """A code that is no product's may be a coupon's; None where it is neither."""
-        found = await self._coupons.find(request.code, trip) if self._coupons is not None else None
+        found = await self._coupons.find(request.code, trip, asker) if self._coupons is not None else None
         if found is None:
             return None
         if request.quantity != 1 or any(live.coupons[number].code == found.code for number in trip.coupons):
@@ -292,12 +283,12 @@ class Trips:
         at = request.at if isinstance(request, Scan) else None
         return CouponAdded(number, found.coupon_id, found.zh, found.en, request.symbology, at)
 
-    async def _batched(self, live: LiveTrip, request: Batch) -> tuple[Batched, dict[int, str], list[dict[str, Any]]]:
+    async def _batched(self, live: LiveTrip, request: Batch, asker: str) -> tuple[Batched, dict[int, str]]:
         """The batch as one action, checked step by step on a copy of the trip; with the codes of its coupons."""
         trial = self._as_of(live, len(live.actions))
         changes: list[Change] = []
         codes: dict[int, str] = {}
-        refused: list[dict[str, Any]] = []
+        refused: list[NotAdded] = []
         steps = [Changed(entry.line, entry.quantity) for entry in request.set]
         for change in [*steps, *(Changed(line, 0) for line in request.delete)]:
             self._check_change(trial, change.line, change.quantity)
@@ -309,17 +300,17 @@ class Trips:
             removed = CouponRemoved(number)
             trial.apply(removed, live.products)
             changes.append(removed)
-        for entry in request.add:
+        for index, entry in enumerate(request.add):
             try:
-                added = await self._added(live, trial, entry)
+                added = await self._added(live, trial, entry, asker)
             except DomainError as error:
-                refused.append({"code": entry.code, "problem": error.problem()})
+                refused.append(NotAdded(index, error.problem()))
                 continue
             if isinstance(added, CouponAdded):
                 codes[added.coupon] = entry.code
             trial.apply(added, live.products)
             changes.append(added)
-        return Batched(changes), codes, refused
+        return Batched(changes, refused), codes
 
     async def _commit(
         self,
