@@ -12,6 +12,7 @@ from tests.support.stores import MILK, TEA, Handset
 from unqueue.kernel.clock import ManualClock, micros
 from unqueue.kernel.money import Money
 from unqueue.server.app import MerchantServer, application
+from unqueue.server.coupons.guessing import ADDRESS_MAX, VISIT_MAX
 from unqueue.server.stored_value import store as cards
 from unqueue.server.stored_value.service import NewCard, code_hash, issue
 
@@ -72,8 +73,8 @@ async def test_honest_mistakes_and_goods_count_for_nothing(handset: Handset, sto
 
 async def test_an_address_guesses_only_so_often_over_all_its_visits(store: MerchantServer, visitor: Visitor) -> None:
     offer(store.database, amount("a", 100))
-    for _ in range(5):
-        await batch(await visitor("203.0.113.5"), wrong(20))
+    for _ in range(ADDRESS_MAX // VISIT_MAX):
+        await batch(await visitor("203.0.113.5"), wrong(VISIT_MAX))
     assert (await (await visitor("203.0.113.5")).scan("C00A", status=429))["code"] == "too_many_guesses"
     assert (await (await visitor("203.0.113.6")).scan("C00A"))["coupon"]["coupon_id"] == "a"
 

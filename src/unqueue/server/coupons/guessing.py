@@ -4,8 +4,9 @@ from unqueue.server.coupons.refusals import TooManyCouponGuesses
 from unqueue.server.guesses import Guard
 
 VISIT_MAX = 20
-ADDRESS_MAX = 100
-TOGETHER_MAX = 500
+ADDRESS_MAX = 400
+"""A store's Wi-Fi gives all its phones one address, and a look under way counts: 200 at once are honest."""
+TOGETHER_MAX = 1_000
 
 
 class Guessing:
