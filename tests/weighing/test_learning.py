@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from unqueue.bench.weighing import figures, oracle
-from unqueue.bench.weighing.store import Store
+from unqueue.bench.weighing.store import Floats, Store
 from unqueue.weighing import state
-from unqueue.weighing.design import Order, Weighing
+from unqueue.weighing.design import Line, Order, Weighing
 from unqueue.weighing.learner import Learner, Verdict
+from unqueue.weighing.priors import Goods
 
 PRODUCTS, ORDERS = 150, 4_000
 Weighed = list[tuple[Order, Weighing]]
@@ -93,6 +94,71 @@ def test_an_order_that_was_checked_teaches_no_weight() -> None:
         assert learner.changes == []
         means.append(learner.parameters.mean_g(learner.prior))
     assert np.abs(means[0] - means[1]).max() < 1.0
+
+
+def test_who_trusts_every_order_learns_from_those_too() -> None:
+    """`--learn-all` is for logs that were checked by people: then the goods of all of them weigh what was measured."""
+    store = Store(3, PRODUCTS)
+    orders = sold(store, 600, 0.0)
+    heavier = [(order, Weighing(one.measured_g * 1.5, one.scale_interval_g)) for order, one in orders]
+    means = {}
+    for trusts_all in (False, True):
+        learner = Learner(figures.goods_of(store), trusts_all=trusts_all)
+        learner.take(heavier)
+        often = np.argsort(-store.popularity)[:20]
+        means[trusts_all] = (learner.parameters.mean_g(learner.prior)[often] / store.true_g[often]).mean()
+    assert means[True] > means[False]
+    assert means[True] == pytest.approx(1.5, abs=0.1)
+
+
+def test_what_a_known_shopper_buys_is_suspected_first() -> None:
+    """Two goods of one weight: the one that this shopper always takes is the likelier one to have been missed."""
+    goods = [Goods("rice", 1000), Goods("flour", 700, "rigid"), Goods("sugar", 700, "rigid")]
+    learner = Learner(goods)
+    rice = (Line("rice", 1),)
+    for number in range(300):
+        other = "flour" if number % 2 else "sugar"
+        order = Order(str(number), (*rice, Line(other, 1)), "an" if other == "sugar" else "bo")
+        learner.take([(order, Weighing(1775.0, 5.0))])
+    for customer, usual in (("an", "sugar"), ("bo", "flour")):
+        (verdict,) = learner.take([(Order(f"by {customer}", rice, customer), Weighing(1775.0, 5.0))])
+        assert not verdict.passes
+        assert (verdict.suspects[0].product_id, verdict.suspects[0].kind) == (usual, "missed")
+
+
+def test_the_band_does_not_close_by_looking_at_what_it_let_pass() -> None:
+    """Whoever learns from what passed sees less variance than there is; undone, a hundred fits change nothing."""
+    store = Store(21, 40)
+    learner = Learner(figures.goods_of(store), false_alarm=0.1)
+    learner.take(sold(store, 1_500, 0.0))
+    before = np.median(_sigma(learner, store))
+    for _ in range(60):
+        learner.refit()
+    assert np.median(_sigma(learner, store)) > 0.93 * before
+
+
+def _sigma(learner: Learner, store: Store) -> Floats:
+    chance = store.chance
+    store.chance = np.random.default_rng(1)  # the same baskets each time
+    sales = store.sell(500, 0.0)
+    store.chance = chance
+    return figures._examine(learner, sales, sales.measured_g).sigma_g
+
+
+def test_a_product_that_is_new_in_the_catalogue(tmp_path: Path) -> None:
+    """What was learned is kept, and the new one begins with what its package says."""
+    store = Store(9, PRODUCTS)
+    goods = figures.goods_of(store)
+    learner = Learner(goods)
+    learner.take(sold(store, 400, 0.0))
+    state.save(learner, tmp_path)
+    again = state.load(tmp_path, [*goods, Goods("new", 500, "glass")], false_alarm=0.01, trusts_all=False)
+    means = again.parameters.mean_g(again.prior)
+    assert np.allclose(means[: store.products], learner.parameters.mean_g(learner.prior)[: store.products])
+    assert 600 < means[again.columns["new"]] < 1000
+    order = Order("with it", (Line("new", 1), Line("0", 1)))
+    assert again.take([(order, Weighing(3.0 * (means[again.columns["new"]] + means[0]), 5.0))])[0].passes is False
+    again.take([(order, Weighing(float(means[again.columns["new"]] + means[0]), 5.0))] * 150)
 
 
 def test_what_is_kept_goes_on_where_it_stopped(tmp_path: Path) -> None:

@@ -160,6 +160,27 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
         read_weighings(file.with_suffix(".parquet"))
 
 
+def test_half_a_package_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("order_id,product_id,quantity\na,1,1\nb,1,1.5\n")
+    with pytest.raises(Unreadable, match=r"line 3: quantity is 1\.5; give a whole number"):
+        list(read_orders(file))
+
+
+def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "catalogue.csv"
+    file.write_bytes(f"{CATALOGUE}牛奶,5,rigid,packed,1,1\n".encode("gbk"))
+    with pytest.raises(Unreadable, match="this is not UTF-8"):
+        read_catalogue(file)
+
+
+def test_a_directory_that_is_not_there_is_told(files: Files) -> None:
+    answer = files.replay("nowhere/out.csv")
+    assert answer.exit_code == 1
+    assert "nowhere" in answer.output.replace("\n", "")
+    assert "Traceback" not in answer.output
+
+
 def test_lines_of_one_order_stand_together(tmp_path: Path) -> None:
     file = tmp_path / "orders.csv"
     file.write_text("order_id,product_id,quantity\na,1,1\nb,1,1\na,2,1\n")

@@ -89,7 +89,7 @@ def replay(
             )
         if state is not None:
             states.save(learner, state)
-    except (replaying.Unreadable, states.StateUnusable) as error:
+    except (replaying.Unreadable, states.StateUnusable, OSError) as error:
         fail(str(error))
     _tell(learner, outcome, out)
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from unqueue.kernel.weight import Reading, format_g
+from unqueue.kernel.weight import Reading, format_g, permissible_error_g
 
 SUSPECTS_MAX = 3
 _INTERVALS_MIN = 2
@@ -110,15 +110,12 @@ def check(lines: Sequence[Line], reading: Reading, rule: Rule) -> Verdict:
 
 def scale_error_sd_g(reading: Reading) -> float:
     """The standard deviation of a class III scale's error: its maximum permissible error in service, taken as the half
-    width of a uniform distribution. OIML R 76-1 table 6 and section 3.5.2: twice 0.5 e up to 500 e, 1 e up to 2000 e,
-    1.5 e above.
+    width of a uniform distribution.
 
     >>> round(scale_error_sd_g(Reading(1000, 5)), 2), round(scale_error_sd_g(Reading(12_000, 5)), 2)
     (2.89, 8.66)
     """
-    intervals = abs(reading.net_g) / reading.interval_g
-    initial = 0.5 if intervals <= 500 else 1.0 if intervals <= 2000 else 1.5
-    return 2 * initial * reading.interval_g / math.sqrt(3)
+    return 2 * permissible_error_g(reading.net_g, reading.interval_g) / math.sqrt(3)
 
 
 def _extra(lines: Sequence[Line], difference_g: int, variance: float, rule: Rule) -> list[Suspect]:

@@ -11,6 +11,7 @@ What a missed product weighs is tabulated once for all orders, smoothed by each 
 """
 
 import math
+from typing import Literal, get_args
 
 import msgspec
 import numpy as np
@@ -18,7 +19,8 @@ from scipy import sparse
 
 from unqueue.weighing.priors import Floats
 
-KINDS = ("missed", "more", "fewer", "swapped")
+Kind = Literal["missed", "more", "fewer", "swapped"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 SHARES = np.array([0.55, 0.2, 0.1, 0.15])
 """How often each kind is behind a wrong order, before anything was seen."""
 
@@ -79,14 +81,14 @@ def _bell(sd_g: float) -> Floats:
 
 
 class Weights(msgspec.Struct, frozen=True):
-    """What one unit of each product weighs: mean, variance from unit to unit, and variance of what is known of the
-    mean. One row a column of the design.
+    """What one unit of each product weighs: its mean, its variance and third central moment (g³) from unit to unit,
+    and the variance of what is known of the mean. One row a column of the design.
     """
 
     mean_g: Floats
     unit_variance: Floats
     mean_variance: Floats
-    skewness: Floats
+    third_moment: Floats
 
 
 def densities(count: sparse.csr_array, error_g: Floats, sd_g: Floats, weights: Weights, missed: MissedTable) -> Floats:

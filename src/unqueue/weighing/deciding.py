@@ -5,19 +5,15 @@ as they were found to be) against "nothing is". The p-value is the probability t
 as high: computed for each order by itself, so that the false-alarm rate holds in small baskets and large ones alike.
 """
 
-from typing import Literal
-
 import msgspec
 import numpy as np
 from scipy import special
 
 from unqueue.weighing import alternatives, fitting
-from unqueue.weighing.alternatives import MissedTable
+from unqueue.weighing.alternatives import KINDS, Kind, MissedTable
 from unqueue.weighing.design import Batch
 from unqueue.weighing.fitting import Parameters
 from unqueue.weighing.priors import Flags, Floats, Integers, Prior
-
-Kind = Literal["missed", "more", "fewer", "swapped"]
 
 _STEP = 0.05
 _REACH = 7.0
@@ -63,7 +59,7 @@ def examine(batch: Batch, parameters: Parameters, prior: Prior, missed: MissedTa
     """Test orders, with one set of parameters."""
     errors = fitting.errors_of(batch, parameters, prior)
     weights = parameters.weights(prior)
-    third = batch.count @ weights.skewness
+    third = batch.count @ weights.third_moment
     parts = []
     for start in range(0, len(batch), _ROWS):
         rows = np.arange(start, min(start + _ROWS, len(batch)))
@@ -146,9 +142,8 @@ def suspects(
         likeliest = np.argsort(-weighted)[:NAMED_MAX]
         found += [(float(weighted[one]), int(where[one]), number) for one in likeliest]
     found.sort(reverse=True)
-    kinds: tuple[Kind, ...] = ("missed", "more", "fewer", "swapped")
     return [
-        Suspect(column, kinds[kind], round(weight / together, 4))
+        Suspect(column, KINDS[kind], round(weight / together, 4))
         for weight, column, kind in found[:NAMED_MAX]
         if weight > _LIKELY * together
     ]

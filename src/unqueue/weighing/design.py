@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from scipy import sparse
 
+from unqueue.kernel.weight import permissible_error_g
 from unqueue.weighing.priors import Floats, Integers
 
 
@@ -41,17 +42,13 @@ class Weighing(msgspec.Struct, frozen=True):
 
 
 def scale_error_sd_g(load_g: float, interval_g: float) -> float:
-    """The standard deviation of one reading of a class III scale.
-
-    OIML R 76-1 table 6 allows 0.5 e up to 500 e, 1 e up to 2000 e, 1.5 e above. A verified scale stays within that; its
-    error is taken as normal with the limit at two standard deviations, beside the rounding to whole intervals.
+    """The standard deviation of one reading: a scale that keeps what its verification permits with two standard
+    deviations, and the rounding to whole intervals. The calibration mends it where a store's scales are worse.
 
     >>> round(scale_error_sd_g(1000, 5), 2), round(scale_error_sd_g(12_000, 5), 2)
     (1.91, 4.02)
     """
-    intervals = abs(load_g) / interval_g
-    limit = 0.5 if intervals <= 500 else 1.0 if intervals <= 2000 else 1.5
-    return math.hypot(limit * interval_g / 2, interval_g / math.sqrt(12))
+    return math.hypot(permissible_error_g(load_g, interval_g) / 2, interval_g / math.sqrt(12))
 
 
 class Batch(msgspec.Struct, frozen=True):

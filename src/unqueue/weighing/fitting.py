@@ -62,9 +62,9 @@ class Parameters(msgspec.Struct, frozen=True):
     def weights(self, prior: Prior) -> Weights:
         mean_g = self.mean_g(prior)
         variation = np.sqrt(self.unit_variance) / np.maximum(mean_g, 1.0)
-        # Weights spread by factors, not by grams: lognormal (the third moment of a lognormal of small variation).
-        skewness = self.unit_variance**1.5 * (3 * variation + variation**3)
-        return Weights(mean_g, self.unit_variance * self.variance_doubt, self.mean_variance, skewness)
+        # Weights spread by factors, not by grams: that of a lognormal.
+        third_moment = self.unit_variance**1.5 * (3 * variation + variation**3)
+        return Weights(mean_g, self.unit_variance * self.variance_doubt, self.mean_variance, third_moment)
 
 
 SIZES = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])
@@ -106,6 +106,12 @@ def _sizes_matrix(sizes: Floats) -> sparse.csr_array:
     return sparse.csr_array((values, (np.tile(rows, 2), columns)), shape=(len(sizes), len(SIZES)))
 
 
+def _goods_variance(batch: Batch, now: Parameters) -> Floats:
+    """What the goods of each order vary by: their units, and the lots that units have in common."""
+    found: Floats = batch.count @ now.unit_variance + now.lot_share * (batch.pairs @ now.unit_variance)
+    return found
+
+
 class Errors(msgspec.Struct, frozen=True):
     """Each order's error in grams (positive: heavier than expected) and its variances: ``noise`` without and ``total``
     with what is not known of the means.
@@ -118,26 +124,33 @@ class Errors(msgspec.Struct, frozen=True):
 
 def errors_of(batch: Batch, parameters: Parameters, prior: Prior) -> Errors:
     """What the orders weighed beside what the parameters say."""
-    own = batch.count @ parameters.unit_variance + parameters.lot_share * (batch.pairs @ parameters.unit_variance)
     sizes = _sizes_matrix(sizes_of(batch))
-    inflation = sizes @ parameters.inflation
-    noise = own * inflation + batch.scale_variance
+    noise = _goods_variance(batch, parameters) * (sizes @ parameters.inflation) + batch.scale_variance
     doubt = parameters.unit_variance * (parameters.variance_doubt - 1)
     total = noise + batch.count @ doubt + batch.count.power(2) @ parameters.mean_variance
     total = total * (sizes @ parameters.calibration) ** 2
     return Errors(batch.rest_g - batch.count @ parameters.mean_g(prior), noise, total)
 
 
-def right_chance(
-    batch: Batch, errors: Errors, parameters: Parameters, prior: Prior, missed: MissedTable
-) -> tuple[Floats, Floats]:
-    """The probability that nothing is wrong with each order, and those of each kind of fault (a column each)."""
+class Likelihoods(msgspec.Struct, frozen=True):
+    """How likely each order's error is if nothing is wrong with it, and under each kind of fault (a column each)."""
+
+    right: Floats
+    wrong: Floats
+
+    def chances(self, now: Parameters) -> tuple[Floats, Floats]:
+        """The probability that nothing is wrong with each order, and those of each kind of fault."""
+        wrong = now.wrong * self.wrong * now.kinds
+        right = (1 - now.wrong) * self.right
+        together = right + wrong.sum(axis=1)
+        return right / together, wrong / together[:, None]
+
+
+def likelihoods(batch: Batch, errors: Errors, now: Parameters, prior: Prior, missed: MissedTable) -> Likelihoods:
+    """Of each order, whatever share of them is wrong."""
     sd = np.sqrt(errors.total)
-    kinds = alternatives.densities(batch.count, errors.error_g, sd, parameters.weights(prior), missed)
-    wrong = parameters.wrong * kinds * parameters.kinds
-    right = (1 - parameters.wrong) * np.maximum(alternatives.normal(errors.error_g, sd), 1e-300)
-    together = right + wrong.sum(axis=1)
-    return right / together, wrong / together[:, None]
+    wrong = alternatives.densities(batch.count, errors.error_g, sd, now.weights(prior), missed)
+    return Likelihoods(np.maximum(alternatives.normal(errors.error_g, sd), 1e-300), wrong)
 
 
 def missed_table(parameters: Parameters, prior: Prior, popularity: Floats) -> MissedTable:
@@ -170,7 +183,7 @@ def fit(seen: Seen, prior: Prior, begun: Parameters, popularity: Floats, rounds:
             right = np.ones(len(batch))
             shift, narrowed = np.zeros(len(batch)), np.ones(len(batch))
         else:
-            right, _ = right_chance(batch, errors, parameters, prior, missed)
+            right, _ = likelihoods(batch, errors, parameters, prior, missed).chances(parameters)
             shift, narrowed = _cut_off(seen, errors)
         centred = errors.error_g - shift
         weight = right / errors.noise
@@ -258,8 +271,8 @@ def _variances(batch: Batch, squared: Floats, right: Floats, now: Parameters, pr
     sizes = _sizes_matrix(sizes_of(batch))
     inflation = sizes @ now.inflation
     count, pairs = batch.count, batch.pairs
-    own, lots = count @ now.unit_variance, now.lot_share * (pairs @ now.unit_variance)
-    noise = (own + lots) * inflation + batch.scale_variance
+    lots = now.lot_share * (pairs @ now.unit_variance)
+    noise = _goods_variance(batch, now) * inflation + batch.scale_variance
     seen, expected = right * inflation * squared / noise**2, right * inflation / noise
     # First all products of a class together, then each by itself, and what lots have in common beside them.
     per_seen, per_expected = (
@@ -291,11 +304,9 @@ def _variances(batch: Batch, squared: Floats, right: Floats, now: Parameters, pr
 
 def _inflations(batch: Batch, squared: Floats, right: Floats, now: Parameters, sizes: sparse.csr_array) -> Floats:
     """What is left to explain for baskets of each size."""
-    own = batch.count @ now.unit_variance + now.lot_share * (batch.pairs @ now.unit_variance)
-    inflation = sizes @ now.inflation
-    noise = own * inflation + batch.scale_variance
-    seen = sizes.T @ (right * own * inflation * squared / noise**2)
-    expected = sizes.T @ (right * own * inflation / noise)
+    goods = _goods_variance(batch, now) * (sizes @ now.inflation)
+    noise = goods + batch.scale_variance
+    seen, expected = sizes.T @ (right * goods * squared / noise**2), sizes.T @ (right * goods / noise)
     factor = np.sqrt((seen + _SIZES_WEIGHT / now.inflation) / (expected + _SIZES_WEIGHT))
     found: Floats = np.clip(now.inflation * factor, 0.25, 4.0)
     return found
@@ -341,9 +352,9 @@ def calibration_of(batch: Batch, now: Parameters) -> Floats:
 def shares(batch: Batch, now: Parameters, prior: Prior, popularity: Floats, rounds: int = 5) -> Parameters:
     """The share of wrong orders and of each kind, from all orders, whether they passed or not."""
     missed = missed_table(now, prior, popularity)
-    errors = errors_of(batch, now, prior)
+    found = likelihoods(batch, errors_of(batch, now, prior), now, prior, missed)
     for _ in range(rounds):
-        right, kinds = right_chance(batch, errors, now, prior, missed)
+        right, kinds = found.chances(now)
         wrong = float((1 - right).sum())
         by_kind = kinds.sum(axis=0)
         now = msgspec.structs.replace(

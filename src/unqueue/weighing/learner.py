@@ -8,8 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from unqueue.weighing import changes, deciding, fitting
-from unqueue.weighing.alternatives import MissedTable
-from unqueue.weighing.deciding import Kind
+from unqueue.weighing.alternatives import Kind, MissedTable
 from unqueue.weighing.design import Batch, Order, Weighing, batch_of
 from unqueue.weighing.fitting import Seen
 from unqueue.weighing.priors import BAG, Flags, Floats, Goods, Integers, Prior, prior_of
@@ -95,12 +94,11 @@ class Learner:
 
     def __init__(self, goods: Sequence[Goods], *, false_alarm: float = 0.01, trusts_all: bool = False) -> None:
         self.false_alarm, self.trusts_all = false_alarm, trusts_all
-        self.products = [one.product_id for one in goods]
         self.prior = prior_of(list(goods))
         self.parameters = fitting.starting(self.prior)
-        self.columns = {product_id: column for column, product_id in enumerate(self.products)}
-        self.bag = len(self.products)
-        self.product_of = [*self.products, BAG]
+        self.columns = {one.product_id: column for column, one in enumerate(goods)}
+        self.bag = len(goods)
+        self.product_of = [*self.columns, BAG]
         self.popularity = np.array([max(one.popularity, 1e-9) for one in goods] + [0.0])
         self.history = History(len(self.product_of))
         self.changes: list[tuple[int, changes.Change]] = []
@@ -210,7 +208,6 @@ class Learner:
         )
         for one in goods:
             self.columns[one.product_id] = len(self.product_of)
-            self.products.append(one.product_id)
             self.product_of.append(one.product_id)
         self.popularity = np.append(self.popularity, [max(one.popularity, 1e-9) for one in goods])
         self.history.widen(len(self.product_of))
@@ -227,11 +224,10 @@ class Learner:
     def _fit(self, rounds: int) -> None:
         history = self.history
         if self.trusts_all:
-            everything = np.arange(len(history))
             seen = Seen(history.batch, history.low_g, history.high_g, is_trusted=True)
         else:
-            everything = np.flatnonzero(history.passed)
-            seen = Seen(history.batch.rows(everything), history.low_g[everything], history.high_g[everything])
+            passed = np.flatnonzero(history.passed)
+            seen = Seen(history.batch.rows(passed), history.low_g[passed], history.high_g[passed])
         self.parameters = fitting.fit(seen, self.prior, self.parameters, self.popularity, rounds)
         self.parameters = fitting.shares(history.batch, self.parameters, self.prior, self.popularity)
         self._missed = None
@@ -242,7 +238,8 @@ class Learner:
             return
         batch, start = self.history.last(_CALIBRATED_ON)
         errors = fitting.errors_of(batch, self.parameters, self.prior)
-        right, _ = fitting.right_chance(batch, errors, self.parameters, self.prior, self.missed)
+        found = fitting.likelihoods(batch, errors, self.parameters, self.prior, self.missed)
+        right, _ = found.chances(self.parameters)
         learned = self.history.passed[start:] | self.trusts_all
         self.parameters = fitting.calibrated(batch, errors, learned, right, self.parameters)
 
@@ -250,8 +247,7 @@ class Learner:
         changed: set[int] = set()
         for _ in range(_PASSES):
             batch, start = self.history.last(_LOOK_BACK)
-            current = np.array(sorted(self.columns.values()))
-            current = np.array([one for one in current if one not in changed])
+            current = np.array(sorted(set(self.columns.values()) - changed))
             found = changes.find(batch, self.parameters, self.prior, self.missed, current)
             taken: set[int] = set()
             for change in found:

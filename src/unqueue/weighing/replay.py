@@ -52,9 +52,13 @@ def rows_of(path: Path, needed: Iterable[str]) -> Iterator[Row]:
         return
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
-        _check_header(path, reader.fieldnames or [], wanted)
-        for row in reader:
-            yield reader.line_num, row
+        try:
+            _check_header(path, reader.fieldnames or [], wanted)
+            for row in reader:
+                yield reader.line_num, row
+        except UnicodeDecodeError:
+            where = f"after line {reader.line_num}"
+            raise Unreadable(f"{path}, {where}: this is not UTF-8; save it as CSV UTF-8 (GBK is not read).") from None
 
 
 def _parquet_rows(path: Path, needed: list[str]) -> Iterator[Row]:
@@ -98,6 +102,17 @@ def _number(path: Path, line: int, row: dict[str, Any], name: str, default: floa
     return value
 
 
+def _count(path: Path, line: int, row: dict[str, Any], name: str, default: int | None = None) -> int:
+    """A whole number. Unreadable."""
+    value = _number(path, line, row, name, default)
+    if not value.is_integer():
+        raise Unreadable(
+            f"{path}, line {line}: {name} is {row[name]}; give a whole number, and the weight of weighed "
+            "goods as label_weight_g."
+        )
+    return int(value)
+
+
 def read_catalogue(path: Path) -> list[Goods]:
     """The products. Unreadable: a row that can't be understood, or a product that stands twice."""
     goods: dict[str, Goods] = {}
@@ -115,7 +130,7 @@ def read_catalogue(path: Path) -> list[Goods]:
             packaging=row["packaging"],
             kind=row["kind"],
             popularity=_number(path, line, row, "popularity", 1.0),
-            price_minor=int(_number(path, line, row, "price_minor", 0.0)),
+            price_minor=_count(path, line, row, "price_minor", 0),
         )
     if not goods:
         raise Unreadable(f"{path}: there is no product in it.")
@@ -130,7 +145,7 @@ def read_weighings(path: Path) -> dict[str, Weighing]:
         interval = _number(path, line, row, "scale_interval_g")
         if interval <= 0:
             raise Unreadable(f"{path}, line {line}: scale_interval_g is 0; give the scale's step in grams, such as 5.")
-        measured, bags = _number(path, line, row, "measured_g"), int(_number(path, line, row, "bags", 0.0))
+        measured, bags = _number(path, line, row, "measured_g"), _count(path, line, row, "bags", 0)
         known = found.get(order_id)
         if known is None:
             found[order_id] = Weighing(measured, interval, bags)
@@ -148,7 +163,7 @@ def read_orders(path: Path) -> Iterator[tuple[int, Order]]:
         lines, first, customer = [], 0, ""
         for number, row in group:
             first = first or number
-            quantity = int(_number(path, number, row, "quantity"))
+            quantity = _count(path, number, row, "quantity")
             if quantity:
                 label = _number(path, number, row, "label_weight_g", 0.0)
                 lines.append(Line(str(row["product_id"]), quantity, label))

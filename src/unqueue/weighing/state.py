@@ -25,7 +25,6 @@ class _Words(msgspec.Struct):
     """What is not an array."""
 
     version: int
-    products: list[str]
     product_of: list[str]
     bag: int
     seen: int
@@ -44,7 +43,6 @@ def save(learner: Learner, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     words = _Words(
         version=_VERSION,
-        products=learner.products,
         product_of=learner.product_of,
         bag=learner.bag,
         seen=learner.seen,
@@ -94,7 +92,7 @@ def load(directory: Path, goods: list[Goods], *, false_alarm: float, trusts_all:
         raise StateUnusable(f"{file}: can't be read ({error}); give another directory, or delete it.") from None
     if words.version != _VERSION:
         raise StateUnusable(f"{file}: of another version of Unqueue; delete it to learn anew.")
-    learner.products, learner.product_of, learner.bag = words.products, words.product_of, words.bag
+    learner.product_of, learner.bag = words.product_of, words.bag
     # The last column of a product is the one that holds now.
     learner.columns = {name: column for column, name in enumerate(words.product_of) if column != words.bag}
     learner.prior = Prior(**{name: arrays[f"prior_{name}"] for name in Prior.__struct_fields__})

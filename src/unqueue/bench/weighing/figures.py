@@ -84,8 +84,7 @@ def weighed(sales: Sales, measured_g: Floats, begun: int = 0) -> list[tuple[Orde
 def probe(learner: Learner, store: Store, count: int = 6_000) -> Probe:
     """Look at what the learner would find now."""
     sales = store.sell(count, 0.0)
-    _, missed_g = store.missed_g(count)
-    more_g = store.weigh(sales.measured_g + missed_g)
+    more_g = store.weigh(sales.measured_g + store.missed_g(count))
     right, wrong = (_examine(learner, sales, grams) for grams in (sales.measured_g, more_g))
     begun = time.perf_counter()
     few = weighed(sales, sales.measured_g)[:200]
@@ -103,7 +102,7 @@ def probe(learner: Learner, store: Store, count: int = 6_000) -> Probe:
             float((right.p_value[(sales.items >= low) & (sales.items <= high)] < learner.false_alarm).mean())
             for low, high in BANDS
         ),
-        best=oracle.detected(true_right, true_wrong, learner.false_alarm)["heavier only"],
+        best=oracle.found(true_right, true_wrong, learner.false_alarm),
         wrong=learner.parameters.wrong,
         changes=len(learner.changes),
         decide_ms=decide_ms,
@@ -114,7 +113,7 @@ def probe(learner: Learner, store: Store, count: int = 6_000) -> Probe:
         },
         curve=(
             np.array([(wrong.p_value < np.quantile(right.p_value, rate)).mean() for rate in _CURVE]),
-            np.array([(true_wrong > np.quantile(true_right, 1 - rate)).mean() for rate in _CURVE]),
+            np.array([oracle.found(true_right, true_wrong, rate) for rate in _CURVE]),
         ),
     )
 
@@ -198,7 +197,7 @@ def main() -> int:
     )
     parser.add_argument("--out", type=Path, help="where the curves go, as PNG or SVG")
     given = parser.parse_args()
-    console = Console(soft_wrap=True) if sys.stdout.isatty() else Console(width=140)
+    console = Console(width=None if sys.stdout.isatty() else 140)
     marks = sorted({mark for mark in (1_000, 3_000, 10_000, 30_000, 100_000) if mark < given.orders} | {given.orders})
     if given.repack_at:
         marks = sorted({*marks, given.repack_at, given.repack_at + 5_000})

@@ -11,17 +11,15 @@ def errors_sd(store: Store, sales: Sales, measured_g: Floats) -> Floats:
     own = sales.quantity * store.true_sd_g[sales.product] ** 2 + (sales.quantity * store.lot_sd_g[sales.product]) ** 2
     variance = per_order(sales.order, own, sales.count)
     variance += store.scale_sd_g(measured_g) ** 2 + INTERVAL_G**2 / 12
-    found: Floats = (measured_g - expected) / np.sqrt(variance)
-    return found
+    errors: Floats = (measured_g - expected) / np.sqrt(variance)
+    return errors
 
 
-def detected(right: Floats, wrong: Floats, false_alarm: float) -> dict[str, float]:
-    """The share of wrong orders that are found where ``false_alarm`` of the right ones are: heavier ones only, or those
-    that are off to either side. ``right``, ``wrong``: errors in standard deviations.
+def found(right: Floats, wrong: Floats, false_alarm: float) -> float:
+    """The share of orders with one thing too much that are found where ``false_alarm`` of the right ones are, by who
+    looks for what is too heavy only. ``right``, ``wrong``: errors in standard deviations.
     """
-    above = np.quantile(right, 1 - false_alarm)
-    apart = np.quantile(np.abs(right), 1 - false_alarm)
-    return {"heavier only": float((wrong > above).mean()), "both sides": float((np.abs(wrong) > apart).mean())}
+    return float((wrong > np.quantile(right, 1 - false_alarm)).mean())
 
 
 def fixed_bands(expected_g: Floats, right_g: Floats, wrong_g: Floats) -> dict[str, tuple[float, float]]:

@@ -22,15 +22,12 @@ _FAULTS = (0.6, 0.15, 0.1, 0.15)
 
 
 class Sales:
-    """Orders, as flat arrays: line ``i`` belongs to order ``order[i]``. ``fault`` is what is wrong with each order, and
-    ``culprit`` the product that it is about (-1: none).
-    """
+    """Orders, as flat arrays: line ``i`` belongs to order ``order[i]``. ``fault`` is what is wrong with each order."""
 
     def __init__(self, order: Integers, product: Integers, quantity: Integers, label_g: Floats, count: int) -> None:
         self.order, self.product, self.quantity, self.label_g, self.count = order, product, quantity, label_g, count
         self.measured_g = np.zeros(count)
         self.fault = np.zeros(count, dtype=np.int64)
-        self.culprit = np.full(count, -1)
         self.items = np.bincount(order, quantity, minlength=count)
 
 
@@ -119,11 +116,12 @@ class Store:
         self.sold += count
         return sales
 
-    def missed_g(self, count: int) -> tuple[Integers, Floats]:
-        """Things that nobody scanned: which, and what each weighs."""
+    def missed_g(self, count: int) -> Floats:
+        """What things weigh that nobody scanned."""
         product = self.pick(count)
         content_g = np.where(self.kind[product] == 1, self.chance.uniform(100, 900, count), 0.0)
-        return product, self.units_g(product, np.full(count, self.sold)) + content_g
+        found: Floats = self.units_g(product, np.full(count, self.sold)) + content_g
+        return found
 
     def _faults_g(self, sales: Sales, wrong: float) -> Floats:
         chance, added = self.chance, np.zeros(sales.count)
@@ -133,16 +131,11 @@ class Store:
         lines = np.bincount(sales.order, minlength=sales.count)
         line = first + (chance.random(sales.count) * lines).astype(np.int64)
         own = sales.product[line]
-        other, other_g = self.missed_g(sales.count)
+        other_g = self.missed_g(sales.count)
         own_g = self.units_g(own, self.sold + np.arange(sales.count))
-        for fault, grams, culprit in (
-            (MISSED, other_g, other),
-            (MORE, own_g, own),
-            (FEWER, -own_g, own),
-            (SWAPPED, other_g - own_g, own),
-        ):
+        for fault, grams in ((MISSED, other_g), (MORE, own_g), (FEWER, -own_g), (SWAPPED, other_g - own_g)):
             chosen = sales.fault == fault
-            added[chosen], sales.culprit[chosen] = grams[chosen], culprit[chosen]
+            added[chosen] = grams[chosen]
         return added
 
     def scale_sd_g(self, load_g: Floats) -> Floats:
