@@ -10,6 +10,7 @@ import type {
   Suspect,
 } from "../shared/types.ts";
 import type {
+  BackBy,
   CardFound,
   Debt,
   Decision,
@@ -158,6 +159,8 @@ export function staffApi(token: string, onEnded: () => void = () => undefined) {
     decide: (id: string, decision: "accept" | "reject") => post<Return>(`/api/returns/${path(id)}/${decision}`),
     refundsLate: () => send<LateRefund[]>("/api/desk/refunds"),
     refundsTwice: () => send<GivenTwice[]>("/api/desk/refunds/given-twice"),
+    endGivenTwice: (id: string, back_by: BackBy, reason: string) =>
+      post<GivenTwice>(`/api/desk/refunds/${path(id)}/given-twice`, { back_by, reason }),
     releaseRefund: (id: string, reason: string) =>
       post<LateRefund>(`/api/desk/refunds/${path(id)}/release`, { reason }),
     settleRefund: (id: string, paid_by: PaidBy, reason: string) =>

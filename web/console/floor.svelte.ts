@@ -22,8 +22,7 @@ export class FloorWatch {
   readonly #onEnded: () => void;
   /** Who else reads when something happens: by the event's name, null when anything may have. */
   readonly #hearers = new Set<(event: string | null) => void>();
-  #wanted = 0;
-  #reading = false;
+  readonly read = oneAtATime(() => this.#read());
 
   constructor(token: string, onEnded: () => void) {
     this.#api = staffApi(token);
@@ -94,22 +93,7 @@ export class FloorWatch {
     };
   }
 
-  /** One reading at a time; what is asked for meanwhile makes one more. */
-  async read(): Promise<void> {
-    this.#wanted += 1;
-    if (this.#reading) return;
-    this.#reading = true;
-    try {
-      while (this.#wanted > 0) {
-        this.#wanted = 0;
-        await this.#once();
-      }
-    } finally {
-      this.#reading = false;
-    }
-  }
-
-  async #once(): Promise<void> {
+  async #read(): Promise<void> {
     try {
       this.floor = await this.#api.floor();
       this.problem = null;

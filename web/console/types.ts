@@ -105,6 +105,9 @@ export interface LateRefund {
 export type RefundWay = "by_hand" | "release" | "settle";
 export type PaidBy = "cash" | "bank";
 
+/** How it ends that money came twice: it is back in the drawer or on the store's account, or the store bears it. */
+export type BackBy = PaidBy | "written_off";
+
 /** A refund that came to its shopper twice, who owes it now. */
 export interface GivenTwice {
   readonly refund_id: string;

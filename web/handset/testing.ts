@@ -21,5 +21,6 @@ export function basketOf(quantities: Readonly<Record<number, number>>, version =
     order_id: null,
     coupons: [],
     payable: zero,
+    member: false,
   };
 }

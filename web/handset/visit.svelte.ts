@@ -336,9 +336,16 @@ export class Visit {
       this.#remember(line, action);
       this.latest = line.line;
     }
+    if (line === null && !coupon && basket.member) this.#onMember(action);
     if (!this.#answered(action.id) || line === null) return;
     soundDone();
     announce(t("handset.added", { name: nameOf(line), total: formatMoney(basket.total, language.locale) }));
+  }
+
+  #onMember({ id }: ScanAction): void {
+    if (!this.#answered(id)) return;
+    soundDone();
+    notify({ kind: "done", text: t("handset.member_shown") });
   }
 
   #onCoupon(coupon: BasketCoupon, { id, code, symbology }: ScanAction): void {

@@ -64,6 +64,8 @@ export interface Basket {
   readonly coupons: readonly BasketCoupon[];
   /** The total without what the coupons would take off now. */
   readonly payable: Money;
+  /** A member's card was shown: members' prices count. */
+  readonly member: boolean;
 }
 
 /** A coupon in the basket: what it would take off now, or the problem why nothing. */

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import func, select
 
 from unqueue.commands.demo_kiosk import KioskPlace, kiosk_toml, stock_of
-from unqueue.commands.demo_wallets import GIFT_CARD, accounts, text, toml_of
-from unqueue.kernel.database import Database
+from unqueue.commands.demo_wallets import GIFT_CARD, MEMBER_CARD, accounts, text, toml_of
+from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.ids import token_hash
 from unqueue.kernel.money import Money
 from unqueue.kernel.settings import Settings, load_settings
@@ -87,17 +87,24 @@ def _fill(database: Database) -> None:
     import_products(database, STOCK / "products.csv", currency="CNY", actor="demo")
     import_rules(database, load_rules(STOCK / "promotions.json"), actor="demo")
     import_coupons(database, load_coupons(STOCK / "coupons.json"), currency="CNY", actor="demo")
-    _hand_out_card(database)
+    _hand_out_cards(database)
     if database.read_now(lambda connection: staff_store.by_name(connection, ATTENDANT["name"])) is None:
         create_staff(database, ATTENDANT["name"], ATTENDANT["pin"], "manager")  # the demo has one person for everything
 
 
-def _hand_out_card(database: Database) -> None:
-    """The demo's gift card, once: what was spent of it stays spent."""
+def _hand_out_cards(database: Database) -> None:
+    """The demo's gift card and member's card, once: what was spent of them stays spent."""
     code, amount_minor = GIFT_CARD
-    wanted = NewCard([code], "gift", Money(amount_minor, "CNY"))
-    issue_id = token_hash("demo gift card")[:32]
-    database.write_now(lambda tx: issue(tx, wanted, issue_id, "demo"))
+    cards = {
+        "demo gift card": NewCard([code], "gift", Money(amount_minor, "CNY")),
+        "demo member card": NewCard([MEMBER_CARD], "member", Money(0, "CNY"), "demo"),
+    }
+
+    def write(tx: Transaction) -> None:
+        for name, wanted in cards.items():
+            issue(tx, wanted, token_hash(name)[:32], "demo")
+
+    database.write_now(write)
 
 
 def _goods(database: Database, settings: Settings) -> dict[str, Good]:

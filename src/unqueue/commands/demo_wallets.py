@@ -10,6 +10,8 @@ CASH = {"id": "cash", "kind": "cash", "zh": "现金", "en": "Cash"}
 TERMINAL_PASSPHRASE, TERMINAL_KEY = "demo passphrase", "demo-key"
 GIFT_CARD = ("2990 1234 5678 9012", 5_000)
 """A card that the demo's shoppers may pay with: its code, and what lies on it, in fen."""
+MEMBER_CARD = "2990 7777 0000 0001"
+"""A card that makes a visit in the demo a member's."""
 
 
 def accounts(wallets: Mapping[str, Mapping[str, Any]], terminal: Mapping[str, Any]) -> list[dict[str, Any]]:

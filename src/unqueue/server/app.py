@@ -119,7 +119,7 @@ class MerchantServer:
             currency=settings.store.currency,
             time_zone=settings.store.time_zone,
             coupons=in_basket,
-            name_member=self.members.name,
+            members=self.members,
         )
         self.orders = Orders(
             self.database,

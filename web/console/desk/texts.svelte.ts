@@ -3,6 +3,7 @@ import { inLanguage, t } from "../../shared/language.svelte.ts";
 import { notify } from "../../shared/notices.svelte.ts";
 import { soundDone, soundLook } from "../../shared/sound.ts";
 import type { StaffApi } from "../api.ts";
+import { oneAtATime } from "../reading.ts";
 import type { Debt, SmsTrouble } from "../types.ts";
 import { Once } from "./once.ts";
 
@@ -19,28 +20,10 @@ export class Texts {
   sending = $state(false);
   readonly #api: StaffApi;
   readonly #once = new Once<{ readonly number: string }>();
-  #reading = false;
-  #wanted = false;
+  readonly read = oneAtATime(() => this.#read());
 
   constructor(api: StaffApi) {
     this.#api = api;
-  }
-
-  /** One reading at a time; what is asked for meanwhile makes one more. */
-  async read(): Promise<void> {
-    this.#wanted = true;
-    if (this.#reading) return;
-    this.#reading = true;
-    while (this.#wanted) {
-      this.#wanted = false;
-      try {
-        [this.troubles, this.debts] = await Promise.all([this.#api.smsTroubles(), this.#api.debts()]);
-        this.problem = null;
-      } catch (error) {
-        this.problem = asProblem(error);
-      }
-    }
-    this.#reading = false;
   }
 
   begin(one: SmsTrouble): void {
@@ -78,6 +61,15 @@ export class Texts {
     } finally {
       this.sending = false;
       await this.read();
+    }
+  }
+
+  async #read(): Promise<void> {
+    try {
+      [this.troubles, this.debts] = await Promise.all([this.#api.smsTroubles(), this.#api.debts()]);
+      this.problem = null;
+    } catch (error) {
+      this.problem = asProblem(error);
     }
   }
 }

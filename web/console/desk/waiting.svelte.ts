@@ -4,11 +4,12 @@ import { formatMoney } from "../../shared/money.ts";
 import { notify } from "../../shared/notices.svelte.ts";
 import { soundDone, soundLook } from "../../shared/sound.ts";
 import type { StaffApi } from "../api.ts";
-import type { Decision, GivenTwice, LateRefund, PaidBy, Return, StuckPayment } from "../types.ts";
+import { oneAtATime } from "../reading.ts";
+import type { BackBy, Decision, GivenTwice, LateRefund, PaidBy, Return, StuckPayment } from "../types.ts";
 
 /**
  * What waits at the service desk: refunds that a second person has to agree to, money that has not arrived with its
- * shopper, and payments whose end nobody has told.
+ * shopper or has arrived twice, and payments whose end nobody has told.
  */
 export class Waiting {
   returns = $state.raw<readonly Return[] | null>(null);
@@ -21,35 +22,14 @@ export class Waiting {
   working = $state<string | null>(null);
   /** The return that was agreed to last: its cash has still to be handed over. */
   agreed = $state.raw<Return | null>(null);
-  readonly count = $derived((this.returns?.length ?? 0) + (this.late?.length ?? 0) + (this.stuck?.length ?? 0));
+  readonly count = $derived(
+    [this.returns, this.late, this.stuck, this.twice].reduce((count, list) => count + (list?.length ?? 0), 0),
+  );
   readonly #api: StaffApi;
-  #reading = false;
-  #wanted = false;
+  readonly read = oneAtATime(() => this.#read());
 
   constructor(api: StaffApi) {
     this.#api = api;
-  }
-
-  /** One reading at a time; what is asked for meanwhile makes one more. */
-  async read(): Promise<void> {
-    this.#wanted = true;
-    if (this.#reading) return;
-    this.#reading = true;
-    while (this.#wanted) {
-      this.#wanted = false;
-      try {
-        [this.returns, this.late, this.stuck, this.twice] = await Promise.all([
-          this.#api.returnsWaiting(),
-          this.#api.refundsLate(),
-          this.#api.paymentsStuck(),
-          this.#api.refundsTwice(),
-        ]);
-        this.problem = null;
-      } catch (error) {
-        this.problem = asProblem(error);
-      }
-    }
-    this.#reading = false;
   }
 
   async decide(one: Return, decision: "accept" | "reject"): Promise<void> {
@@ -94,6 +74,29 @@ export class Waiting {
       const amount = formatMoney(one.payment.amount, language.locale);
       notify({ kind: "done", text: t(`desk.stuck_done.${became}`, { amount }) });
     });
+  }
+
+  /** What came twice is back, or the store bears it. It can be said once. */
+  async endTwice(one: GivenTwice, back_by: BackBy, reason: string): Promise<boolean> {
+    return this.#work(one.refund_id, async () => {
+      await this.#api.endGivenTwice(one.refund_id, back_by, reason);
+      const amount = formatMoney(one.amount, language.locale);
+      notify({ kind: "done", text: t(`desk.twice_ended.${back_by}`, { amount }) });
+    });
+  }
+
+  async #read(): Promise<void> {
+    try {
+      [this.returns, this.late, this.stuck, this.twice] = await Promise.all([
+        this.#api.returnsWaiting(),
+        this.#api.refundsLate(),
+        this.#api.paymentsStuck(),
+        this.#api.refundsTwice(),
+      ]);
+      this.problem = null;
+    } catch (error) {
+      this.problem = asProblem(error);
+    }
   }
 
   async #work(id: string, work: () => Promise<void>): Promise<boolean> {

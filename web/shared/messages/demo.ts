@@ -88,6 +88,8 @@ export const demo = {
   "demo.shelf.deposit": { zh: "押金 {amount}", en: "{amount} deposit" },
   "demo.shelf.scanned": { zh: "已扫：{name}", en: "Scanned: {name}" },
   "demo.shelf.taken": { zh: "已放进推车，没有扫：{name}", en: "In your trolley, not scanned: {name}" },
+  "demo.pocket": { zh: "口袋里有：", en: "In your pocket:" },
+  "demo.pocket.card": { zh: "扫会员卡", en: "Scan the member’s card" },
   "demo.shelf.start_first": {
     zh: "先在购物机上点“开始购物”，再扫码",
     en: "First press “Start shopping” on the handset, then scan",

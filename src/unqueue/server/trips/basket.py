@@ -61,7 +61,8 @@ class PromotionView(msgspec.Struct, frozen=True):
 class Basket(msgspec.Struct, frozen=True):
     """The whole priced basket. ``explained`` says in words why these promotions were chosen; None where none is.
 
-    ``payable`` is ``total`` without what the coupons would take off now.
+    ``payable`` is ``total`` without what the coupons would take off now. ``member``: a member's card was shown, so
+    members' prices count.
     """
 
     trip_id: str
@@ -81,10 +82,13 @@ class Basket(msgspec.Struct, frozen=True):
     order_id: str | None
     coupons: list[BasketCoupon]
     payable: Money
+    member: bool
 
 
 class ScanAnswer(msgspec.Struct, frozen=True):
-    """What a scan, or a change of a line, brought: a line, or a coupon; neither where it was taken off."""
+    """What a scan, or a change of a line, brought: a line, or a coupon; neither where it was taken off, or where the
+    code was a member's card.
+    """
 
     line: LineView | None
     basket: Basket
@@ -169,6 +173,7 @@ def show_basket(trip: Trip, pricing: Pricing, views: LineViews, coupons: Sequenc
         order_id=trip.order_id,
         coupons=list(coupons),
         payable=payable,
+        member=trip.is_member,
     )
 
 

@@ -66,7 +66,13 @@ class CouponRemoved(msgspec.Struct, frozen=True, tag="coupon_removed"):
     coupon: int
 
 
-Change = Added | Changed | CouponAdded | CouponRemoved
+class MemberShown(msgspec.Struct, frozen=True, tag="member_shown"):
+    """A member's card was shown: from here on the visit is the visit of ``member``, a stable name."""
+
+    member: str
+
+
+Change = Added | Changed | CouponAdded | CouponRemoved | MemberShown
 
 
 class NotAdded(msgspec.Struct, frozen=True):
@@ -183,6 +189,8 @@ class Trip(msgspec.Struct):
                 self.last_coupon = max(self.last_coupon, change.coupon)
             elif isinstance(change, CouponRemoved):
                 del self.coupons[change.coupon]
+            elif isinstance(change, MemberShown):
+                self.is_member, self.member = True, change.member
             elif change.quantity == 0:
                 del self.lines[change.line]
             else:
@@ -228,18 +236,6 @@ def fold(
     for action in actions:
         trip.apply(action, products)
     return trip
-
-
-def is_member_card(number: str) -> bool:
-    """Whether ``number`` can be a member's card: 10 to 19 digits that sum up (Luhn, ISO/IEC 7812-1 annex B).
-
-    >>> is_member_card("7992739871"), is_member_card("79927398713")
-    (False, True)
-    """
-    if not (10 <= len(number) <= 19 and number.isascii() and number.isdigit()):
-        return False
-    doubled = [int(digit) * (2 if position % 2 else 1) for position, digit in enumerate(reversed(number))]
-    return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
 
 
 class ScanConflict(DomainError):

@@ -1,6 +1,5 @@
 """What trips need of what stands beside and above them."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -8,7 +7,12 @@ from unqueue.server.catalogue.model import Product, Resolved
 from unqueue.server.catalogue.service import ProductView
 from unqueue.server.promotions.pricing import Pricing, PricingLine
 
-NameMember = Callable[[str, str], Awaitable[str | None]]
+
+class MemberFinder(Protocol):
+    """What a trip needs to know of members: a stable name for whoever shows a card; None for what is no member's."""
+
+    async def name(self, code: str, asker: str) -> str | None: ...
+    async def of_card(self, code: str, visit: str) -> str | None: ...
 
 
 class ProductFinder(Protocol):

@@ -44,6 +44,7 @@ from unqueue.server.trips.model import (
     CouponsFull,
     LineUnknown,
     MemberCardInvalid,
+    MemberShown,
     NotAdded,
     QuantityInvalid,
     ScanConflict,
@@ -52,11 +53,11 @@ from unqueue.server.trips.model import (
     TripFrozen,
     TripTooLong,
     fold,
-    is_member_card,
 )
-from unqueue.server.trips.ports import NameMember, Pricer, ProductFinder
+from unqueue.server.trips.ports import MemberFinder, Pricer, ProductFinder
 from unqueue.server.trips.requests import Batch, BatchAdd, OpenedTrip, Scan
 
+Put = Added | CouponAdded | MemberShown
 LIVE_TRIPS_MAX = 5_000
 _UUID_DIGITS = frozenset("0123456789abcdef")
 
@@ -64,8 +65,7 @@ _UUID_DIGITS = frozenset("0123456789abcdef")
 class Trips:
     """All trips of the store.
 
-    ``coupons`` finds coupons, and ``name_member`` gives a stable name for the member whose card it is, None for what
-    is no member's; both also hear the client's address. What knows these things stands above trips.
+    ``coupons`` finds coupons and ``members`` the member of a card; what knows these things stands above trips.
     """
 
     def __init__(
@@ -77,13 +77,13 @@ class Trips:
         currency: str,
         time_zone: str,
         coupons: CouponFinder | None = None,
-        name_member: NameMember | None = None,
+        members: MemberFinder | None = None,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._promotions = promotions
         self._coupons = coupons
-        self._name_member = name_member
+        self._members = members
         self._currency = currency
         self._zone = ZoneInfo(time_zone)
         self._live: OrderedDict[str, LiveTrip] = OrderedDict()
@@ -92,8 +92,8 @@ class Trips:
 
     async def open(self, language: str, member: str | None, asker: str = "") -> OpenedTrip:
         """Start a visit. ``asker`` is the client's address."""
-        name = await self._name_member(member, asker) if member and self._name_member is not None else None
-        if member and name is None and (self._name_member is not None or not is_member_card(member)):
+        name = await self._members.name(member, asker) if member and self._members is not None else None
+        if member and name is None:
             raise MemberCardInvalid
         token, hashed = issue_token("trip")
         row = store.TripRow(
@@ -229,15 +229,15 @@ class Trips:
         """Drop a trip from memory; it is folded from its actions when it is next asked for."""
         self._live.pop(trip_id, None)
 
-    async def _added(self, live: LiveTrip, trip: Trip, request: Scan | BatchAdd, asker: str) -> Added | CouponAdded:
+    async def _added(self, live: LiveTrip, trip: Trip, request: Scan | BatchAdd, asker: str) -> Put:
         try:
             found = await self._catalogue.resolve(request.code, request.symbology, self._local_now())
         except (CheckDigitWrong, CodeMalformed, ProductUnknown) as refusal:
             guess = None if isinstance(refusal, ProductUnknown) else asker
-            coupon = await self._coupon_added(live, trip, request, guess)
-            if coupon is None:
+            other = await self._coupon_added(live, trip, request, guess) or await self._member_shown(trip, request)
+            if other is None:
                 raise refusal from None
-            return coupon
+            return other
         product = found.product
         if not 1 <= request.quantity <= QUANTITY_MAX:
             raise QuantityInvalid
@@ -282,6 +282,11 @@ class Trips:
         live.coupons[number] = found
         at = request.at if isinstance(request, Scan) else None
         return CouponAdded(number, found.coupon_id, found.zh, found.en, request.symbology, at)
+
+    async def _member_shown(self, trip: Trip, request: Scan | BatchAdd) -> MemberShown | None:
+        """A code that is neither a product's nor a coupon's may be on a member's card."""
+        member = await self._members.of_card(request.code, trip.trip_id) if self._members is not None else None
+        return MemberShown(member) if member is not None else None
 
     async def _batched(self, live: LiveTrip, request: Batch, asker: str) -> tuple[Batched, dict[int, str]]:
         """The batch as one action, checked step by step on a copy of the trip; with the codes of its coupons."""
@@ -338,6 +343,8 @@ class Trips:
         if isinstance(action, Added | Changed):
             lines = [view for view in basket.lines if view.line == action.line]
             return _encode(ScanAnswer(lines[0] if lines else None, basket, None))
+        if isinstance(action, MemberShown):
+            return _encode(ScanAnswer(None, basket, None))
         assert not isinstance(action, Batched), "a scan's body belongs to a scan"
         coupons = [view for view in basket.coupons if view.coupon == action.coupon]
         return _encode(ScanAnswer(None, basket, coupons[0] if coupons else None))
@@ -368,8 +375,8 @@ class Trips:
             live.trip.currency,
             live.actions[:count],
             live.products,
-            is_member=live.trip.is_member,
-            member=live.trip.member,
+            is_member=live.row.is_member,
+            member=live.row.member,
         )
 
     @staticmethod

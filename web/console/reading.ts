@@ -1,0 +1,18 @@
+/** One reading at a time; what is asked for meanwhile makes one more, whose answer those who asked wait for. */
+export function oneAtATime(read: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null;
+  let is_wanted = false;
+
+  async function run(): Promise<void> {
+    while (is_wanted) {
+      is_wanted = false;
+      await read();
+    }
+  }
+
+  return () => {
+    is_wanted = true;
+    running ??= run().finally(() => (running = null));
+    return running;
+  };
+}
