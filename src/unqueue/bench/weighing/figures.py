@@ -24,12 +24,15 @@ from unqueue.weighing.priors import Goods
 
 BANDS = ((1, 5), (6, 10), (11, 20), (21, 99))
 _AT_ONCE = 1_000
+_LOOK, _LAST_LOOK = 6_000, 40_000
+"""Orders of a probe: the last one tells the rates of small and large baskets to a tenth of a per cent."""
 _CURVE = np.geomspace(0.0005, 0.2, 40)
 
 
 class Probe(NamedTuple):
     """What a moment's look found. ``found`` and ``false`` of ours; ``best`` of the oracle, heavier only; ``curve`` is
-    the share found at each false-alarm rate of ``_CURVE``, ours and the oracle's.
+    the share found at each false-alarm rate of ``_CURVE``, ours and the oracle's. ``named`` is how often the likeliest
+    product is the right one, of wrong orders that were found: ours and the oracle's.
     """
 
     orders: int
@@ -38,6 +41,7 @@ class Probe(NamedTuple):
     by_size: tuple[float, ...]
     best: float
     wrong: float
+    named: tuple[float, float]
     changes: int
     decide_ms: float
     bands: dict[str, tuple[float, float]]
@@ -81,10 +85,10 @@ def weighed(sales: Sales, measured_g: Floats, begun: int = 0) -> list[tuple[Orde
     ]
 
 
-def probe(learner: Learner, store: Store, count: int = 6_000) -> Probe:
-    """Look at what the learner would find now."""
+def probe(learner: Learner, store: Store, count: int) -> Probe:
+    """Look at what the learner would find now, by so many orders."""
     sales = store.sell(count, 0.0)
-    more_g = store.weigh(sales.measured_g + store.missed_g(count))
+    more_g = store.weigh(sales.measured_g + store.missed(count)[1])
     right, wrong = (_examine(learner, sales, grams) for grams in (sales.measured_g, more_g))
     begun = time.perf_counter()
     few = weighed(sales, sales.measured_g)[:200]
@@ -104,6 +108,7 @@ def probe(learner: Learner, store: Store, count: int = 6_000) -> Probe:
         ),
         best=oracle.found(true_right, true_wrong, learner.false_alarm),
         wrong=learner.parameters.wrong,
+        named=_named(learner, store),
         changes=len(learner.changes),
         decide_ms=decide_ms,
         bands=bands,
@@ -116,6 +121,22 @@ def probe(learner: Learner, store: Store, count: int = 6_000) -> Probe:
             np.array([oracle.found(true_right, true_wrong, rate) for rate in _CURVE]),
         ),
     )
+
+
+def _named(learner: Learner, store: Store, count: int = 2_000) -> tuple[float, float]:
+    sales = store.sell(count, 1.0)
+    rows = weighed(sales, sales.measured_g)
+    test = _examine(learner, sales, sales.measured_g)
+    error_g, sd_g = oracle.errors(store, sales, sales.measured_g)
+    ours = best = 0
+    found = np.flatnonzero(test.p_value < learner.false_alarm)
+    for number in found:
+        row = batch_of([rows[number]], learner.columns, learner.bag, len(learner.product_of))
+        suspects = deciding.suspects(row, learner.parameters, learner.prior, learner.missed, learner.popularity)
+        culprit = int(sales.culprit[number])
+        ours += bool(suspects) and learner.product_of[suspects[0].column] == str(culprit)
+        best += oracle.named(store, sales, int(number), float(error_g[number]), float(sd_g[number])) == culprit
+    return ours / len(found), best / len(found)
 
 
 def _examine(learner: Learner, sales: Sales, measured_g: Floats) -> deciding.Test:
@@ -138,7 +159,7 @@ def run(
                 count = min(count, repack_at - learner.seen)
             sales = store.sell(count, wrong)
             learner.take(weighed(sales, sales.measured_g, learner.seen))
-        probes.append(probe(learner, store))
+        probes.append(probe(learner, store, _LAST_LOOK if mark == marks[-1] else _LOOK))
         console.print(_words(probes[-1]))
     return probes
 
@@ -147,13 +168,28 @@ def _words(one: Probe) -> str:
     sizes = " ".join(f"{rate:.2%}" for rate in one.by_size)
     return (
         f"  {one.orders:>8,} orders: found {one.found:.2%}, oracle {one.best:.2%}, false alarms {one.false:.2%} "
-        f"({sizes}), wrong {one.wrong:.2%}, {one.changes} changes, {one.decide_ms:.1f} ms"
+        f"({sizes}), wrong {one.wrong:.2%}, named {one.named[0]:.1%} "
+        f"(oracle {one.named[1]:.1%}), {one.changes} changes, {one.decide_ms:.1f} ms"
     )
 
 
 def table_of(title: str, probes: Sequence[Probe]) -> Table:
     table = Table(title=title, title_justify="left")
-    for name in ("orders", "found", "oracle", "behind", "false alarms", "1–5", "6–10", "11–20", "21–", "wrong", "ms"):
+    for name in (
+        "orders",
+        "found",
+        "oracle",
+        "behind",
+        "false alarms",
+        "1–5",
+        "6–10",
+        "11–20",
+        "21–",
+        "wrong",
+        "named",
+        "oracle",
+        "ms",
+    ):
         table.add_column(name, justify="right")
     for one in probes:
         table.add_row(
@@ -164,6 +200,7 @@ def table_of(title: str, probes: Sequence[Probe]) -> Table:
             f"{one.false:.2%}",
             *(f"{rate:.2%}" for rate in one.by_size),
             f"{one.wrong:.2%}",
+            *(f"{rate:.1%}" for rate in one.named),
             f"{one.decide_ms:.1f}",
         )
     return table

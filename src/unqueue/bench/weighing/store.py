@@ -18,16 +18,20 @@ INTERVAL_G = 5.0
 _SIZES_G = np.array(
     [25, 50, 75, 100, 125, 150, 200, 250, 300, 330, 400, 500, 600, 750, 1000, 1500, 2000, 3000, 5000], dtype=float
 )
-_FAULTS = (0.6, 0.15, 0.1, 0.15)
+FAULTS = (0.6, 0.15, 0.1, 0.15)
+"""How often each fault is behind a wrong order."""
 
 
 class Sales:
-    """Orders, as flat arrays: line ``i`` belongs to order ``order[i]``. ``fault`` is what is wrong with each order."""
+    """Orders, as flat arrays: line ``i`` belongs to order ``order[i]``. ``fault`` is what is wrong with each order, and
+    ``culprit`` the product that should be named for it: the missed one, or that of the line where the fault is.
+    """
 
     def __init__(self, order: Integers, product: Integers, quantity: Integers, label_g: Floats, count: int) -> None:
         self.order, self.product, self.quantity, self.label_g, self.count = order, product, quantity, label_g, count
         self.measured_g = np.zeros(count)
         self.fault = np.zeros(count, dtype=np.int64)
+        self.culprit = np.full(count, -1, dtype=np.int64)
         self.items = np.bincount(order, quantity, minlength=count)
 
 
@@ -116,26 +120,26 @@ class Store:
         self.sold += count
         return sales
 
-    def missed_g(self, count: int) -> Floats:
-        """What things weigh that nobody scanned."""
+    def missed(self, count: int) -> tuple[Integers, Floats]:
+        """Things that nobody scanned: which, and what they weigh."""
         product = self.pick(count)
         content_g = np.where(self.kind[product] == 1, self.chance.uniform(100, 900, count), 0.0)
-        found: Floats = self.units_g(product, np.full(count, self.sold)) + content_g
-        return found
+        return product, self.units_g(product, np.full(count, self.sold)) + content_g
 
     def _faults_g(self, sales: Sales, wrong: float) -> Floats:
         chance, added = self.chance, np.zeros(sales.count)
         faulty = np.flatnonzero(chance.random(sales.count) < wrong)
-        sales.fault[faulty] = 1 + chance.choice(4, len(faulty), p=_FAULTS)
+        sales.fault[faulty] = 1 + chance.choice(4, len(faulty), p=FAULTS)
         first = np.searchsorted(sales.order, np.arange(sales.count))
         lines = np.bincount(sales.order, minlength=sales.count)
         line = first + (chance.random(sales.count) * lines).astype(np.int64)
         own = sales.product[line]
-        other_g = self.missed_g(sales.count)
+        other, other_g = self.missed(sales.count)
         own_g = self.units_g(own, self.sold + np.arange(sales.count))
         for fault, grams in ((MISSED, other_g), (MORE, own_g), (FEWER, -own_g), (SWAPPED, other_g - own_g)):
             chosen = sales.fault == fault
             added[chosen] = grams[chosen]
+            sales.culprit[chosen] = (other if fault == MISSED else own)[chosen]
         return added
 
     def scale_sd_g(self, load_g: Floats) -> Floats:
