@@ -6,13 +6,15 @@ Hands act on the simulated devices: the coin slot and the note mouth, the card t
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 from tests.support.browsers import Shop
+from tests.support.service_desk import pull_trigger
 
 pytestmark = pytest.mark.browser
 KIOSK, HANDS = "/kiosks/kiosk-1", "/demo/api/kiosks/kiosk-1"
@@ -174,6 +176,70 @@ def test_the_real_screen_has_no_axe_finding_on_the_way(shop: Shop, screen: Page)
     assert {where: rules for where, rules in findings.items() if rules} == {}
     shop.http.post(f"{KIOSK}/cancel")
     until(shop, lambda found: found["phase"] == "order")
+    shop.http.post(f"{KIOSK}/done")
+
+
+@contextmanager
+def held(page: Page, command: str) -> Iterator[None]:
+    """The kiosk does what the screen asks for at once, and its answer arrives at the end of the block."""
+    answers: list[tuple[Route, APIResponse]] = []
+    pattern = f"**{KIOSK}/{command}"
+    page.route(pattern, lambda route: answers.append((route, route.fetch())), times=1)
+    yield
+    for route, answer in answers:
+        route.fulfill(response=answer)
+    expect(page.locator("[aria-busy]")).to_have_count(0, timeout=20_000)
+
+
+@pytest.fixture
+def codes(screen: Page) -> list[str]:
+    """The codes that the screen sends to the kiosk."""
+    sent: list[str] = []
+    screen.on("request", lambda asked: sent.append(asked.post_data or "") if asked.url.endswith("/code") else None)
+    return sent
+
+
+def test_a_code_does_not_outlive_what_it_was_scanned_for(shop: Shop, screen: Page, codes: list[str]) -> None:
+    """It may be a wallet's: sent after all, it would pay what somebody has turned back from."""
+    show(shop, order(shop))
+    with held(screen, "pay"):
+        screen.get_by_role("button", name=re.compile("微信支付")).first.click()
+        until(shop, lambda found: found["phase"] == "tender")
+        pull_trigger(screen, "SNACK10")
+        expect(screen.locator(".kiosk.tender")).to_be_visible()
+        screen.keyboard.press("Escape")
+        until(shop, lambda found: found["phase"] == "order")
+        expect(screen.locator(".kiosk.order")).to_be_visible()
+    assert codes == []
+    assert state(shop)["order"]["coupons"] == []
+    shop.http.post(f"{KIOSK}/done")
+
+
+def test_a_code_does_not_reach_the_next_shopper(shop: Shop, screen: Page, codes: list[str]) -> None:
+    show(shop, order(shop))
+    with held(screen, "pay"):
+        screen.get_by_role("button", name=re.compile("微信支付")).first.click()
+        until(shop, lambda found: found["phase"] == "tender")
+        pull_trigger(screen, "SNACK10")
+        shop.http.post(f"{KIOSK}/cancel")  # as the kiosk does by itself after a while
+        until(shop, lambda found: found["phase"] == "order")
+        shop.http.post(f"{KIOSK}/done")
+        show(shop, order(shop))
+        expect(screen.locator(".kiosk.order")).to_be_visible()
+    assert codes == []
+    assert state(shop)["order"]["coupons"] == []
+    shop.http.post(f"{KIOSK}/done")
+
+
+def test_who_scans_while_the_last_one_leaves_is_served(shop: Shop, screen: Page, codes: list[str]) -> None:
+    show(shop, order(shop))
+    expect(screen.locator(".kiosk.order")).to_be_visible()
+    made = order(shop)
+    with held(screen, "done"):
+        screen.get_by_role("button", name="先不付").first.click()
+        pull_trigger(screen, made["qr"]["url"])
+    until(shop, lambda found: found["order"] is not None and found["order"]["number"] == made["number"])
+    assert len(codes) == 1
     shop.http.post(f"{KIOSK}/done")
 
 

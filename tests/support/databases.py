@@ -1,11 +1,13 @@
 """Fixtures: a store's database, empty but for its tables, on each kind of database that we promise."""
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from unqueue.bench.postgresql import PostgresqlCluster
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.database import Database, open_engine
 from unqueue.server.tables import metadata
@@ -19,21 +21,53 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """On which kind of database a test runs: one after the other on each."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def empty_database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database without tables."""
-    if request.param == "postgresql":
+    if database_kind == "postgresql":
         url: str = request.getfixturevalue("fresh_postgresql_url")
         return url
     return f"sqlite:///{tmp_path}/store.db"
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with all tables and nothing in them, to be copied: that takes a fraction of making them."""
+    file = tmp_path_factory.mktemp("template") / "store.db"
+    _make_tables(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_cluster: PostgresqlCluster) -> str:
+    """The same on the session's server: the URL of a database to be copied."""
+    url = postgresql_cluster.create_database()
+    _make_tables(url)
+    return url
+
+
 @pytest.fixture
-def database_url(empty_database_url: str) -> str:
+def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database that has all tables."""
-    engine = open_engine(empty_database_url)
+    if database_kind == "sqlite":
+        yield f"sqlite:///{shutil.copyfile(request.getfixturevalue('sqlite_template'), tmp_path / 'store.db')}"
+        return
+    cluster: PostgresqlCluster = request.getfixturevalue("postgresql_cluster")
+    url = cluster.create_database(like=request.getfixturevalue("postgresql_template"))
+    yield url
+    cluster.drop_database(url)
+
+
+def _make_tables(url: str) -> None:
+    engine = open_engine(url)
     metadata.create_all(engine)
     engine.dispose()
-    return empty_database_url
 
 
 @pytest.fixture

@@ -151,13 +151,17 @@ async def lane(open_lane: OpenLane) -> LaneClient:
 
 @pytest.fixture
 def buy(store: MerchantServer, clients: Clients) -> Buy:
-    """A visit up to the paid order: scans the codes, submits, and pays unless told otherwise."""
+    """A visit up to the paid order: scans the codes, takes the line ``remove`` off again, submits, and pays unless told
+    otherwise.
+    """
 
-    async def visit(*codes: str, pay: bool = True) -> Paid:
+    async def visit(*codes: str, pay: bool = True, remove: int | None = None) -> Paid:
         handset = Handset(await clients())
         await handset.start()
         for code in codes:
             await handset.scan(code)
+        if remove is not None:
+            await handset.call("DELETE", f"/api/trips/{handset.trip}/lines/{remove}")
         order = await handset.submit()
         if pay:
             await mark_paid(store, order["id"])

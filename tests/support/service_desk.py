@@ -68,7 +68,7 @@ def sign_in(page: Page, shop: Shop, person: dict[str, str] | None = None, at: st
     page.locator("input[name=username]").fill(person["name"])
     page.locator("input[type=password]").fill(person["pin"])
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="退出登录")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("退出登录|Sign out"))).to_be_visible()
 
 
 def hire(shop: Shop, person: dict[str, str], role: Role = "supervisor") -> None:

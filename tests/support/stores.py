@@ -12,7 +12,7 @@ import pytest
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.settings import Catalogue as CatalogueSettings
 from unqueue.kernel.settings import Database as DatabaseSettings
-from unqueue.kernel.settings import Server, Settings, Store, StoreCode
+from unqueue.kernel.settings import Server, Settings, Store, StoreCode, Weighing
 from unqueue.server.app import MerchantServer, application
 from unqueue.server.catalogue.importing import import_products
 from unqueue.server.promotions.service import import_rules, load_rules
@@ -67,6 +67,7 @@ def settings_for(database_url: str, directory: Path) -> Settings:
         store=Store(id="test-store", public_url="https://store.example"),
         database=DatabaseSettings(url=database_url),
         server=Server(data_dir=directory),
+        weighing=Weighing(learns=False),
         catalogue=CatalogueSettings(store_codes=[StoreCode(name="weight", template="22=21 IIIII WW.WWW C")]),
     )
 

@@ -18,13 +18,15 @@ const STEPS = 80;
 /**
  * The bell of a weighing; all in grams. The axis reaches from the far side of the bell past the measured weight, so
  * that “far off” looks far. Without a standard deviation (older lanes tell only their tolerance) a third of the
- * tolerance stands in for it.
+ * tolerance stands in for it; and the tolerance to both sides stands in for the limits.
  */
 export function bell(weighing: {
   readonly expected_g: number;
   readonly measured_g: number;
   readonly tolerance_g: number;
   readonly sigma_g?: number | null;
+  readonly low_g?: number | null;
+  readonly high_g?: number | null;
 }): Bell {
   const { expected_g, measured_g, tolerance_g } = weighing;
   const sigma_g = Math.max(weighing.sigma_g || tolerance_g / 3, 0.5);
@@ -37,7 +39,8 @@ export function bell(weighing: {
     Array.from({ length: STEPS + 1 }, (_, step) => low_g + ((high_g - low_g) * step) / STEPS)
       .map((weight_g) => `${round(x(weight_g))} ${round(y(weight_g))}`)
       .join("L");
-  const [low_g, high_g] = [expected_g - tolerance_g, expected_g + tolerance_g];
+  const low_g = weighing.low_g ?? expected_g - tolerance_g;
+  const high_g = weighing.high_g ?? expected_g + tolerance_g;
   return {
     curve: `M0 ${HEIGHT}L${points(expected_g - reach_g, expected_g + reach_g)}L${WIDTH} ${HEIGHT}`,
     within: `M${round(x(low_g))} ${HEIGHT}L${points(low_g, high_g)}L${round(x(high_g))} ${HEIGHT}Z`,

@@ -4,6 +4,7 @@ import { t } from "../shared/language.svelte.ts";
 import { staffApi, type Floor, type FloorLane, type StaffApi } from "./api.ts";
 import { inOrder } from "./calls.ts";
 import { placeOf } from "./places.ts";
+import { oneAtATime } from "./reading.ts";
 
 const SETTLE_MS = 120; // several events of one matter arrive together: read once
 const POLL_MS_LIVE = 30_000;

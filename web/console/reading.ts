@@ -4,15 +4,19 @@ export function oneAtATime(read: () => Promise<void>): () => Promise<void> {
   let is_wanted = false;
 
   async function run(): Promise<void> {
-    while (is_wanted) {
-      is_wanted = false;
-      await read();
+    try {
+      while (is_wanted) {
+        is_wanted = false;
+        await read();
+      }
+    } finally {
+      running = null;
     }
   }
 
   return () => {
     is_wanted = true;
-    running ??= run().finally(() => (running = null));
+    running ??= run();
     return running;
   };
 }

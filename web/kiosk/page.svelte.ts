@@ -25,6 +25,8 @@ export class Page {
   refused = $state.raw<Told | null>(null);
   /** The part of what is due that the next tender pays; null for all of it. */
   part = $state.raw<Money | null>(null);
+  /** How often somebody has gone back from a tender. */
+  #cancelled = 0;
   #stayed_ms = Number.NEGATIVE_INFINITY;
 
   /** Whether anything that was asked for is still to be answered: a command, or any. */
@@ -36,12 +38,13 @@ export class Page {
   /**
    * Sends a command and keeps its refusal to be shown. Answers whether it was taken. A button that is pressed while
    * another command is under way does nothing; a code that is scanned meanwhile takes its turn, for it can't be seen
-   * that it was lost; what must not wait goes out at once.
+   * that it was lost, unless its shopper has turned back or left by then; what must not wait goes out at once.
    */
   async ask<C extends Command>(
     command: C,
     ...body: Commands[C] extends undefined ? [] : [Commands[C]]
   ): Promise<boolean> {
+    if (command === "cancel") this.#cancelled += 1;
     if (AT_ONCE.has(command)) {
       if (this.#aside.has(command)) return false;
       this.#aside.add(command);
@@ -51,12 +54,29 @@ export class Page {
         this.#aside.delete(command);
       }
     }
-    if (command === "code") while (this.working !== null) await this.#turn;
+    if (command === "code" && !(await this.#waitTurn())) return false;
     if (this.working !== null) return false;
     this.working = command;
     const sending = this.#send(command, ...body).finally(() => (this.working = null));
     this.#turn = sending;
     return await sending;
+  }
+
+  /**
+   * Waits until no other command is under way. Answers whether the code is still meant: not once its shopper cancelled
+   * what it was scanned for (it may be a wallet's, and would pay), nor for the order of somebody else.
+   */
+  async #waitTurn(): Promise<boolean> {
+    const cancelled = this.#cancelled;
+    const order = this.#orderNow();
+    while (this.working !== null) await this.#turn;
+    return cancelled === this.#cancelled && (order === null || order === this.#orderNow());
+  }
+
+  /** The number of the order on the screen; null where there is none, or where its shopper is about to leave it. */
+  #orderNow(): string | null {
+    if (this.working === "done" || this.working === "give-back") return null;
+    return this.connection.current?.order?.number ?? null;
   }
 
   async #send<C extends Command>(

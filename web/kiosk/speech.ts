@@ -1,4 +1,5 @@
-import { LOCALES, type Language } from "../shared/language.svelte.ts";
+import type { Language } from "../shared/language.svelte.ts";
+import { fallSilent, sayAloud } from "../shared/words-aloud.ts";
 
 /**
  * Says a step aloud: the recording of its prompt (`./voice/{zh|en}/{id}.wav`), then amounts and the like in the
@@ -23,21 +24,14 @@ export class Speech {
 
   /** Words in the browser's own voice; silence where it has none for the language. */
   words(language: Language, text: string): void {
-    if (!("speechSynthesis" in globalThis) || text.trim() === "") return;
-    const voice = speechSynthesis.getVoices().find(({ lang }) => lang.toLowerCase().startsWith(language));
-    if (voice === undefined) return;
-    speechSynthesis.cancel();
-    const utterance = new SpeechSynthesisUtterance(text);
-    utterance.voice = voice;
-    utterance.lang = LOCALES[language];
-    speechSynthesis.speak(utterance);
+    void sayAloud(language, text);
   }
 
   stop(): void {
     this.#turn += 1;
     this.#audio?.pause();
     this.#audio = null;
-    if ("speechSynthesis" in globalThis) speechSynthesis.cancel();
+    fallSilent();
   }
 
   /** Whether the recording was heard to its end. A missing one is no fault: the words stand on the screen too. */

@@ -1,4 +1,11 @@
 import type { Language } from "../shared/language.svelte.ts";
+import { fallSilent, sayAloud } from "../shared/words-aloud.ts";
+
+/** A prompt to say, by its recording, and the product to name after it, in the browser's own voice. */
+export interface Said {
+  readonly voice: string;
+  readonly named: { readonly zh: string; readonly en: string } | null;
+}
 
 /**
  * Speaks the lane's prompts from its recordings (`./voice/{zh|en}/{prompt}.wav`), one language after the other.
@@ -7,7 +14,7 @@ import type { Language } from "../shared/language.svelte.ts";
 export class Voice {
   #audio: HTMLAudioElement | null = null;
   #turn = 0;
-  #blocked: string | null = null;
+  #blocked: Said | null = null;
   readonly #languages: readonly Language[];
   readonly #onBlocked: (blocked: boolean) => void;
 
@@ -16,18 +23,19 @@ export class Voice {
     this.#onBlocked = onBlocked;
   }
 
-  async say(prompt: string): Promise<void> {
+  async say(said: Said): Promise<void> {
     this.stop();
     const turn = this.#turn;
     for (const language of this.#languages) {
       if (turn !== this.#turn) return;
-      const audio = (this.#audio = new Audio(`./voice/${language}/${encodeURIComponent(prompt)}.wav`));
+      const audio = (this.#audio = new Audio(`./voice/${language}/${encodeURIComponent(said.voice)}.wav`));
       try {
         await ended(audio);
+        if (turn === this.#turn && said.named) await sayAloud(language, said.named[language]);
       } catch (error) {
         // A browser that was never touched refuses; a recording that is missing only leaves its language out.
         if (!(error instanceof DOMException && error.name === "NotAllowedError")) continue;
-        if (turn === this.#turn) this.#blocked = prompt;
+        if (turn === this.#turn) this.#blocked = said;
         this.#onBlocked(true);
         return;
       }
@@ -38,14 +46,15 @@ export class Voice {
     this.#turn += 1;
     this.#blocked = null;
     this.#audio?.pause();
+    fallSilent();
     this.#audio = null;
   }
 
   /** Call from a touch: says what the browser did not let be said, if it still holds. */
   unlock(): void {
-    const prompt = this.#blocked;
+    const said = this.#blocked;
     this.#onBlocked(false);
-    if (prompt !== null) void this.say(prompt);
+    if (said !== null) void this.say(said);
   }
 }
 

@@ -321,11 +321,13 @@ export interface ProblemDocument {
 }
 
 export interface Suspect {
-  readonly kind: "missed" | "extra" | "unknown";
+  readonly kind: "missed" | "more" | "extra" | "swapped" | "unknown";
   readonly zh: string;
   readonly en: string;
   readonly line?: number | null;
   readonly product_id?: string | null;
+  /** How probable it is, given the weight; none where only the lane guessed. */
+  readonly probability?: number | null;
 }
 
 export interface OrderSummary {
@@ -351,6 +353,10 @@ export interface Call {
     readonly expected_g?: number | null;
     readonly measured_g?: number | null;
     readonly tolerance_g?: number | null;
+    readonly sigma_g?: number | null;
+    /** Between these weights it would have passed. */
+    readonly low_g?: number | null;
+    readonly high_g?: number | null;
     readonly suspects?: readonly Suspect[];
     /** For staff: what the lane says of a device or a shopper's wish, and how often it happened meanwhile. */
     readonly detail?: string | null;
@@ -370,6 +376,8 @@ export interface LaneState {
   readonly seq: number;
   readonly prompt: { readonly id: string; readonly zh: string; readonly en: string };
   readonly voice: string | null;
+  /** The product to name after the prompt. */
+  readonly named: { readonly zh: string; readonly en: string } | null;
   readonly order: { readonly number: string; readonly item_count: number } | null;
   readonly weight: { readonly measured_g: number; readonly expected_g: number; readonly tolerance_g: number } | null;
   readonly suspects: readonly Suspect[];

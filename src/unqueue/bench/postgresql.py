@@ -39,16 +39,17 @@ class PostgresqlCluster:
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://{_SUPERUSER}@/{database}?host={self.directory}"
 
-    def create_database(self) -> str:
-        """A new empty database; its URL for `sqlalchemy.create_engine`."""
+    def create_database(self, like: str | None = None) -> str:
+        """A new empty database, or a copy of the one at the URL ``like``, which nobody may be connected to; its URL for
+        `sqlalchemy.create_engine`.
+        """
         name = f"unqueue_{next(self._numbers)}"
-        self._administer(f"CREATE DATABASE {name} TEMPLATE template0")
+        self._administer(f"CREATE DATABASE {name} TEMPLATE {_name(like) if like else 'template0'}")
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
         """Drop a database made by `create_database`, cutting off whoever is still connected."""
-        name = url.partition("@/")[2].partition("?")[0]
-        self._administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._administer(f"DROP DATABASE IF EXISTS {_name(url)} WITH (FORCE)")
 
     def connection_string(self, database: str = "postgres") -> str:
         """For libpq's own programs: psql, pgbench."""
@@ -57,6 +58,10 @@ class PostgresqlCluster:
     def _administer(self, statement: str) -> None:
         with psycopg.connect(self.connection_string(), autocommit=True) as connection:
             connection.execute(statement.encode())
+
+
+def _name(url: str) -> str:
+    return url.partition("@/")[2].partition("?")[0]
 
 
 def find_binaries() -> Path | None:

@@ -41,6 +41,9 @@ Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="a currency of 
 Country = Annotated[str, Meta(pattern="^([A-Z]{2})?$", description="a country of ISO 3166", examples=["CN"])]
 TimeZone = Annotated[str, Meta(min_length=1, description="a time zone's name", examples=["Asia/Shanghai"])]
 Sigmas = Annotated[float, Meta(ge=1, le=10, description="a number from 1 to 10", examples=[3.3])]
+Rate = Annotated[
+    float, Meta(ge=0.0001, le=0.2, description="a share from 0.0001 to 0.2 (one per cent is 0.01)", examples=[0.01])
+]
 BaudRate = Annotated[int, Meta(ge=300, le=921_600, description="a baud rate from 300 up", examples=[9600])]
 Interval = Annotated[int, Meta(ge=1, le=1000, description="whole grams from 1 to 1000", examples=[5])]
 Amount = Annotated[int, Meta(ge=0, description="whole minor units (fen, cents), not negative", examples=[20_000])]
@@ -214,10 +217,14 @@ class ExitPass(_Section, frozen=True, kw_only=True):
 
 
 class Weighing(_Section, frozen=True, kw_only=True):
-    """When a weight is suspicious: more than `sigmas` standard deviations off, and never less than the least
-    tolerance. 3.3 raises about one false alarm in a thousand honest baskets.
+    """When a weight is suspicious. While it `learns`, the store finds out what its goods weigh, and `false_alarm` is
+    the share of honest baskets that are looked at all the same. Else, and where nothing is known yet: more than
+    `sigmas` standard deviations off; 3.3 raises about one false alarm in a thousand. Never less than
+    `tolerance_g_min`.
     """
 
+    learns: bool = True
+    false_alarm: Rate = 0.01
     sigmas: Sigmas = 3.3
     tolerance_g_min: Grams = 10
     own_bag_g_max: Grams = 0

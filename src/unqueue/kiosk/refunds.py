@@ -51,20 +51,28 @@ async def give_back(cashier: Cashier, server: StoreServer, order_id: str, *, is_
 async def look_after(cashier: Cashier, server: StoreServer, *, order_here: str | None) -> None:
     """Bring what the server says this kiosk has claimed to its end, where nothing else does. Errors as the server's.
 
-    ``order_here`` is the order at the kiosk: its refunds are given to whoever stands there.
+    ``order_here`` is the order at the kiosk: its refunds are given to whoever stands there. A refund that the server
+    refuses to take back is told in the log, tried again the next time, and keeps none of the others waiting.
     """
     for one in await server.payouts():
         if not one.claimed or one.refund_id in cashier.in_hand or cashier.knows(one.refund_id):
             continue
-        claim = cashier.claims.of(one.refund_id)
-        if claim is None:
-            logger.error("refund %s was claimed here, and the journal does not know it: staff look", one.refund_id)
-            cashier.claims.doubt(one.refund_id, one.order_id, one.amount)
-            cashier.refresh()
-        elif claim.state == "handed_back":
-            await server.release(one.refund_id)
-        elif claim.state == "claimed" and (one.order_id != order_here or cashier.is_abandoned(claim)):
-            await _hand_back(cashier, server, one)
+        try:
+            await _bring_to_its_end(cashier, server, one, order_here)
+        except ServerRefused as refusal:
+            logger.warning("the server did not take refund %s back: %s", one.refund_id, refusal)
+
+
+async def _bring_to_its_end(cashier: Cashier, server: StoreServer, payout: Payout, order_here: str | None) -> None:
+    claim = cashier.claims.of(payout.refund_id)
+    if claim is None:
+        logger.error("refund %s was claimed here, and the journal does not know it: staff look", payout.refund_id)
+        cashier.claims.doubt(payout.refund_id, payout.order_id, payout.amount)
+        cashier.refresh()
+    elif claim.state == "handed_back":
+        await server.release(payout.refund_id)
+    elif claim.state == "claimed" and (payout.order_id != order_here or cashier.is_abandoned(claim)):
+        await _hand_back(cashier, server, payout)
 
 
 async def _give(cashier: Cashier, server: StoreServer, payout: Payout, is_here: Callable[[], bool]) -> bool:

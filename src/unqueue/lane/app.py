@@ -127,7 +127,7 @@ async def run(settings: Settings, own: LaneSettings) -> None:
     log_to_stderr()
     weighing = settings.weighing
     rule = Rule(weighing.sigmas, weighing.tolerance_g_min, weighing.own_bag_g_max)
-    server = StoreServer(own.server_url, own.id, own.token)
+    server = StoreServer(own.server_url, own.id, own.token, interval_g=own.scale.interval_g)
     hardware = open_hardware(own, time_zone=settings.store.time_zone)
     runner = LaneRunner(own.id, own.name, hardware, server, Config(rule=rule))
     try:

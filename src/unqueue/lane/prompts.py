@@ -30,6 +30,8 @@ PROMPTS: dict[str, Prompt] = {
     "not_on_belt": Prompt(
         "好像还有商品没放上来，请看一下袋子", "Something may still be in your bag. Please have a look."
     ),
+    "count_wrong": Prompt("有商品的件数好像不对，请数一下", "The number of one item may be off. Please count again."),
+    "mis_scanned": Prompt("有一件商品好像扫错了，请看一下", "One item may have been scanned as another. Please look."),
     # Someone comes.
     "staff_coming": Prompt("店员马上就来，请稍等", "Someone is coming to help. One moment please."),
     "age_check": Prompt("有商品需要核对年龄，请准备好证件", "One item needs an age check. Please have your ID ready."),

@@ -8,7 +8,7 @@ import msgspec
 from unqueue.lane.prompts import PROMPTS, recording_of
 from unqueue.lane.sequence.turn import TOO_HEAVY, trouble
 from unqueue.lane.sequence.words import Lane, Phase
-from unqueue.lane.weighing import Suspect
+from unqueue.lane.weighing import Suspect, Verdict
 from unqueue.station.words import ScreenState
 
 State = Literal["idle", "loading", "weighing", "check", "staff", "open", "alarm", "out_of_service"]
@@ -16,6 +16,15 @@ WALK_OUT_AFTER_S = 12.0
 GATE_OPENS_S = 1.5
 LEFT_BEHIND_AFTER_S = 2.0
 """The scale takes a moment to show that the goods were taken."""
+NAMED_FROM = 0.5
+"""The probability from which a cause is spoken of as such."""
+_PROMPT_OF_KIND: Mapping[str, str] = {
+    "missed": "not_scanned",
+    "more": "count_wrong",
+    "extra": "not_on_belt",
+    "swapped": "mis_scanned",
+}
+_NAMES_AFTER = frozenset(_PROMPT_OF_KIND.values())
 HUSH_S = 0.4
 """The voice says a prompt again when it falls silent for a moment: screens speak whenever the prompt changes."""
 
@@ -54,14 +63,22 @@ class ShownWeight(msgspec.Struct, frozen=True):
     tolerance_g: int
 
 
+class Named(msgspec.Struct, frozen=True):
+    """A product's name, to be said aloud after the prompt."""
+
+    zh: str
+    en: str
+
+
 class LaneState(ScreenState, frozen=True):
-    """``voice`` is the prompt to say, None for silence."""
+    """``voice`` is the prompt to say, None for silence; ``named`` the product to name after it."""
 
     lane: str
     name: str
     state: State
     prompt: ShownPrompt
     voice: str | None
+    named: Named | None
     order: ShownOrder | None
     weight: ShownWeight | None
     suspects: tuple[Suspect, ...]
@@ -86,6 +103,7 @@ def show(lane: Lane, now_s: float, *, lane_id: str, name: str, seq: int) -> Lane
         seq=seq,
         prompt=ShownPrompt(prompt, PROMPTS[prompt].zh, PROMPTS[prompt].en),
         voice=None if silent else recording_of(prompt),
+        named=named_aloud(told) if told is not None and prompt in _NAMES_AFTER else None,
         order=ShownOrder(order.number, order.item_count) if order is not None else None,
         weight=ShownWeight(lane.belt_g, verdict.expected_g, verdict.tolerance_g) if verdict is not None else None,
         suspects=told.suspects if told is not None else (),
@@ -127,13 +145,32 @@ def _in_trouble(phase: Phase, broken: str, state: State, prompt: str) -> tuple[S
     return ("staff", "device_wait") if phase in {"loading", "deactivating", "check", "staff"} else (state, prompt)
 
 
+def _what_to_check(told: Verdict) -> str:
+    """Missed, mis-scanned or not there: the kind that is more probable than all else, or what the sign says."""
+    by_kind: dict[str, float] = {}
+    for suspect in told.suspects:
+        by_kind[suspect.kind] = by_kind.get(suspect.kind, 0.0) + (suspect.probability or 0.0)
+    probable = [kind for kind, probability in by_kind.items() if probability >= NAMED_FROM]
+    if probable and probable[0] in _PROMPT_OF_KIND:
+        return _PROMPT_OF_KIND[probable[0]]
+    return "not_scanned" if told.difference_g > 0 else "not_on_belt"
+
+
+def named_aloud(told: Verdict) -> Named | None:
+    """The one product that is worth naming aloud: a wrong name costs more time than none."""
+    for suspect in told.suspects:
+        if (suspect.probability or 0.0) >= NAMED_FROM and suspect.product_id is not None:
+            return Named(suspect.zh, suspect.en)
+    return None
+
+
 def _looking_prompt(lane: Lane, prompt: str) -> str:
     """What the shopper should look at, or wait for."""
     told = lane.told
     if lane.phase == "check" and told is not None:
         if TOO_HEAVY in told.suspects:
             return "too_heavy"
-        return "not_scanned" if told.difference_g > 0 else "not_on_belt"
+        return _what_to_check(told)
     if lane.phase == "staff" and lane.alarm_key is None and told is not None and told.verdict == "pass":
         return "age_check"
     return prompt

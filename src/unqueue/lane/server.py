@@ -17,7 +17,7 @@ from unqueue.lane.sequence.words import (
     Request,
     TellWeighing,
 )
-from unqueue.lane.weighing import Line, Suspect, Verdict
+from unqueue.lane.weighing import Expected, Line, Suspect, Verdict
 from unqueue.station.link import ServerEvent, ServerLink
 
 
@@ -48,6 +48,8 @@ class _Weighing(_Wire):
     tolerance_g: int
     verdict: Any
     suspects: list[Suspect]
+    low_g: int | None = None
+    high_g: int | None = None
 
 
 class _Exit(_Wire):
@@ -59,6 +61,7 @@ class _Exit(_Wire):
     checks: list[str]
     weighing: _Weighing | None
     passages: int | None
+    expected: Expected | None = None
 
 
 class _Call(_Wire):
@@ -69,10 +72,11 @@ class _Call(_Wire):
 
 
 class StoreServer:
-    """One lane's connection to the server."""
+    """One lane's connection to the server. ``interval_g`` is that of its scale."""
 
-    def __init__(self, base_url: str, lane: str, token: str) -> None:
+    def __init__(self, base_url: str, lane: str, token: str, *, interval_g: int) -> None:
         self._lane = lane
+        self._interval_g = interval_g
         self._link = ServerLink(base_url, token)
 
     async def close(self) -> None:
@@ -89,6 +93,7 @@ class StoreServer:
             case Claim(pass_, order_number):
                 path = f"/api/lanes/{self._lane}/exits"
                 body: dict[str, Any] = {"id": request_id, "pass": pass_, "order_number": order_number}
+                body["interval_g"] = self._interval_g
             case TellWeighing(exit_id):
                 path, body = f"/api/exits/{exit_id}/weighings", _weighing_body(request, request_id)
             case Release(exit_id, passages, tags_deactivated):
@@ -154,10 +159,13 @@ def exit_info(wire: _Exit) -> ExitInfo:
             tolerance_g=weighing.tolerance_g,
             verdict=weighing.verdict,
             suspects=tuple(weighing.suspects),
+            low_g=weighing.low_g,
+            high_g=weighing.high_g,
         )
         if weighing is not None
         else None,
         passages=wire.passages,
+        expected=wire.expected,
     )
 
 
@@ -170,6 +178,8 @@ def _weighing_body(request: TellWeighing, request_id: str) -> dict[str, Any]:
         "expected_g": verdict.expected_g,
         "sigma_g": verdict.sigma_g,
         "tolerance_g": verdict.tolerance_g,
+        "low_g": verdict.low_g,
+        "high_g": verdict.high_g,
         "verdict": verdict.verdict,
         "suspects": msgspec.to_builtins(verdict.suspects),
         "tags_deactivated": request.tags_deactivated,

@@ -1,8 +1,9 @@
 """The weight rule: does what lies on the belt weigh what the order should weigh? Pure.
 
-The expected weight is the sum of the lines' means. Units and scale err independently, so variances add up. The
-tolerance is a number of standard deviations of that sum, and never less than what the scale can tell apart. Whoever
-has a better rule replaces :func:`check`.
+The merchant server tells between which weights an order passes, as learned from the orders before it
+(:mod:`unqueue.weighing`). Where it can't, the lane has a rule of its own: the expected weight is the sum of the lines'
+means; units and scale err independently, so variances add up; the tolerance is a number of standard deviations of that
+sum. Neither asks for more than the scale can tell apart.
 
 What a rule on weight can't see: a swap for something of equal weight, and anything lighter than the tolerance.
 """
@@ -51,18 +52,32 @@ class Rule(msgspec.Struct, frozen=True):
     own_bag_g_max: int = 0
 
 
-class Suspect(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A guess at what is wrong. ``missed``: on the belt but not on the order; ``extra``: on the order but not there."""
+class Expected(msgspec.Struct, frozen=True):
+    """What the server says of an order, in grams: the mean, its standard deviation, between which weights it passes."""
 
-    kind: Literal["missed", "extra", "unknown"]
+    expected_g: int
+    sigma_g: float
+    low_g: int
+    high_g: int
+
+
+class Suspect(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A guess at what is wrong, and how probable it is where the server knows. ``missed``: on the belt but not on the
+    order; ``more``: another one of a line; ``extra``: on the order but not there; ``swapped``: another product there.
+    """
+
+    kind: Literal["missed", "more", "extra", "swapped", "unknown"]
     zh: str
     en: str
     line: int | None = None
     product_id: str | None = None
+    probability: float | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """``sigma_g`` is the standard deviation of the difference between measured and expected weight."""
+    """``sigma_g`` is the standard deviation of the difference between measured and expected weight. It passes from
+    ``low_g`` to ``high_g``; ``tolerance_g`` is how far the farther of them lies from the expected weight.
+    """
 
     measured_g: int
     expected_g: int
@@ -70,6 +85,8 @@ class Verdict(msgspec.Struct, frozen=True):
     tolerance_g: int
     verdict: Literal["pass", "check"]
     suspects: tuple[Suspect, ...] = ()
+    low_g: int | None = None
+    high_g: int | None = None
 
     @property
     def difference_g(self) -> int:
@@ -77,8 +94,8 @@ class Verdict(msgspec.Struct, frozen=True):
         return self.measured_g - self.expected_g
 
 
-def check(lines: Sequence[Line], reading: Reading, rule: Rule) -> Verdict:
-    """Whether the weight fits, and if not, what is likeliest to be wrong.
+def check(lines: Sequence[Line], reading: Reading, rule: Rule, expected: Expected | None = None) -> Verdict:
+    """Whether the weight fits, and if not, what is likeliest to be wrong; by the server's word where there is one.
 
     >>> milk = Line(1, "milk", "牛奶", "Milk", 2, 2080, 11.3)
     >>> tea = Line(2, "tea", "茶", "Tea", 1, 125, 2.0)
@@ -87,25 +104,34 @@ def check(lines: Sequence[Line], reading: Reading, rule: Rule) -> Verdict:
     >>> [suspect.en for suspect in check([milk, tea], Reading(1165, 5), Rule()).suspects]
     ['Milk']
     """
-    expected_g = sum(line.weight_g_expected for line in lines)
-    scale_sd_g = scale_error_sd_g(reading)
-    variance = sum(line.weight_g_sd**2 for line in lines) + scale_sd_g**2
-    sigma_g = math.sqrt(variance)
-    tolerance_g = max(math.ceil(rule.sigmas * sigma_g), rule.tolerance_g_min, _INTERVALS_MIN * reading.interval_g)
-    difference_g = reading.net_g - expected_g
-    fits = -tolerance_g <= difference_g <= tolerance_g + rule.own_bag_g_max
+    known = expected or _reckoned(lines, reading, rule)
+    least_g = max(rule.tolerance_g_min, _INTERVALS_MIN * reading.interval_g)
+    low_g = min(known.low_g, known.expected_g - least_g)
+    high_g = max(known.high_g, known.expected_g + least_g)
+    difference_g = reading.net_g - known.expected_g
+    fits = low_g <= reading.net_g <= high_g + rule.own_bag_g_max
     suspects: tuple[Suspect, ...] = ()
     if not fits:
         found = _missed if difference_g > 0 else _extra
-        suspects = tuple(found(lines, difference_g, variance, rule)[:SUSPECTS_MAX])
+        suspects = tuple(found(lines, difference_g, known.sigma_g**2, rule)[:SUSPECTS_MAX])
     return Verdict(
         measured_g=reading.net_g,
-        expected_g=expected_g,
-        sigma_g=round(sigma_g, 2),
-        tolerance_g=tolerance_g,
+        expected_g=known.expected_g,
+        sigma_g=round(known.sigma_g, 2),
+        tolerance_g=max(high_g - known.expected_g, known.expected_g - low_g),
         verdict="pass" if fits else "check",
         suspects=suspects,
+        low_g=low_g,
+        high_g=high_g,
     )
+
+
+def _reckoned(lines: Sequence[Line], reading: Reading, rule: Rule) -> Expected:
+    """What the lane itself expects of an order."""
+    expected_g = sum(line.weight_g_expected for line in lines)
+    sigma_g = math.hypot(*(line.weight_g_sd for line in lines), scale_error_sd_g(reading))
+    tolerance_g = math.ceil(rule.sigmas * sigma_g)
+    return Expected(expected_g, sigma_g, expected_g - tolerance_g, expected_g + tolerance_g)
 
 
 def scale_error_sd_g(reading: Reading) -> float:

@@ -87,6 +87,7 @@ from unqueue.server.trips import routes as trips_routes
 from unqueue.server.trips import store as trips_store
 from unqueue.server.trips.door import ScanDoor
 from unqueue.server.trips.service import Trips
+from unqueue.server.weigh_check.service import WeighCheck
 
 WEB = Path(__file__).parent.parent / "web_dist"
 BODY_BYTES_MAX = 1_000_000
@@ -199,12 +200,19 @@ class MerchantServer:
         """Exits, the calls they make, and the people who answer."""
         self.fleet = Fleet(self.database)
         self.access.register("device", device_principal)
+        self.weigh_check = WeighCheck(
+            self.database,
+            self.trips,
+            settings.server.data_dir / "weigh-check",
+            false_alarm=settings.weighing.false_alarm,
+        )
         self.exits = Exits(
             self.database,
             store_id=settings.store.id,
             key=signing_key(settings.server.data_dir / "keys"),
             pass_minutes=settings.exit_pass.minutes,
             last_contact=last_contact,
+            judge=self.weigh_check if settings.weighing.learns else None,
         )
         self.calls = Calls(self.database)
         self.staff = Staff(self.database)
@@ -225,6 +233,8 @@ class MerchantServer:
         await self.payment_worker.start()
         await self.receipts.start()
         await self.sms_worker.start()
+        if self.settings.weighing.learns:
+            await self.weigh_check.start()
         self._watching = [asyncio.create_task(self.fleet.watch()), asyncio.create_task(self.orders.watch())]
 
     async def stop(self) -> None:
@@ -233,6 +243,7 @@ class MerchantServer:
         for task in self._watching:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
+        await self.weigh_check.stop()
         await self.promotions.stop()
         await self.receipts.stop()
         await self.sms_worker.stop()

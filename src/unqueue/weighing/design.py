@@ -1,7 +1,7 @@
 """Orders as sparse matrices: which products, how many, and what the scale said. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -75,7 +75,7 @@ class Batch(msgspec.Struct, frozen=True):
         return Batch(self.count[chosen], self.rest_g[chosen], self.label_g[chosen], self.scale_variance[chosen])
 
 
-def batch_of(weighed: Sequence[tuple[Order, Weighing]], columns: dict[str, int], bag: int, width: int) -> Batch:
+def batch_of(weighed: Sequence[tuple[Order, Weighing]], columns: Mapping[str, int], bag: int, width: int) -> Batch:
     """Orders in columns. ``bag`` is the column of the shopper's own bags. KeyError for an unknown product."""
     starts, found = [0], list[int]()
     quantities = list[float]()

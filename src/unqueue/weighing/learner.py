@@ -8,8 +8,9 @@ import numpy as np
 from scipy import sparse
 
 from unqueue.weighing import changes, deciding, fitting
-from unqueue.weighing.alternatives import Kind, MissedTable
+from unqueue.weighing.alternatives import MissedTable
 from unqueue.weighing.design import Batch, Order, Weighing, batch_of
+from unqueue.weighing.examiner import Examiner, Suspected
 from unqueue.weighing.fitting import Seen
 from unqueue.weighing.priors import BAG, Flags, Floats, Goods, Integers, Prior, prior_of
 
@@ -25,14 +26,6 @@ _HABIT = 0.5
 """How much of what a known shopper takes is what they took before."""
 _PASSES = 4
 _SPREAD_WIDER = 2.0
-
-
-class Suspected(msgspec.Struct, frozen=True):
-    """A likely cause, by product."""
-
-    product_id: str
-    kind: Kind
-    probability: float
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -103,6 +96,8 @@ class Learner:
         self.history = History(len(self.product_of))
         self.changes: list[tuple[int, changes.Change]] = []
         self.seen = 0
+        self.position = 0
+        """Where whoever feeds it stands in their source of orders; kept with the rest."""
         self.fitted, self.next_fit = 0, _FIRST_FIT
         self.habits: OrderedDict[str, dict[str, float]] = OrderedDict()
         self._missed: MissedTable | None = None
@@ -117,6 +112,19 @@ class Learner:
         if self._missed is None:
             self._missed = fitting.missed_table(self.parameters, self.prior, self.popularity)
         return self._missed
+
+    def examiner(self) -> Examiner:
+        """What is known now, untouched by what will be learned."""
+        return Examiner(
+            columns=dict(self.columns),
+            product_of=tuple(self.product_of),
+            bag=self.bag,
+            parameters=self.parameters,
+            prior=self.prior,
+            missed=self.missed,
+            popularity=self.popularity.copy(),
+            false_alarm=self.false_alarm,
+        )
 
     def take(self, weighed: Sequence[tuple[Order, Weighing]]) -> list[Verdict]:
         """Test these orders, one after the other, and learn from them. KeyError: a product is not in the catalogue."""

@@ -28,13 +28,15 @@ _TARE_G = {"flexible": (2.0, 0.012), "rigid": (8.0, 0.06), "glass": (60.0, 0.45)
 _TARE_SD_G = {"flexible": (2.0, 0.010), "rigid": (6.0, 0.04), "glass": (30.0, 0.15), "none": (0.5, 0.002)}
 _FILL_SD = 0.008
 """How far a filler's mean may lie from what the package says, of the net weight."""
+_DOUBT_MIN_G = 0.2
 _PIECE_SD = 0.12
 """How far a store's apples may weigh from what its catalogue says of an apple, on average."""
 
 
 class Goods(msgspec.Struct, frozen=True):
     """A product as the weigh check sees it. ``popularity`` is relative; ``net_weight_g`` of a ``labelled`` product is
-    ignored, for its label says it each time, and of a ``piece`` it is the typical one.
+    ignored, for its label says it each time, and of a ``piece`` it is the typical one. ``gross``: what is known of one
+    unit with its packaging, where the store has weighed it; then the rest is not asked.
     """
 
     product_id: str
@@ -43,6 +45,15 @@ class Goods(msgspec.Struct, frozen=True):
     kind: Kind = "packed"
     popularity: float = 1.0
     price_minor: int = 0
+    gross: "Gross | None" = None
+
+
+class Gross(msgspec.Struct, frozen=True):
+    """A gross weight in grams: the mean of one unit, how far that may lie from the truth, and how far units differ."""
+
+    mean_g: float
+    doubt_g: float
+    unit_sd_g: float
 
 
 _UP_TO_G = np.array([50, 100, 200, 300, 500, 1000, 10_000, 15_000])
@@ -117,5 +128,10 @@ def prior_of(goods: list[Goods]) -> Prior:
         }[kind]
         unit_sd[chosen] = np.hypot(filling, tare_sd) + 0.2
         group[chosen] = number
+    for row, one in enumerate(goods):
+        if one.gross is not None:
+            offset[row], spread[row] = one.gross.mean_g, max(one.gross.doubt_g, _DOUBT_MIN_G)
+            unit_sd[row] = max(one.gross.unit_sd_g, _DOUBT_MIN_G)
+            features[row] = 0.0
     offset[-1], spread[-1], unit_sd[-1] = BAG_G, BAG_SD_G / 2, BAG_SD_G
     return Prior(offset, features, spread, unit_sd, group, mean, deviation)

@@ -14,7 +14,7 @@ from unqueue.weighing.learner import Learner
 from unqueue.weighing.priors import Goods, Prior
 
 _FILE = "learned.npz"
-_VERSION = 1
+_VERSION = 2
 
 
 class StateUnusable(Exception):
@@ -32,6 +32,7 @@ class _Words(msgspec.Struct):
     next_fit: int
     lot_share: float
     wrong: float
+    position: int
     habits: dict[str, dict[str, float]]
 
 
@@ -50,6 +51,7 @@ def save(learner: Learner, directory: Path) -> None:
         next_fit=learner.next_fit,
         lot_share=learner.parameters.lot_share,
         wrong=learner.parameters.wrong,
+        position=learner.position,
         habits=dict(learner.habits),
     )
     history = learner.history
@@ -74,6 +76,12 @@ def save(learner: Learner, directory: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(directory / _FILE)
+
+
+def set_aside(directory: Path) -> None:
+    """Rename what can't be used, so that learning can begin anew."""
+    file = directory / _FILE
+    file.replace(file.with_suffix(".unusable"))
 
 
 def load(directory: Path, goods: list[Goods], *, false_alarm: float, trusts_all: bool) -> Learner:
@@ -101,6 +109,7 @@ def load(directory: Path, goods: list[Goods], *, false_alarm: float, trusts_all:
     learner.popularity = arrays["popularity"]
     learner.seen, learner.fitted, learner.next_fit = words.seen, words.fitted, words.next_fit
     learner.habits.update(words.habits)
+    learner.position = words.position
     history, width = learner.history, len(words.product_of)
     counts = (arrays["count_data"], arrays["count_indices"], arrays["count_indptr"])
     history.batch = Batch(

@@ -142,6 +142,29 @@ async def test_a_server_that_is_away_hears_of_it_later(
     assert not (await the_refund(kiosk)).claimed
 
 
+async def test_one_that_the_server_refuses_keeps_no_other_waiting(
+    kiosk: KioskThere, shopper: Shopper, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = await the_refund(kiosk)
+    await killed_after(kiosk, shopper, "claim")
+    other = await kiosk.store.order(MILK)
+    await kiosk.paid_in_cash(other, 500)
+    await other.call("POST", f"{other.path}/give-back")
+    await killed_after(kiosk, other, "claim")
+    release = kiosk.server.release
+
+    async def refuses_one(refund_id: str) -> None:
+        if refund_id == refused.refund_id:
+            raise ServerRefused({"code": "not_found"})
+        await release(refund_id)
+
+    monkeypatch.setattr(kiosk.server, "release", refuses_one)
+    await kiosk.look_after()
+    left = await kiosk.store.tills.payouts(Principal("device", "kiosk-1", "1", "kiosk"))
+    assert {one.refund_id for one in left if one.claimed} == {refused.refund_id}
+    assert f"the server did not take refund {refused.refund_id} back: not_found" in caplog.text
+
+
 @pytest.mark.parametrize("was_heard", [False, True])
 async def test_nobody_waits_for_long_for_a_claim_that_the_server_does_not_answer(
     kiosk: KioskThere, shopper: Shopper, was_heard: bool, monkeypatch: pytest.MonkeyPatch

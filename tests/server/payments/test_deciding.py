@@ -7,9 +7,10 @@ import pytest
 from tests.support.tills import KIOSK, MILK, Till
 
 from unqueue.kernel.clock import ManualClock
+from unqueue.server.payments.deciding import STUCK_S, Deciding
 from unqueue.server.payments.model import NothingToDecide
 from unqueue.server.payments.routes import Decision
-from unqueue.server.payments.service import STUCK_S, Wish
+from unqueue.server.payments.service import Wish
 from unqueue.server.tills.model import PaymentFinished, Report, Tendered
 
 pytestmark = pytest.mark.anyio
@@ -49,6 +50,6 @@ async def test_what_ended_meanwhile_is_not_decided(
 
     monkeypatch.setattr(till.database, "unit", late)
     with pytest.raises(NothingToDecide):
-        await till.payments.decide(payment.payment_id, "failed", "", "staff:an", reason="its tray is empty")
+        await Deciding(till.payments).decide(payment.payment_id, "failed", "", "staff:an", reason="its tray is empty")
     assert (await till.payment(payment.payment_id)).status == "succeeded"
     assert await till.events("payment.decided") == []

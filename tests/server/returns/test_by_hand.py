@@ -4,32 +4,17 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.support.tills import KIOSK, METHOD, MILK, Shopper, Till
+from tests.server.returns.hanging import AN, BO, gave, returned, unclaimed
+from tests.support.tills import KIOSK, METHOD, Till
 
 from unqueue.kernel.clock import ManualClock
+from unqueue.kernel.errors import DomainError
 from unqueue.kernel.ids import new_id
 from unqueue.providers.port import Charge, ProviderRefused, ProviderUnavailable, RefundRequest, RefundState
 from unqueue.providers.sandbox_wallet.client import SandboxWallet
-from unqueue.server.access import Principal
 from unqueue.server.payments.model import RefundArrived, RefundUnderWay
-from unqueue.server.payments.service import Wish
-from unqueue.server.returns.service import Wanted
-from unqueue.server.staff.model import MAY
-from unqueue.server.tills.model import PaymentFinished, PayoutFinished, Report, Tendered
 
 pytestmark = pytest.mark.anyio
-AN = Principal("staff", "a" * 32, "An", "manager", MAY["manager"])
-BO = Principal("staff", "b" * 32, "Bo", "manager", MAY["manager"])
-
-
-async def returned(till: Till) -> Shopper:
-    """An order that a wallet paid, and whose goods came back."""
-    shopper = await till.order(MILK)
-    payment = await shopper.start_payment()
-    await till.bank.press(payment["action"]["url"])
-    await till.bank.send()
-    await till.returns.propose(shopper.order.order_id, [Wanted(1, 1)], "", new_id(), AN)
-    return shopper
 
 
 class NoRefunds(SandboxWallet):
@@ -64,23 +49,11 @@ async def test_two_members_of_staff_hand_it_over_once(till: Till) -> None:
 
 
 async def test_what_the_kiosk_paid_out_is_not_handed_over(till: Till) -> None:
-    shopper = await till.order(MILK)
-    wish = Wish(method="cash", place=KIOSK.id, amount_minor=1000, return_to="order")
-    payment = await till.payments.create(shopper.order, wish, actor=KIOSK.actor)
-    note = [Tendered("CNY-1000-note", 1, 1000, "cashbox:notes")]
-    told: dict[str, Any] = {"revision": 1, "currency": "CNY", "rounding_minor": 0, "debts": []}
-    took = PaymentFinished(
-        payment_id=payment.payment_id, outcome="paid", due_minor=1000, tendered=note, dispensed={}, **told
-    )
-    await till.tills.hear(KIOSK, Report("j:1", KIOSK.id, "j", 1, 1, took))
-    await shopper.call("POST", f"{shopper.path}/give-back")
-    await till.work()
-    (waiting,) = await till.returns.refunds_waiting()
-    await till.tills.claim_payout(KIOSK, waiting.id)
-    gave = PayoutFinished(refund_id=waiting.id, amount_minor=1000, dispensed={"CNY-1000-note": 1}, **told)
-    await till.tills.hear(KIOSK, Report("j:2", KIOSK.id, "j", 2, 1, gave))
+    refund_id = await unclaimed(till)
+    await till.tills.claim_payout(KIOSK, refund_id)
+    await till.tills.hear(KIOSK, gave(refund_id))
     with pytest.raises(RefundArrived):
-        await till.returns.pay_by_hand(waiting.id, BO)
+        await till.returns.pay_by_hand(refund_id, BO)
 
 
 @pytest.mark.parametrize("fault", ["lose_request", "lose_answer"])
@@ -189,6 +162,16 @@ async def test_a_crash_while_it_is_sent_leaves_it_on_its_way(till: Till, clock: 
     with pytest.raises(RefundUnderWay):
         await till.returns.pay_by_hand(waiting.id, BO)
     await refusing.stop()
+
+
+async def test_a_refund_that_there_is_not(till: Till) -> None:
+    for act in (
+        till.returns.release(new_id(), "x", AN),
+        till.returns.settle_by_hand(new_id(), "cash", "x", AN),
+    ):
+        with pytest.raises(DomainError) as refused:
+            await act
+        assert refused.value.code == "not_found"
 
 
 def _refunds(connection: Any) -> list[str]:

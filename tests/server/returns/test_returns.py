@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.server.returns.hanging import AN, BO
 from tests.support.tills import BEER, BOOK, CARD, MANAGER, METHOD, MILK, RETURN_LIMIT_MINOR, Shopper, Till
 
 from unqueue.kernel.errors import DomainError
@@ -20,8 +21,6 @@ from unqueue.server.staff.model import MAY
 from unqueue.server.stored_value.service import NewCard
 
 pytestmark = pytest.mark.anyio
-AN = Principal("staff", "a" * 32, "An", "manager", MAY["manager"])
-BO = Principal("staff", "b" * 32, "Bo", "manager", MAY["manager"])
 
 
 async def paid(till: Till, *products: Any, card_minor: int = 0) -> Shopper:

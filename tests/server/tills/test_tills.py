@@ -17,6 +17,7 @@ from unqueue.server.ledger import store as ledger
 from unqueue.server.ledger.model import sums
 from unqueue.server.orders.model import OrderUnknown
 from unqueue.server.payments import store
+from unqueue.server.payments.deciding import Deciding
 from unqueue.server.payments.model import NothingToDecide, RefundAtKiosk
 from unqueue.server.payments.service import Wish
 from unqueue.server.tills import model
@@ -184,12 +185,12 @@ async def test_staff_end_the_payment_of_a_kiosk_that_is_dead_and_money_that_was_
 ) -> None:
     shopper = await till.order(MILK)
     payment_id = await begin(till, shopper)
-    assert await till.payments.stuck() == []
+    assert await Deciding(till.payments).stuck() == []
     clock.advance(200)
-    assert [one.payment_id for one in await till.payments.stuck()] == [payment_id]
+    assert [one.payment_id for one in await Deciding(till.payments).stuck()] == [payment_id]
     with pytest.raises(NothingToDecide):
-        await till.payments.decide(payment_id, "succeeded", "", "staff:an")
-    decided = await till.payments.decide(payment_id, "failed", "", "staff:an")
+        await Deciding(till.payments).decide(payment_id, "succeeded", "", "staff:an")
+    decided = await Deciding(till.payments).decide(payment_id, "failed", "", "staff:an")
     assert decided.status == "failed"
     wallet = await shopper.start_payment()
     await till.bank.press(wallet["action"]["url"])
@@ -200,7 +201,7 @@ async def test_staff_end_the_payment_of_a_kiosk_that_is_dead_and_money_that_was_
     (payout,) = await till.tills.payouts(KIOSK)
     assert payout.amount == Money(1290, "CNY")
     with pytest.raises(NothingToDecide):
-        await till.payments.decide(wallet["id"], "failed", "", "staff:an")
+        await Deciding(till.payments).decide(wallet["id"], "failed", "", "staff:an")
 
 
 async def test_a_kiosk_speaks_for_its_own_money_only(till: Till) -> None:

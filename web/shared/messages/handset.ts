@@ -24,7 +24,7 @@ export const handset = {
     en: "Scan a barcode and the product appears here.",
   },
   "handset.code": { zh: "输入条码", en: "Type a code" },
-  "handset.code_placeholder": { zh: "条码、券码或会员卡", en: "Barcode, coupon, card" },
+  "handset.code_placeholder": { zh: "条码、券码或会员卡", en: "Any code or card" },
   "handset.member": { zh: "会员", en: "Member" },
   "handset.member_shown": { zh: "会员您好，已按会员价计算", en: "Welcome, member. You now get members’ prices." },
   "handset.letters": { zh: "换成字母键盘", en: "Switch to letters" },

@@ -51,6 +51,8 @@ export const lane = {
   "lane.weight.none": { zh: "还没有商品", en: "Nothing yet" },
 
   "lane.suspect.missed": { zh: "可能没扫到", en: "Maybe not scanned" },
+  "lane.suspect.more": { zh: "可能多了一件", en: "Maybe one more" },
+  "lane.suspect.swapped": { zh: "可能扫成了别的", en: "Maybe scanned as another" },
   "lane.suspect.extra": { zh: "可能没放上来", en: "Maybe not on the belt" },
   "lane.suspect.unknown": { zh: "请看一下", en: "Please have a look" },
 

@@ -69,7 +69,7 @@ class Turn:
 
     def judge(self, one: ExitInfo) -> Verdict:
         """What the rule says to the load on the belt."""
-        verdict = check(one.lines, Reading(self.lane.belt_g, self.lane.interval_g), self.rule)
+        verdict = check(one.lines, Reading(self.lane.belt_g, self.lane.interval_g), self.rule, one.expected)
         if self.lane.overweight:
             return msgspec.structs.replace(verdict, verdict="check", suspects=(TOO_HEAVY,))
         return verdict

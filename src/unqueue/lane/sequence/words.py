@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from unqueue.devices.ports import Weighing
-from unqueue.lane.weighing import Line, Rule, Verdict
+from unqueue.lane.weighing import Expected, Line, Rule, Verdict
 
 Phase = Literal[
     "starting",  # reading from the server what was going on before a restart
@@ -36,7 +36,9 @@ class CallInfo(msgspec.Struct, frozen=True):
 
 
 class ExitInfo(msgspec.Struct, frozen=True):
-    """An exit as the server tells it. ``tags`` is how many goods carry one; ``weighing`` is the one that counts."""
+    """An exit as the server tells it. ``tags`` is how many goods carry one; ``weighing`` is the one that counts;
+    ``expected`` is what the goods should weigh, where the server knows.
+    """
 
     exit_id: str
     status: Literal["claimed", "accepted", "released", "left", "abandoned"]
@@ -48,6 +50,7 @@ class ExitInfo(msgspec.Struct, frozen=True):
     checks: tuple[str, ...] = ()
     weighing: Verdict | None = None
     passages: int | None = None
+    expected: Expected | None = None
 
 
 # What the sequence hears.

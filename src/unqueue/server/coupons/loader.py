@@ -1,41 +1,29 @@
 """Coupons from a JSON or CSV file. What can't be used is told: the coupon, the field, what is wrong, how to mend it."""
 
 import csv
-import difflib
 import io
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, get_args, get_origin
 
 import msgspec
-from msgspec import inspect
 
-from unqueue.kernel.errors import DomainError
 from unqueue.server.coupons.rules import Common, Coupon
-from unqueue.server.promotions.loader import Problem
+from unqueue.server.promotions.entries import EntriesInvalid, Problem, Sort
 
-_SHOWN_MAX = 20  # problems that the error's text lists; all are in its details
-_GUIDE = "docs/guides/coupons.md shows every kind"
 _SERIAL_COLUMNS = {"id", "serial"}
 _ON_COLUMNS = ("product_ids", "gtins", "categories", "everything")
 _OFFER_COLUMNS = ("funder_id", "offer_code")
 
 
-class CouponsInvalid(DomainError):
+class CouponsInvalid(EntriesInvalid):
     """Nothing of the file was used. Details: ``problem`` for people, ``problems`` one by one."""
 
     code: ClassVar[str] = "coupons_invalid"
     status: ClassVar[int] = 422
     zh: ClassVar[str] = "优惠券有误，没有导入：{problem}"
     en: ClassVar[str] = "The coupons can't be used, so none was imported: {problem}"
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        shown = "\n".join(map(str, problems[:_SHOWN_MAX]))
-        if len(problems) > _SHOWN_MAX:
-            shown += f"\n… and {len(problems) - _SHOWN_MAX} more"
-        super().__init__(problem=shown, problems=[msgspec.structs.asdict(problem) for problem in problems])
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -106,87 +94,15 @@ def _read(entries: Sequence[Any], *, strict: bool) -> list[Coupon]:
     coupons: list[Coupon] = []
     problems: list[Problem] = []
     for number, entry in enumerate(entries, 1):
-        found = _problems(number, entry, strict=strict)
+        found = _SORT.problems(number, entry, strict=strict)
         if found:
             problems += found
         else:
             coupons.append(msgspec.convert(entry, Coupon, strict=strict))
-    counts = Counter(coupon.id for coupon in coupons)
-    problems += [
-        Problem(coupon_id, "id", f"{count} coupons have this id", "Give each its own")
-        for coupon_id, count in counts.items()
-        if count > 1
-    ]
+    problems += _SORT.twice(coupon.id for coupon in coupons)
     if problems:
         raise CouponsInvalid(problems)
     return coupons
-
-
-def _problems(number: int, entry: Any, *, strict: bool) -> list[Problem]:
-    """What is wrong with one coupon, field by field."""
-    name = f"#{number}"
-    if not isinstance(entry, dict):
-        return [Problem(name, "", "not an object", "Put the coupon's fields between { and }")]
-    if isinstance(entry.get("id"), str) and entry["id"]:
-        name = entry["id"]
-    kind = _KINDS.get(entry["kind"]) if isinstance(entry.get("kind"), str) else None
-    if kind is None:
-        return [Problem(name, "kind", "no such kind of coupon", _instead(str(entry.get("kind", "")), _KINDS))]
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
-    problems = [
-        Problem(name, given, "there is no such field", _instead(given, fields))
-        for given in entry
-        if given not in fields and given != "kind"
-    ]
-    for field in fields.values():
-        if field.name in entry:
-            try:
-                msgspec.convert(entry[field.name], field.type, strict=strict)
-            except msgspec.ValidationError as error:
-                problems.append(_told(name, field.name, str(error), field.type))
-        elif field.required:
-            problems.append(Problem(name, field.name, "is missing", f"Add it: {_wanted(field.type)}"))
-    if problems:
-        return problems
-    try:
-        msgspec.convert(entry, kind, strict=strict)
-    except msgspec.ValidationError as error:
-        told = str(error)
-        found = next((word for word in re.findall(r"\w+", told) if word in fields), "")
-        return [_told(name, found, told, None)]
-    return []
-
-
-def _told(name: str, field: str, error: str, annotation: Any) -> Problem:
-    """The words of msgspec, ours for how to mend it where the rule brings some after a colon."""
-    text, _, path = error.partition(" - at `$")
-    what, _, mend = text.partition(": ")
-    mend = mend[:1].upper() + mend[1:] if mend else f"Write {_wanted(annotation)}"
-    return Problem(name, field + path.removesuffix("`"), what, mend)
-
-
-def _wanted(annotation: Any) -> str:
-    """A type in words: its own description with an example, else where to look it up."""
-    info = inspect.type_info(annotation)
-    if isinstance(info, inspect.UnionType):
-        info = next(one for one in info.types if not isinstance(one, inspect.NoneType))
-    if isinstance(info, inspect.Metadata):
-        schema = info.extra_json_schema or {}
-        example = msgspec.json.encode(schema["examples"][0]).decode() if schema.get("examples") else ""
-        return str(schema.get("description", "")) + (f", as in {example}" if example else "")
-    words = {
-        inspect.BoolType: "true or false",
-        inspect.DateType: 'a day, as in "2026-06-30"',
-        inspect.VarTupleType: "a list",
-    }
-    return f"{words.get(type(info), 'a value that fits')}; {_GUIDE}"
-
-
-def _instead(name: str, known: Iterable[str]) -> str:
-    known = list(known)
-    if near := difflib.get_close_matches(name, known, n=1):
-        return f"Perhaps {near[0]} is meant"
-    return f"Known here: {', '.join(known)}"
 
 
 def _is_list(annotation: Any) -> bool:
@@ -194,4 +110,5 @@ def _is_list(annotation: Any) -> bool:
 
 
 _KINDS: dict[str, type[Common]] = {str(kind.__struct_config__.tag): kind for kind in get_args(Coupon)}
+_SORT = Sort("coupon", _KINDS, "docs/guides/coupons.md shows every kind")
 _LISTS = {field.name for kind in _KINDS.values() for field in msgspec.structs.fields(kind) if _is_list(field.type)}

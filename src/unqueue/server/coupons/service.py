@@ -17,7 +17,7 @@ from unqueue.server.coupons.redeeming import Redeeming
 from unqueue.server.coupons.refusals import CouponUnknown
 from unqueue.server.coupons.rules import Coded, Coupon
 from unqueue.server.orders.model import Order, PaymentOpen
-from unqueue.server.promotions.loader import Problem
+from unqueue.server.promotions.entries import Problem
 from unqueue.server.promotions.words import Words
 from unqueue.server.trips import store as trips_store
 from unqueue.server.trips.service import normal_id

@@ -147,18 +147,37 @@ class ReasonNeeded(DomainError):
     en = "Please give a reason."
 
 
-class Suspect(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A guess at what is wrong. ``missed``: on the belt but not on the order; ``extra``: on the order but not there."""
+SuspectKind = Literal["missed", "more", "extra", "swapped", "unknown"]
 
-    kind: Literal["missed", "extra", "unknown"]
+
+class Suspect(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A guess at what is wrong, and how probable it is where that is known. ``missed``: on the belt but not on the
+    order; ``more``: another one of a line; ``extra``: on the order but not there; ``swapped``: another product there.
+    """
+
+    kind: SuspectKind
     zh: str
     en: str
     line: int | None = None
     product_id: str | None = None
+    probability: float | None = None
+
+
+class ExpectedWeight(msgspec.Struct, frozen=True):
+    """What the goods of an order should weigh together, in grams: the mean, its standard deviation, and between which
+    weights they pass.
+    """
+
+    expected_g: int
+    sigma_g: float
+    low_g: int
+    high_g: int
 
 
 class Weighing(msgspec.Struct, frozen=True):
-    """What a lane weighed and concluded; grams, ``interval_g`` is the scale's. ``id`` is made by the lane."""
+    """What a lane weighed and concluded; grams, ``interval_g`` is the scale's. ``id`` is made by the lane. Between
+    ``low_g`` and ``high_g`` it passes; None from a lane that goes by ``tolerance_g`` to either side.
+    """
 
     id: str
     measured_g: int
@@ -169,6 +188,8 @@ class Weighing(msgspec.Struct, frozen=True):
     verdict: Literal["pass", "check"]
     suspects: list[Suspect] = []
     tags_deactivated: bool = False
+    low_g: int | None = None
+    high_g: int | None = None
 
 
 class Exit(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,9 +22,11 @@ from unqueue.server.exits.model import (
     Exit,
     ExitConflict,
     ExitNotAccepted,
+    ExpectedWeight,
     LaneBusy,
     OrderAtOtherLane,
     OrderLeft,
+    Suspect,
     Weighing,
     checks_of,
 )
@@ -39,20 +41,37 @@ from unqueue.server.trips.service import normal_id
 LastContact = Callable[[Connection, str], int | None]
 """When a lane was last heard of, in microseconds UTC; None for never. The fleet knows."""
 ABANDON_REASON_LENGTH_MAX = 200
+INTERVAL_G = 5
+"""Of a scale that did not say."""
+SUSPECTS_MAX = 3
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """What the lane read: a pass, or the order number that was typed. ``id`` is made by the lane."""
+    """What the lane read: a pass, or the order number that was typed. ``id`` is made by the lane; ``interval_g`` is
+    its scale's.
+    """
 
     id: str
     pass_: str | None = msgspec.field(name="pass", default=None)
     order_number: str | None = None
+    interval_g: int = INTERVAL_G
+
+
+class WeightJudge(Protocol):
+    """Who knows what goods weigh; stands above exits."""
+
+    async def expected(self, order_id: str, interval_g: int) -> ExpectedWeight | None:
+        """What an order should weigh on a scale of this interval; None while that is not known."""
+
+    async def suspects(self, order_id: str, weighing: Weighing) -> list[Suspect]:
+        """What is likeliest to be wrong with goods that do not fit; nothing where it can't say."""
 
 
 class Exits:
     """All exits of the store.
 
-    ``key`` signs passes, which are good for ``pass_minutes``; ``last_contact`` tells when a lane was last heard of.
+    ``key`` signs passes, which are good for ``pass_minutes``; ``last_contact`` tells when a lane was last heard of;
+    ``judge`` knows what orders should weigh.
     """
 
     def __init__(
@@ -63,12 +82,15 @@ class Exits:
         key: Ed25519PrivateKey,
         pass_minutes: int,
         last_contact: LastContact,
+        judge: WeightJudge | None = None,
     ) -> None:
         self._database = database
         self._store_id = store_id
         self._key = key
         self._pass_minutes = pass_minutes
         self._last_contact = last_contact
+        self._judge = judge
+        self._interval_g: dict[str, int] = {}  # of each lane's scale, as it said last
         self._guesses: defaultdict[str, Guesses] = defaultdict(Guesses)
 
     async def issue_pass(self, principal: Principal, order_id: str) -> PassView:
@@ -115,8 +137,10 @@ class Exits:
             claimed = self._claim(tx, device, order, exit_id=exit_id, request_hash=request_hash, pass_id=pass_id)
             return exit_view(tx.connection, claimed)
 
+        if request.interval_g > 0:
+            self._interval_g[device.id] = request.interval_g
         try:
-            return await self._database.unit(write)
+            return await self._with_expected(await self._database.unit(write))
         except OrderUnknown:
             if request.order_number is not None:
                 self._guesses[device.id].wrong(self._now_s())
@@ -184,11 +208,29 @@ class Exits:
             live = store.live_of_lane(connection, device.id)
             return [exit_view(connection, live)] if live is not None else []
 
-        return await self._database.read(read)
+        return [await self._with_expected(view) for view in await self._database.read(read)]
 
     async def get(self, device: Principal, exit_id: str) -> ExitView:
         plain = normal_id(exit_id)
-        return await self._database.read(lambda connection: exit_view(connection, _own(connection, device, plain)))
+        view = await self._database.read(lambda connection: exit_view(connection, _own(connection, device, plain)))
+        return await self._with_expected(view)
+
+    async def _with_expected(self, view: ExitView) -> ExitView:
+        if self._judge is None or view.status not in {"claimed", "accepted"}:
+            return view
+        expected = await self._judge.expected(view.order.id, self._interval_g.get(view.lane, INTERVAL_G))
+        return msgspec.structs.replace(view, expected=expected)
+
+    async def _with_suspects(self, device: Principal, exit_id: str, weighing: Weighing) -> Weighing:
+        """A weighing that does not fit, with what is likeliest to be wrong where that is known: before the lane's own
+        guesses, which know nothing of the store.
+        """
+        if self._judge is None or weighing.verdict != "check":
+            return weighing
+        order_id = await self.order_of(device, exit_id)
+        found = await self._judge.suspects(order_id, weighing)
+        rest = [one for one in weighing.suspects if one.product_id is None or not found]
+        return msgspec.structs.replace(weighing, suspects=[*found, *rest][:SUSPECTS_MAX])
 
     async def weigh(self, device: Principal, exit_id: str, request: Weighing) -> ExitView:
         """Take a weighing to the books. A ``check`` opens a call for staff; a ``pass`` settles one that is open."""
@@ -196,31 +238,36 @@ class Exits:
         body = msgspec.structs.replace(request, id=normal_id(request.id))
         if min(body.interval_g, body.expected_g, body.sigma_g, body.tolerance_g) < 0:
             raise InvalidRequest(problem="weights but measured_g are not negative")
+        told = await self._with_suspects(device, plain, body)
 
         def write(tx: Transaction) -> ExitView:
             one = _own(tx.connection, device, plain)
             known = store.weighing(tx.connection, body.id)
             if known is not None:
-                if known != (plain, body):
+                if known[0] != plain or _as_sent(known[1]) != _as_sent(body):
                     raise ExitConflict
                 return exit_view(tx.connection, one)
-            now = _touched(tx, one.weighed(body))
-            store.insert_weighing(tx, plain, body)
+            now = _touched(tx, one.weighed(told))
+            store.insert_weighing(tx, plain, told)
             store.update_exit(tx, now)
-            record(tx, "exit.weighed", now, device.actor, weighing=body)
+            record(tx, "exit.weighed", now, device.actor, weighing=told)
             if body.verdict == "check":
                 evidence = {
                     "expected_g": body.expected_g,
                     "measured_g": body.measured_g,
                     "tolerance_g": body.tolerance_g,
-                    "suspects": body.suspects,
+                    "sigma_g": body.sigma_g,
+                    "low_g": body.low_g,
+                    "high_g": body.high_g,
+                    "suspects": told.suspects,
                 }
                 calls.open_for_exit(tx, now, "weight", device.actor, msgspec.to_builtins(evidence))
             else:
                 calls.settle(tx, now, "weight", device.actor, "weight_fits")
             return exit_view(tx.connection, now)
 
-        return await self._database.unit(write)
+        self._interval_g[device.id] = max(body.interval_g, 1)
+        return await self._with_expected(await self._database.unit(write))
 
     async def release(
         self, device: Principal, exit_id: str, passages: int, *, tags_deactivated: bool | None = None
@@ -322,6 +369,11 @@ def _refuse_unless_paid(order: Order) -> None:
         raise OrderLeft
     if order.status != "paid":
         raise OrderUnpaid
+
+
+def _as_sent(weighing: Weighing) -> Weighing:
+    """A weighing without what the server added to it."""
+    return msgspec.structs.replace(weighing, suspects=[])
 
 
 def _hash(request: Claim) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from unqueue.kernel.clock import from_micros
 from unqueue.kernel.money import Money
 from unqueue.server.exits import store
-from unqueue.server.exits.model import Action, Call, CallKind, Check, Exit, Status, Weighing
+from unqueue.server.exits.model import Action, Call, CallKind, Check, Exit, ExpectedWeight, Status, Weighing
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderLine
 
@@ -57,7 +57,9 @@ class CallView(msgspec.Struct, frozen=True):
 
 
 class ExitView(msgspec.Struct, frozen=True):
-    """``checks`` are those that staff have still to clear; ``tags`` is how many goods carry one."""
+    """``checks`` are those that staff have still to clear; ``tags`` is how many goods carry one. ``expected``: between
+    which weights they pass at this lane, as learned; None where the lane's own rule decides.
+    """
 
     id: str
     lane: str
@@ -70,6 +72,7 @@ class ExitView(msgspec.Struct, frozen=True):
     weighing: Weighing | None
     call: CallView | None
     passages: int | None
+    expected: ExpectedWeight | None = None
 
 
 class PassView(msgspec.Struct, frozen=True):

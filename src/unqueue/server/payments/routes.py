@@ -12,6 +12,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from unqueue.providers.port import Channel
 from unqueue.server.access import Access, Principal
 from unqueue.server.orders.service import Orders, OrderView
+from unqueue.server.payments.deciding import Deciding
 from unqueue.server.payments.notifications import Notifications
 from unqueue.server.payments.service import Payments, Wish
 from unqueue.server.payments.views import MethodView, PaymentView, payment_view
@@ -148,6 +149,8 @@ def routes(payments: Payments, notifications: Notifications, orders: Orders, acc
 
 
 def _desk_routes(payments: Payments, access: Access) -> list[HTTPRouteHandler]:
+    deciding = Deciding(payments)
+
     @get("/api/desk/payments", tags=["payments"])
     async def stuck(request: AnyRequest) -> list[StuckPayment]:
         """Payments that have been open for longer than any shopper waits."""
@@ -160,16 +163,16 @@ def _desk_routes(payments: Payments, access: Access) -> list[HTTPRouteHandler]:
                 offered=one.action_kind is not None,
                 asked=max(0, one.pauses - 1),
                 known_provider=one.method in payments.providers,
-                decide=payments.decidable(one),
+                decide=deciding.decidable(one),
             )
-            for one, number in await payments.stuck_orders()
+            for one, number in await deciding.stuck_orders()
         ]
 
     @post("/api/desk/payments/{payment_id:str}/decide", status_code=200, tags=["payments"])
     async def decide(payment_id: FromPath[str], data: JSONBody[Decision], request: AnyRequest) -> PaymentView:
         """What became of a payment whose machine can't tell: somebody looked. 409 ``nothing_to_decide``."""
         staff = await access.staff(request, "decide_payments")
-        decided = await payments.decide(payment_id, data.status, data.reference, staff.actor, reason=data.reason)
+        decided = await deciding.decide(payment_id, data.status, data.reference, staff.actor, reason=data.reason)
         return payment_view(decided)
 
     return [stuck, decide]

@@ -6,10 +6,8 @@ by asking the provider about the attempt's id.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
 
 import msgspec
-from sqlalchemy import Connection
 
 from unqueue.kernel.clock import micros
 from unqueue.kernel.database import Database, Transaction
@@ -21,7 +19,6 @@ from unqueue.providers.port import (
     Action,
     Attempt,
     Channel,
-    Decides,
     IdentifiesPayer,
     Provider,
     ProviderError,
@@ -39,7 +36,6 @@ from unqueue.server.payments.model import (
     AmountInvalid,
     Asked,
     MethodUnknown,
-    NothingToDecide,
     PayerUnknown,
     Payment,
     PaymentConflict,
@@ -58,8 +54,6 @@ ATTEMPT_MINUTES = 15
 LOOK_AGAIN_S = 2.0
 """A shopper who looks at a pending payment makes us ask the provider, but not more often than this."""
 LOOKED_MAX = 10_000
-STUCK_S = 180
-"""An attempt that is open for longer is shown to staff."""
 
 AT_KIOSKS = frozenset({"cash"})
 """Kinds of tender that are taken at a kiosk only, at any."""
@@ -286,76 +280,10 @@ class Payments:
         for provider in self.providers.values():
             await provider.stop()
 
-    async def stuck(self) -> list[Payment]:
-        """Attempts that have been open for longer than any shopper waits, the oldest first."""
-        before_us = self.now_us - STUCK_S * 1_000_000
-        return await self.database.read(lambda connection: store.pending_since(connection, before_us))
-
-    async def stuck_orders(self) -> list[tuple[Payment, str]]:
-        """The same with the numbers of their orders."""
-        found = await self.stuck()
-
-        def read(connection: Connection) -> list[tuple[Payment, str]]:
-            orders = {one.order_id: orders_store.get(connection, one.order_id) for one in found}
-            return [(one, order.number) for one in found if (order := orders[one.order_id]) is not None]
-
-        return await self.database.read(read)
-
     def is_at_kiosks(self, method: str) -> bool:
         """Whether a tender is taken and given at kiosks only, and no provider can be asked about it."""
         account = self._accounts.get(method)
         return account is not None and account.kind in AT_KIOSKS
-
-    def decidable(self, payment: Payment) -> list[Literal["succeeded", "failed"]]:
-        """What a person may say of an attempt that is open for too long."""
-        is_cash = self.is_at_kiosks(payment.method)
-        if not is_cash and isinstance(self.providers.get(payment.method), Decides):
-            return ["succeeded", "failed"]
-        return ["failed"] if is_cash or model.has_expired(payment, self.now_us) else []
-
-    async def decide(
-        self, payment_id: str, status: Literal["succeeded", "failed"], reference: str, actor: str, *, reason: str = ""
-    ) -> Payment:
-        """A member of staff looked at the machine, and says what became of an attempt whose provider can't.
-
-        Only once it has been open for longer than shoppers wait. Of a kiosk's cash, and of a provider that can't be
-        asked any more, only that nothing came can be said: what did come all the same goes back as a surplus. That
-        something came needs the terminal's ``reference``. ``reason``, how they know, is kept in the journal. NotFound,
-        NothingToDecide, ProviderBusy.
-        """
-        plain = normal_id(payment_id)
-        payment = await self.database.read(lambda connection: store.get(connection, plain))
-        if payment is None:
-            raise NotFound
-        is_cash = self.is_at_kiosks(payment.method)
-        provider = self.providers.get(payment.method)
-        is_old = self.now_us - payment.created_us > STUCK_S * 1_000_000
-        if payment.status != "pending" or not is_old or (status == "succeeded" and not reference):
-            raise NothingToDecide
-        # What the provider has been told already stays told, whoever asked it meanwhile.
-        is_told = status != "failed" or not (is_cash or model.has_expired(payment, self.now_us))
-        if not is_told:
-            state = ProviderState("failed")
-        else:
-            if is_cash or provider is None or not isinstance(provider, Decides):
-                raise NothingToDecide
-            try:
-                provider.decide(plain, status, reference)
-                state = await provider.query(payment.charge)
-            except ProviderRefused as error:
-                raise NothingToDecide from error
-            except ProviderUnavailable as error:
-                raise ProviderBusy from error
-
-        def settle(tx: Transaction) -> Payment:
-            now = store.get(tx.connection, plain)
-            if now is None or (now.status != "pending" and not is_told):
-                raise NothingToDecide
-            settled = settling.settle(tx, plain, state, new_id(), PaymentDeclined.code, decided_by=actor)
-            settling.record(tx, "payment.decided", settled, actor, decision=status, reason=reason)
-            return settled
-
-        return await self.database.unit(settle)
 
     def refund_request(self, refund: model.Refund) -> RefundRequest:
         """How a provider is asked for a refund."""

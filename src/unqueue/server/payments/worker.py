@@ -130,7 +130,8 @@ class PaymentWorker:
             state = await provider.query_refund(self._payments.refund_request(refund), payment.charge)
         except ProviderError as error:
             log.warning("refund %s: %s", refund.refund_id, error)
-            await self._database.unit(lambda tx: settling.watch_refund(tx, refund.refund_id, was_answered=False))
+            was_refused = error.permanent  # which is an answer: it is not asked for ever
+            await self._database.unit(lambda tx: settling.watch_refund(tx, refund.refund_id, was_answered=was_refused))
             return
         if state.status == "succeeded" and state.amount == refund.amount:
             await self._database.unit(lambda tx: settling.settle_refund(tx, refund.refund_id, state))

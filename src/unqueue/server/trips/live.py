@@ -12,10 +12,11 @@ from unqueue.server.trips.model import Action, Trip
 class LiveTrip:
     """A trip in memory: its state, its actions, its lines as they were shown. ``lock`` keeps its actions in order.
 
-    ``coupons`` are all that were ever put into the basket, by their numbers there.
+    ``coupons`` are all that were ever put into the basket, by their numbers there; ``viewed`` are the GTINs that were
+    looked at since it is in memory.
     """
 
-    __slots__ = ("actions", "coupons", "ids", "lock", "products", "row", "trip", "views")
+    __slots__ = ("actions", "coupons", "ids", "lock", "products", "row", "trip", "viewed", "views")
 
     def __init__(self, row: store.TripRow, trip: Trip) -> None:
         self.row = row
@@ -26,6 +27,7 @@ class LiveTrip:
         self.ids: dict[str, tuple[bytes, int]] = {}
         self.products: dict[str, Product] = {}
         self.coupons: dict[int, Found] = {}
+        self.viewed: set[str] = set()
 
     @property
     def actor(self) -> str:

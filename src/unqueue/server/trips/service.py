@@ -218,6 +218,7 @@ class Trips:
     async def look_at(self, live: LiveTrip, code: str) -> ProductView:
         """What a code stands for, without buying it. Noted in the journal."""
         found = await self._catalogue.resolve(code, None, self._local_now())
+        live.viewed.add(found.product.gtin)
         self.note(live, "product.viewed", {"gtin": found.product.gtin})
         return await self._catalogue.view(found.product)
 

@@ -1,0 +1,146 @@
+"""The weigh check of the store, as exits ask for it: what an order should weigh, and what may be wrong if it does not.
+
+The heavy part (:mod:`unqueue.server.weigh_check.learning`) is imported and opened in a thread, after the store has
+opened: until then, and whenever something is unknown to it, the lane's own plainer rule decides.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import logging
+from collections import OrderedDict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unqueue.kernel.database import Database
+from unqueue.kernel.journal import Event
+from unqueue.server.catalogue import store as catalogue_store
+from unqueue.server.exits.model import ExpectedWeight, Suspect, SuspectKind, Weighing
+from unqueue.server.orders import store as orders_store
+from unqueue.server.trips.service import Trips
+from unqueue.server.weigh_check import visits
+
+if TYPE_CHECKING:
+    from unqueue.server.weigh_check.learning import Learning
+
+LOOK_S = 30.0
+"""How often it looks for orders that left, beside those that it hears of."""
+_KEPT_MAX = 500
+_SUSPECTS_MAX = 3
+_PROBABLE_MIN = 0.05
+_KINDS: dict[str, SuspectKind] = {"missed": "missed", "more": "more", "fewer": "extra", "swapped": "swapped"}
+_log = logging.getLogger(__name__)
+
+
+class WeighCheck:
+    """What goods weigh, learned from the totals of orders that left. ``directory`` keeps what was learned."""
+
+    def __init__(self, database: Database, trips: Trips, directory: Path, *, false_alarm: float) -> None:
+        self._database = database
+        self._trips = trips
+        self._directory = directory
+        self._false_alarm = false_alarm
+        self._learning: Learning | None = None
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        # What a lane was told holds while the order is there: it must not change between two weighings.
+        self._told: OrderedDict[tuple[str, int], ExpectedWeight] = OrderedDict()
+        database.listen(self._hear)
+
+    @property
+    def learning(self) -> "Learning | None":
+        """What does the learning; None until it is open."""
+        return self._learning
+
+    async def start(self) -> None:
+        """Begin to learn, in the background."""
+        self._task = asyncio.create_task(self._run(), name="weigh-check")
+
+    async def stop(self) -> None:
+        """End, and keep what was learned."""
+        if self._task is None:
+            return
+        self._stopping = True
+        self._wake.set()
+        await self._task  # a thread can't be cancelled, and what it reads must not be closed under it
+        self._task = None
+        if self._learning is not None:
+            await asyncio.to_thread(self._learning.save)
+
+    async def expected(self, order_id: str, interval_g: int) -> ExpectedWeight | None:
+        """What an order should weigh on a scale of this interval; None while that is not known."""
+        known = self._told.get((order_id, interval_g))
+        if known is not None or self._learning is None:
+            return known
+        lines = await self._database.read(lambda connection: orders_store.lines(connection, order_id))
+        found = await asyncio.to_thread(self._learning.expected, order_id, lines, interval_g)
+        if found is None:
+            return None
+        told = ExpectedWeight(found.expected_g, found.sigma_g, found.low_g, found.high_g)
+        self._told[order_id, interval_g] = told
+        while len(self._told) > _KEPT_MAX:
+            self._told.popitem(last=False)
+        return told
+
+    async def suspects(self, order_id: str, weighing: Weighing) -> list[Suspect]:
+        """What is likeliest to be wrong with goods that do not fit, the likeliest first; nothing where it can't say."""
+        learning = self._learning
+        if learning is None or weighing.interval_g <= 0:
+            return []
+        lines = await self._database.read(lambda connection: orders_store.lines(connection, order_id))
+        likelier = await self._likelier(learning, order_id, [line.gtin for line in lines])
+        measured = (weighing.measured_g, weighing.interval_g)
+        found = await asyncio.to_thread(learning.suspects, order_id, lines, measured, likelier)
+        probable = [one for one in found if one.probability >= _PROBABLE_MIN][:_SUSPECTS_MAX]
+        names = [one.product_id for one in probable]
+        records = await self._database.read(lambda connection: catalogue_store.records(connection, names))
+        by_product = {line.product_id: line for line in lines}
+        return [
+            Suspect(
+                kind=_KINDS[one.kind],
+                zh=records[one.product_id].product.name_zh or records[one.product_id].product.name_en,
+                en=records[one.product_id].product.name_en or records[one.product_id].product.name_zh,
+                line=by_product[one.product_id].line if one.product_id in by_product else None,
+                product_id=one.product_id,
+                probability=round(one.probability, 3),
+            )
+            for one in probable
+            if one.product_id in records
+        ]
+
+    async def _likelier(self, learning: "Learning", order_id: str, on_order: list[str]) -> dict[str, float]:
+        """What this shopper buys else, and what this visit tells: the share of each product in what was left out."""
+        order = await self._database.read(lambda connection: orders_store.get(connection, order_id))
+        if order is None:
+            return {}
+        live = await self._trips.live(order.trip_id)
+        found = learning.habits(live.trip.member)
+        for gtin, share in visits.likelier(live.actions, live.viewed, on_order).items():
+            product = await self._database.read(partial(catalogue_store.find, gtin=gtin))
+            if product is not None:
+                found[product.product_id] = found.get(product.product_id, 0.0) + share
+        return found
+
+    def _hear(self, events: list[Event]) -> None:
+        if any(event.kind == "exit.released" for event in events):
+            self._wake.set()
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                if self._learning is None:
+                    self._learning = await asyncio.to_thread(self._open)
+                await asyncio.to_thread(self._learning.catch_up)
+            except Exception:  # noqa: BLE001  # a lane goes on without it; learning must not end for ever
+                _log.exception("the weigh check could not learn; it tries again")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), LOOK_S)
+
+    def _open(self) -> "Learning":
+        # Its libraries take a second to import; nobody waits for that when a store opens.
+        heavy: Any = importlib.import_module("unqueue.server.weigh_check.learning")
+        learning: Learning = heavy.Learning(self._database, self._directory, false_alarm=self._false_alarm)
+        return learning
