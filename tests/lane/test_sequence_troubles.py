@@ -22,15 +22,70 @@ class TestAlarm:
         rig.alarms += 1
         rig.walk()
         rig.wait(1)
-        assert (rig.screen.state, rig.screen.voice, outputs(rig.lane).red) == ("alarm", "live_tag", True)
+        assert (rig.screen.state, rig.screen.prompt.id, outputs(rig.lane).red) == ("alarm", "bell_call", True)
         assert any(isinstance(command, Sound) for command in rig.commands)
         (alarm,) = alarms(rig)
-        assert (alarm.kind, alarm.exit_id) == ("live_tag", rig.exits[0].exit_id)
+        assert (alarm.kind, alarm.exit_id, alarm.cause) == ("live_tag", rig.exits[0].exit_id, "not_on_order")
         assert alarm.detail == "the deactivator counted 1 of the order's 1 tags"
         assert rig.exits[0].status == "left"
         rig.staff("done")
         rig.wait(1)
         assert rig.screen.state == "idle"
+
+    def test_a_tag_that_the_deactivator_missed_is_silenced_by_a_person(self) -> None:
+        rig = loaded(tags=2)
+        rig.hidden_tags = 1
+        rig.wait(T.deactivate_s_max + 1)
+        assert (rig.screen.state, rig.live_tags) == ("open", 1)
+        rig.alarms += 1
+        rig.look()
+        (alarm,) = alarms(rig)
+        assert (alarm.cause, alarm.detail) == ("tag_missed", "the deactivator counted 1 of the order's 2 tags")
+        assert rig.screen.prompt.id == "live_tag"
+        rig.staff("deactivate")
+        assert (rig.lane.phase, outputs(rig.lane).deactivator, outputs(rig.lane).belt) == (
+            "deactivating_again",
+            True,
+            False,
+        )
+        rig.hidden_tags = 0
+        rig.wait(0.5)
+        assert (rig.live_tags, rig.screen.state, rig.gate_is_open) == (0, "open", True)
+        assert not outputs(rig.lane).deactivator
+
+    def test_a_tag_that_stays_does_not_keep_the_field_on(self) -> None:
+        rig = loaded(tags=1)
+        rig.hidden_tags = 1
+        rig.wait(T.deactivate_s_max + 1)
+        rig.alarms += 1
+        rig.look()
+        rig.staff("deactivate")
+        rig.wait(T.deactivate_again_s_max + 0.5)
+        assert (rig.lane.phase, outputs(rig.lane).deactivator, rig.live_tags) == ("open", False, 1)
+
+    def test_goods_of_the_next_shopper_keep_their_tags(self) -> None:
+        rig = loaded(tags=1)
+        rig.hidden_tags = 1
+        rig.wait(T.deactivate_s_max + 1)
+        rig.walk()
+        rig.wait(1)
+        rig.alarms += 1
+        rig.look()
+        (alarm,) = alarms(rig)
+        assert (alarm.cause, alarm.exit_id, rig.lane.exit) == ("tag_missed", rig.exits[0].exit_id, None)
+        rig.lay(900)
+        rig.look()
+        rig.staff("deactivate")
+        assert not outputs(rig.lane).deactivator
+
+    def test_a_bell_long_after_the_last_order_is_nobody_s(self) -> None:
+        rig = opened(tags=1)
+        rig.walk()
+        rig.wait(T.bell_s + 2)
+        rig.alarms += 1
+        rig.look()
+        (alarm,) = alarms(rig)
+        assert (alarm.exit_id, alarm.cause) == (None, None)
 
     def test_before_the_shopper_passed_the_way_is_free_again_afterwards(self) -> None:
         rig = opened()

@@ -70,6 +70,8 @@ class Rig:
         self.commands: list[Command] = []
         self.tags, self.checks = tags, checks
         self.live_tags = tags
+        self.hidden_tags = 0
+        """Live tags that lie so that the field misses them, until somebody turns the goods over."""
         # The world.
         self.load_g = 0.0
         self.overweight = False
@@ -83,6 +85,7 @@ class Rig:
         self.has_left = False
         self.releases = 0
         self.calls: dict[str, tuple[CallKind, str | None]] = {}
+        self.missed_tags: set[str] = set()
         self.raised: dict[int, str] = {}
         self.answered: dict[str, Action | None] = {}
         # What must never happen is looked for after each input.
@@ -173,9 +176,10 @@ class Rig:
         self.hear(HelpAsked())
 
     def _deactivate(self) -> None:
-        if outputs(self.lane).deactivator and self.load_g and self.live_tags:
-            self.deactivated += self.live_tags
-            self.live_tags = 0
+        reached = self.live_tags - self.hidden_tags
+        if outputs(self.lane).deactivator and self.load_g and reached > 0:
+            self.deactivated += reached
+            self.live_tags -= reached
 
     def _obey(self, command: Command) -> None:
         self.commands.append(command)
@@ -188,9 +192,11 @@ class Rig:
                 if self.lane.fire_s is None:  # what the lane knows: in doubt the fire still burns
                     live = [one for one in self.exits if one.status == "released"]
                     assert live, "the gate is told to open without a release"
-            case RaiseAlarm(key, kind, exit_id):
+            case RaiseAlarm(key, kind, exit_id, _, cause):
                 call_id = f"call-{len(self.calls)}"
                 self.calls[call_id] = (kind, exit_id)
+                if cause == "tag_missed":
+                    self.missed_tags.add(call_id)
                 self.raised[key] = call_id
             case Sound() | ZeroScale():
                 pass
@@ -198,6 +204,9 @@ class Rig:
     def _check_promises(self) -> None:
         if outputs(self.lane).deactivator:
             # Invariant 12: tags deactivated ⇒ paid, and what lies there is what was paid, or was let go by name.
+            if self.lane.phase == "deactivating_again":
+                assert "deactivate" in self.answered.values(), "nobody said that a paid item's tag was missed"
+                return
             assert self.lane.exit is not None
             known = self._exit(self.lane.exit.exit_id)
             assert known is not None, "no paid order is at the lane"
@@ -291,7 +300,10 @@ class Rig:
         done = False
         for call_id, (kind, exit_id) in list(self.calls.items()):
             known = self._exit(exit_id) if exit_id is not None else None
-            if call_id in self.answered or action not in actions_of(kind, known.status if known is not None else None):
+            possible = actions_of(kind, known.status if known is not None else None)
+            if call_id in self.missed_tags:
+                possible |= {"deactivate"}
+            if call_id in self.answered or action not in possible:
                 continue
             done = True
             self.answered[call_id] = action

@@ -102,6 +102,7 @@ const CHOICES: Readonly<Record<Kind, readonly Choice[]>> = {
     },
   ],
   live_tag: [
+    { action: "deactivate", label: "console.deactivate", look: "primary", needed: false, reasons: [] },
     {
       action: "let_go",
       label: "console.let_go",
@@ -142,5 +143,6 @@ export function choicesOf(call: Call): readonly Choice[] {
 export function adviceOf(call: Call): PlainMessageKey {
   if (call.actions.includes("open_again")) return "console.advice.gate";
   if (call.kind === "device" && call.actions.includes("let_go")) return "console.advice.device_at_order";
+  if (call.kind === "live_tag" && call.evidence?.cause) return `console.advice.${call.evidence.cause}`;
   return `console.advice.${call.kind}`;
 }

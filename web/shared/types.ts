@@ -337,6 +337,8 @@ export interface OrderSummary {
   readonly total: Money;
 }
 
+export type CallAction = "let_go" | "reweigh" | "refuse" | "done" | "open_again" | "deactivate";
+
 export interface Call {
   readonly id: string;
   readonly kind: "weight" | "min_age" | "live_tag" | "device" | "help";
@@ -347,7 +349,7 @@ export interface Call {
   readonly opened_at: string;
   readonly answered_at: string | null;
   readonly answered_by: string | null;
-  readonly action: "let_go" | "reweigh" | "refuse" | "done" | "open_again" | null;
+  readonly action: CallAction | null;
   readonly reason: string | null;
   readonly evidence: {
     readonly expected_g?: number | null;
@@ -361,12 +363,14 @@ export interface Call {
     /** For staff: what the lane says of a device or a shopper's wish, and how often it happened meanwhile. */
     readonly detail?: string | null;
     readonly times?: number;
+    /** Why a tag may ring: the deactivator counted fewer than the order has, or all of them. */
+    readonly cause?: "tag_missed" | "not_on_order" | null;
     readonly age_limit?: number | null;
   } | null;
   /** Names what there is to see of the call now; an answer says with it what it was given to. */
   readonly evidence_id: string;
   /** What can be answered now. */
-  readonly actions: readonly ("let_go" | "reweigh" | "refuse" | "done" | "open_again")[];
+  readonly actions: readonly CallAction[];
 }
 
 export interface LaneState {

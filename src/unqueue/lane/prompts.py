@@ -38,6 +38,10 @@ PROMPTS: dict[str, Prompt] = {
     "live_tag": Prompt(
         "请留步，有个防盗标签还没解除，店员来帮您", "Please wait. A tag is still on; we will take it off for you."
     ),
+    "bell_call": Prompt(
+        "请稍等一下，店员马上来看看", "Please wait a moment. Someone is coming to look.", "staff_coming"
+    ),
+    "tag_again": Prompt("店员正在解除防盗标签，请稍等", "We are taking the tag off. One moment please.", voice=None),
     "too_heavy": Prompt(
         "商品太重，秤称不了，店员马上就来", "That is more than the scale can weigh. Someone is coming.", "staff_coming"
     ),

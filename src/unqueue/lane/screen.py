@@ -42,6 +42,7 @@ _SHOWN: Mapping[Phase, tuple[State, str]] = {
     "open": ("open", "thanks"),
     "leaving": ("open", "thanks"),
     "alarm": ("alarm", "live_tag"),
+    "deactivating_again": ("staff", "tag_again"),
 }
 _UNUSED: frozenset[Phase] = frozenset({"starting", "idle", "claiming", "abandoning"})
 
@@ -171,6 +172,8 @@ def _looking_prompt(lane: Lane, prompt: str) -> str:
         if TOO_HEAVY in told.suspects:
             return "too_heavy"
         return _what_to_check(told)
+    if lane.phase == "alarm" and lane.alarm_cause == "not_on_order":
+        return "bell_call"
     if lane.phase == "staff" and lane.alarm_key is None and told is not None and told.verdict == "pass":
         return "age_check"
     return prompt

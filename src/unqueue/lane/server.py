@@ -111,7 +111,13 @@ class StoreServer:
 
     async def alarm(self, alarm: RaiseAlarm, alarm_id: str) -> CallInfo:
         """Call staff; again with the same id: how that call stands."""
-        body = {"id": alarm_id, "kind": alarm.kind, "exit_id": alarm.exit_id, "detail": alarm.detail}
+        body = {
+            "id": alarm_id,
+            "kind": alarm.kind,
+            "exit_id": alarm.exit_id,
+            "detail": alarm.detail,
+            "cause": alarm.cause,
+        }
         call = msgspec.json.decode(await self._link.send("POST", f"/api/lanes/{self._lane}/alarms", body), type=_Call)
         return CallInfo(call.id, call.status, call.kind, call.action)
 

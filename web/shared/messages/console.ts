@@ -49,6 +49,14 @@ export const console_ = {
     zh: "有一个标签还在响应，请到门口看一下。顾客多半没有察觉。",
     en: "A tag still answers. Please go to the gate; the shopper most likely has not noticed.",
   },
+  "console.advice.tag_missed": {
+    zh: "消磁器漏了一个标签：付过款的商品还在响。请把它再放到传送带上，点“再消一次”。",
+    en: "The deactivator missed a tag: something that was paid still rings. Put it on the belt again and press “Deactivate again”.",
+  },
+  "console.advice.not_on_order": {
+    zh: "订单里的标签都已解除：响的可能是订单外的商品，请和顾客一起看一下。",
+    en: "All tags of the order were silenced: something that is not on the order may ring. Please have a look together.",
+  },
   "console.advice.device": {
     zh: "请看一下这台设备，修好后点“已修好”。",
     en: "Please look at the device and press “Mended” when it works.",
@@ -90,6 +98,7 @@ export const console_ = {
   "console.mended": { zh: "已修好", en: "Mended" },
   "console.helped": { zh: "已帮好", en: "Helped" },
   "console.other_lane": { zh: "请走别的通道", en: "To another lane" },
+  "console.deactivate": { zh: "再消一次", en: "Deactivate again" },
   "console.open_again": { zh: "再开一次门", en: "Open gate again" },
   "console.left": { zh: "顾客已离开", en: "Shopper has left" },
   "console.answers": { zh: "怎么处理", en: "Your answer" },

@@ -8,7 +8,7 @@ and so is how the outputs stand (:func:`outputs`); commands are things done once
 
 The gate opens on a release that the server made durable, and never again after somebody walked through; in a fire it
 simply opens. The deactivator is on only while a paid order's goods lie on the belt and their weight fits, or a named
-person let them go.
+person let them go; or a named person holds to it a paid item whose tag it missed.
 """
 
 from collections.abc import Callable
@@ -25,6 +25,7 @@ from unqueue.lane.sequence.words import (
     Config,
     DeviceSeen,
     ExitSeen,
+    Gone,
     HelpAsked,
     Input,
     IoRead,
@@ -33,6 +34,7 @@ from unqueue.lane.sequence.words import (
     Phase,
     Refused,
     Sound,
+    TagCause,
     Tick,
     Weighed,
 )
@@ -60,10 +62,11 @@ def step(lane: Lane, heard: Input, now_s: float, config: Config) -> tuple[Lane, 
 def outputs(lane: Lane) -> Outputs:
     """How belt, deactivator and lamps stand in a state."""
     carries = lane.phase == "deactivating" and lane.fire_s is None
-    stop = lane.phase in {"check", "staff", "alarm"} or trouble(lane) is not None
+    again = lane.phase == "deactivating_again" and lane.fire_s is None
+    stop = lane.phase in {"check", "staff", "alarm", "deactivating_again"} or trouble(lane) is not None
     return Outputs(
         belt=carries,
-        deactivator=carries,
+        deactivator=carries or again,
         green=lane.fire_s is not None or (lane.phase in {"idle", "open"} and not stop),
         red=lane.fire_s is None and stop,
     )
@@ -119,15 +122,30 @@ def _io_read(turn: Turn, seen: IoRead) -> bool:
 def _live_tag(turn: Turn) -> None:
     lane = turn.lane
     turn.commands.append(Sound(ALARM_CYCLES))
-    detail = None
-    if lane.exit is not None and lane.exit.tags and lane.io is not None:
-        counted = lane.io.deactivated - lane.tags_base
-        detail = f"the deactivator counted {counted} of the order's {lane.exit.tags} tags"
-    key = turn.alarm("live_tag", lane.exit_id or lane.last_exit_id, detail)
+    whose = _at_the_gate(turn)
+    detail: str | None = None
+    cause: TagCause | None = None
+    if whose is not None:
+        # A tag of the order that was not counted may be the one; else nothing of the order has a live tag any more.
+        if lane.phase in _AT_THE_GATE:  # else another order's goods are what the deactivator would silence
+            cause = "tag_missed" if whose.tags_counted < whose.tags else "not_on_order"
+        if whose.tags:
+            detail = f"the deactivator counted {whose.tags_counted} of the order's {whose.tags} tags"
+    key = turn.alarm("live_tag", whose.exit_id if whose is not None else None, detail, cause)
     if lane.phase in _AT_THE_GATE:
-        turn.to("alarm", alarm_key=key, request=lane.request)
+        turn.to("alarm", alarm_key=key, alarm_cause=cause, request=lane.request)
     elif lane.phase != "alarm":
         turn.notice("live_tag")  # the order being weighed goes on, and staff look at the gate
+
+
+def _at_the_gate(turn: Turn) -> Gone | None:
+    """Whose goods are at the gate: those of the order that was let out, or that left a moment ago."""
+    lane = turn.lane
+    if lane.exit is not None and lane.exit.status == "released":
+        counted = turn.io.deactivated - lane.tags_base
+        return Gone(lane.exit.exit_id, lane.exit.tags, counted, turn.now_s)
+    recent = lane.gone is not None and turn.now_s - lane.gone.at_s <= turn.timing.bell_s
+    return lane.gone if recent else None
 
 
 def _help_asked(turn: Turn, _: HelpAsked) -> bool:
@@ -204,6 +222,8 @@ _IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {
     ("open", CallSeen): way_out.call_seen,
     ("leaving", Answered): way_out.leaving_answered,
     ("leaving", Refused): arrival.refused,
+    ("deactivating_again", IoRead): way_out.again_io,
+    ("deactivating_again", Tick): way_out.again_tick,
     ("alarm", IoRead): way_out.alarm_io,
     ("alarm", Answered): way_out.alarm_answered,
     ("alarm", Refused): way_out.alarm_refused,

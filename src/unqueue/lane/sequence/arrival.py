@@ -45,7 +45,6 @@ def adopt(turn: Turn, one: ExitInfo) -> None:
         return
     turn.set(
         exit=one,
-        last_exit_id=one.exit_id,
         changed_s=turn.now_s,
         tags_done=False,
         tags_base=turn.io.deactivated,

@@ -19,6 +19,7 @@ from unqueue.lane.sequence.words import (
     RaiseAlarm,
     Refused,
     Request,
+    TagCause,
 )
 from unqueue.lane.weighing import Suspect, Verdict, check
 
@@ -48,11 +49,11 @@ class Turn:
         number = self.lane.serial + 1
         self.set(serial=number, request=Pending(number, request))
 
-    def alarm(self, kind: AlarmKind, exit_id: str | None, detail: str | None) -> int:
+    def alarm(self, kind: AlarmKind, exit_id: str | None, detail: str | None, cause: TagCause | None = None) -> int:
         """Call staff; the key under which the call's fate is told."""
         key = self.lane.serial + 1
         self.set(serial=key)
-        self.commands.append(RaiseAlarm(key, kind, exit_id, detail))
+        self.commands.append(RaiseAlarm(key, kind, exit_id, detail, cause))
         return key
 
     def notice(self, prompt: str) -> None:

@@ -2,7 +2,7 @@
 
 from unqueue.lane.sequence.codes import is_of_shopper
 from unqueue.lane.sequence.turn import NEAR_EMPTY_G, Turn
-from unqueue.lane.sequence.words import Answered, CallSeen, Code, ExitInfo, IoRead, Left, Refused, Release, Tick
+from unqueue.lane.sequence.words import Answered, CallSeen, Code, ExitInfo, Gone, IoRead, Left, Refused, Release, Tick
 
 
 def release(turn: Turn) -> None:
@@ -78,7 +78,9 @@ def call_seen(turn: Turn, seen: CallSeen) -> None:
 
 
 def leave(turn: Turn) -> None:
-    turn.to("leaving", alarm_key=None)
+    counted = turn.io.deactivated - turn.lane.tags_base
+    gone = Gone(turn.exit.exit_id, turn.exit.tags, counted, turn.now_s)
+    turn.to("leaving", alarm_key=None, gone=gone)
     turn.ask(Left(turn.exit.exit_id, turn.io.passages))
 
 
@@ -111,10 +113,30 @@ def alarm_call_seen(turn: Turn, seen: CallSeen) -> None:
     lane = turn.lane
     if seen.key != lane.alarm_key or seen.call.status != "answered":
         return
-    if lane.exit is None:
+    goods_are_known = lane.exit is not None or turn.is_near_empty()  # else somebody's unpaid goods may lie there
+    if seen.call.action == "deactivate" and goods_are_known:
+        turn.to("deactivating_again", alarm_key=None, again_base=turn.io.deactivated)
+    else:
+        _after_alarm(turn)
+
+
+def _after_alarm(turn: Turn) -> None:
+    """Staff have looked at the bell: go on where it rang."""
+    if turn.lane.exit is None:
         turn.resynchronise()  # a claim may have been answered meanwhile
     elif turn.has_passed(turn.io):
         leave(turn)
     else:
         turn.to("open", alarm_key=None)
         turn.open_gate()
+
+
+def again_io(turn: Turn, seen: IoRead) -> None:
+    """Staff hold the item whose tag was missed to the deactivator."""
+    if seen.deactivated > turn.lane.again_base:
+        _after_alarm(turn)
+
+
+def again_tick(turn: Turn, _: Tick) -> None:
+    if turn.waited_s >= turn.timing.deactivate_again_s_max:
+        _after_alarm(turn)

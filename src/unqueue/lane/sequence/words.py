@@ -21,9 +21,12 @@ Phase = Literal[
     "open",
     "leaving",
     "alarm",  # a live tag at the gate
+    "deactivating_again",  # staff hold a paid item to the deactivator, which missed its tag
     "abandoning",
 ]
 AlarmKind = Literal["live_tag", "device", "help"]
+TagCause = Literal["tag_missed", "not_on_order"]
+"""Why a tag may be live at the gate: the deactivator counted fewer than the order has, or it counted them all."""
 
 
 class CallInfo(msgspec.Struct, frozen=True):
@@ -190,6 +193,7 @@ class RaiseAlarm(msgspec.Struct, frozen=True):
     kind: AlarmKind
     exit_id: str | None = None
     detail: str | None = None
+    cause: TagCause | None = None
 
 
 Command = OpenGate | Sound | ZeroScale | RaiseAlarm
@@ -217,6 +221,10 @@ class Timing(msgspec.Struct, frozen=True):
     emptied_s: float = 60.0
     """So long after the goods were taken off again, with staff perhaps looking at them, the order goes back."""
     deactivate_s_max: float = 4.0
+    deactivate_again_s_max: float = 10.0
+    """A hand is slower than a belt."""
+    bell_s: float = 15.0
+    """A bell so long after an order left is about its goods."""
     remind_s: float = 20.0
     notice_s: float = 6.0
     gate_s: float = 2.0
@@ -231,13 +239,23 @@ class Config(msgspec.Struct, frozen=True):
     timing: Timing = Timing()
 
 
+class Gone(msgspec.Struct, frozen=True):
+    """An exit that left: a bell soon afterwards is about its goods. ``tags_counted`` of ``tags`` were silenced."""
+
+    exit_id: str
+    tags: int
+    tags_counted: int
+    at_s: float
+
+
 class Lane(msgspec.Struct, frozen=True):
     """The lane's whole state. Times are seconds of one monotonic clock."""
 
     phase: Phase = "starting"
     since_s: float = 0.0
     exit: ExitInfo | None = None
-    last_exit_id: str | None = None
+    gone: Gone | None = None
+    """The exit that left last."""
     code: str = ""
     request: Pending | None = None
     serial: int = 0
@@ -258,6 +276,9 @@ class Lane(msgspec.Struct, frozen=True):
     gate_told_s: float = -1e9
     alarm_key: int | None = None
     """The alarm whose answer the lane waits for."""
+    alarm_cause: TagCause | None = None
+    again_base: int = 0
+    """The deactivator's counter when staff began to hold an item to it."""
     devices: Mapping[str, DeviceSeen] = {}
     failed_s: Mapping[str, float] = {}
     """Since when a device has failed; only those that have."""

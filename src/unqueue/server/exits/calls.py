@@ -12,7 +12,7 @@ from unqueue.kernel.errors import NotFound
 from unqueue.kernel.ids import new_id
 from unqueue.server.access import Principal
 from unqueue.server.exits import store
-from unqueue.server.exits.model import Action, AlarmKind, Call, CallKind, Exit, ExitConflict
+from unqueue.server.exits.model import Action, AlarmKind, Call, CallKind, Exit, ExitConflict, TagCause
 from unqueue.server.exits.views import CallView, call_view, call_views
 from unqueue.server.trips.service import normal_id
 
@@ -21,12 +21,13 @@ DETAIL_LENGTH_MAX = 500
 
 
 class Alarm(msgspec.Struct, frozen=True):
-    """What a lane calls for. ``id`` is made by the lane; ``detail`` is for staff."""
+    """What a lane calls for. ``id`` is made by the lane; ``detail`` is for staff; ``cause`` is why a tag may ring."""
 
     id: str
     kind: AlarmKind
     exit_id: str | None = None
     detail: str | None = None
+    cause: TagCause | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -64,9 +65,8 @@ class Calls:
             if one is None and alarm.kind != "live_tag":
                 # A lane that restarted may not know yet which order is at it; staff must be able to move that one.
                 one = store.live_of_lane(tx.connection, device.id)
-            call = _open(
-                tx, device.id, one, alarm.kind, actor=device.actor, evidence={"detail": detail}, call_id=alarm_id
-            )
+            evidence = {"detail": detail} | ({"cause": alarm.cause} if alarm.cause is not None else {})
+            call = _open(tx, device.id, one, alarm.kind, actor=device.actor, evidence=evidence, call_id=alarm_id)
             store.insert_alarm(tx, alarm_id, call.call_id, device.id, detail)
             return call_view(tx.connection, call)
 

@@ -18,7 +18,9 @@ Status = Literal["claimed", "accepted", "released", "left", "abandoned"]
 Check = Literal["min_age"]
 CallKind = Literal["weight", "min_age", "live_tag", "device", "help"]
 AlarmKind = Literal["live_tag", "device", "help"]
-Action = Literal["let_go", "reweigh", "refuse", "done", "open_again"]
+Action = Literal["let_go", "reweigh", "refuse", "done", "open_again", "deactivate"]
+TagCause = Literal["tag_missed", "not_on_order"]
+"""Why a tag may be live at the gate: the deactivator counted fewer than the order has, or it counted them all."""
 
 STALE_AFTER_S = 60
 """A lane that was silent for so long has lost its claim: the shopper may go to another lane."""
@@ -301,7 +303,8 @@ class Call(msgspec.Struct, frozen=True):
         """What can be answered to this call about ``one``; nothing any more once it is answered."""
         if self.status == "answered":
             return frozenset()
-        return actions_of(self.kind, one.status if one is not None else None)
+        again: frozenset[Action] = frozenset({"deactivate"} if self.evidence.get("cause") == "tag_missed" else ())
+        return actions_of(self.kind, one.status if one is not None else None) | again
 
     def evidence_id(self, one: Exit | None) -> str:
         """Names what there is to see of this call about ``one``: how often it was raised, and what was weighed last."""
