@@ -104,7 +104,7 @@ async def test_a_live_tag_at_the_gate(at_lane: LaneVisit) -> None:
     await at_lane.until("open")
     await at_lane.walk(live_tags=1)  # 5 ms: far shorter than the lane's looks at the module
     shown = await at_lane.until("alarm")
-    assert shown["prompt"]["id"] == "live_tag"
+    assert shown["prompt"]["id"] == "bell_call"
     for _ in range(100):
         if (await at_lane.io.ask(get=True))["coils"]["lamp_red"]:
             break

@@ -241,6 +241,9 @@ class Rig:
                     verdict=verdict.verdict,
                     suspects=msgspec.convert(msgspec.to_builtins(verdict.suspects), list[Suspect]),
                     tags_deactivated=tags_deactivated,
+                    low_g=verdict.low_g,
+                    high_g=verdict.high_g,
+                    overweight=verdict.overweight,
                 )
                 known = self._known(exit_id)
                 if verdict.verdict == "check":

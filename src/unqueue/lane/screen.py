@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from unqueue.lane.prompts import PROMPTS, recording_of
-from unqueue.lane.sequence.turn import TOO_HEAVY, trouble
+from unqueue.lane.sequence.turn import trouble
 from unqueue.lane.sequence.words import Lane, Phase
 from unqueue.lane.weighing import Suspect, Verdict
 from unqueue.station.words import ScreenState
@@ -169,7 +169,7 @@ def _looking_prompt(lane: Lane, prompt: str) -> str:
     """What the shopper should look at, or wait for."""
     told = lane.told
     if lane.phase == "check" and told is not None:
-        if TOO_HEAVY in told.suspects:
+        if told.overweight:
             return "too_heavy"
         return _what_to_check(told)
     if lane.phase == "alarm" and lane.alarm_cause == "not_on_order":

@@ -50,6 +50,7 @@ class _Weighing(_Wire):
     suspects: list[Suspect]
     low_g: int | None = None
     high_g: int | None = None
+    overweight: bool = False
 
 
 class _Exit(_Wire):
@@ -74,7 +75,7 @@ class _Call(_Wire):
 class StoreServer:
     """One lane's connection to the server. ``interval_g`` is that of its scale."""
 
-    def __init__(self, base_url: str, lane: str, token: str, *, interval_g: int) -> None:
+    def __init__(self, base_url: str, lane: str, token: str, *, interval_g: int = 5) -> None:
         self._lane = lane
         self._interval_g = interval_g
         self._link = ServerLink(base_url, token)
@@ -167,6 +168,7 @@ def exit_info(wire: _Exit) -> ExitInfo:
             suspects=tuple(weighing.suspects),
             low_g=weighing.low_g,
             high_g=weighing.high_g,
+            overweight=weighing.overweight,
         )
         if weighing is not None
         else None,
@@ -186,6 +188,7 @@ def _weighing_body(request: TellWeighing, request_id: str) -> dict[str, Any]:
         "tolerance_g": verdict.tolerance_g,
         "low_g": verdict.low_g,
         "high_g": verdict.high_g,
+        "overweight": verdict.overweight,
         "verdict": verdict.verdict,
         "suspects": msgspec.to_builtins(verdict.suspects),
         "tags_deactivated": request.tags_deactivated,

@@ -77,6 +77,7 @@ class Suspect(msgspec.Struct, frozen=True, omit_defaults=True):
 class Verdict(msgspec.Struct, frozen=True):
     """``sigma_g`` is the standard deviation of the difference between measured and expected weight. It passes from
     ``low_g`` to ``high_g``; ``tolerance_g`` is how far the farther of them lies from the expected weight.
+    ``overweight``: more than the scale can weigh lies there, and ``measured_g`` says nothing.
     """
 
     measured_g: int
@@ -87,6 +88,7 @@ class Verdict(msgspec.Struct, frozen=True):
     suspects: tuple[Suspect, ...] = ()
     low_g: int | None = None
     high_g: int | None = None
+    overweight: bool = False
 
     @property
     def difference_g(self) -> int:

@@ -240,3 +240,20 @@ async def test_an_abandoned_exit_leaves_a_live_tag_to_a_person(
     await lane.alarm("help", exit_id=claimed["id"])
     await lane.abandon(claimed["id"])
     assert [call["kind"] for call in await attendant.open_calls()] == ["live_tag"]
+
+
+async def test_a_tag_that_was_missed_can_be_deactivated_again(
+    lane: LaneClient, attendant: StaffClient, buy: Buy
+) -> None:
+    claimed = await lane.claim(order_number=(await buy(MILK)).order["number"])
+    await lane.weigh(claimed["id"])
+    await lane.release(claimed["id"])
+    foreign = await lane.alarm("live_tag", cause="not_on_order")
+    missed = await lane.alarm("live_tag", exit_id=claimed["id"], cause="tag_missed", detail="0 of 1 tags")
+    assert (foreign["actions"], missed["actions"]) == (["done", "let_go"], ["deactivate", "done", "let_go"])
+    assert (foreign["evidence"]["cause"], missed["evidence"]["cause"]) == ("not_on_order", "tag_missed")
+    refused = await attendant.answer(foreign["id"], "deactivate", "", status=409)
+    assert refused["code"] == "action_not_possible"
+    answered = await attendant.answer(missed["id"], "deactivate", "")
+    assert (answered["action"], answered["status"]) == ("deactivate", "answered")
+    assert (await lane.call("GET", f"/api/exits/{claimed['id']}"))["status"] == "released"

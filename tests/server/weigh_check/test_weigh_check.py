@@ -85,6 +85,24 @@ async def test_what_was_taken_off_the_list_is_likelier(lane: LaneClient, buy: Bu
     assert probabilities[BEER]["beer"] > probabilities[TEA]["beer"]
 
 
+async def test_what_is_too_heavy_for_the_scale_stays_said_as_the_lane_said_it(
+    store: MerchantServer, lane: LaneClient, buy: Buy, attendant: StaffClient
+) -> None:
+    paid = await buy(MILK)
+    claimed = await lane.claim(order_number=paid.order["number"])
+    await expected(lane)
+    said = [{"kind": "unknown", "zh": "超过秤的最大称量", "en": "More than the scale can weigh"}]
+    told = await lane.weigh(claimed["id"], fits=False, measured_g=0, overweight=True, suspects=said)
+    assert told["weighing"]["suspects"] == said
+    assert told["weighing"]["overweight"]
+    [call] = await attendant.open_calls()
+    await attendant.answer(call["id"], "let_go")
+    await lane.release(claimed["id"])
+    await lane.left(claimed["id"])
+    await sell(lane, buy, [210])
+    assert (await learned(store, 1)).orders == 1  # no weight, nothing to learn
+
+
 async def test_the_same_weighing_again_is_the_same(lane: LaneClient, buy: Buy) -> None:
     paid = await buy(MILK)
     claimed = await lane.claim(order_number=paid.order["number"])

@@ -72,7 +72,7 @@ class Turn:
         """What the rule says to the load on the belt."""
         verdict = check(one.lines, Reading(self.lane.belt_g, self.lane.interval_g), self.rule, one.expected)
         if self.lane.overweight:
-            return msgspec.structs.replace(verdict, verdict="check", suspects=(TOO_HEAVY,))
+            return msgspec.structs.replace(verdict, verdict="check", suspects=(TOO_HEAVY,), overweight=True)
         return verdict
 
     def is_expected(self, answer: Answered | Refused) -> bool:
@@ -110,7 +110,7 @@ class Turn:
 
     def differs(self, told: Verdict) -> bool:
         """Whether the belt holds something else than when ``told`` was weighed."""
-        if (TOO_HEAVY in told.suspects) != self.lane.overweight:
+        if told.overweight != self.lane.overweight:
             return True
         return abs(self.lane.belt_g - told.measured_g) > max(NEAR_EMPTY_G, 2 * self.lane.interval_g)
 

@@ -178,7 +178,8 @@ class ExpectedWeight(msgspec.Struct, frozen=True):
 
 class Weighing(msgspec.Struct, frozen=True):
     """What a lane weighed and concluded; grams, ``interval_g`` is the scale's. ``id`` is made by the lane. Between
-    ``low_g`` and ``high_g`` it passes; None from a lane that goes by ``tolerance_g`` to either side.
+    ``low_g`` and ``high_g`` it passes; None from a lane that goes by ``tolerance_g`` to either side. ``overweight``:
+    more lies there than the scale can weigh, and ``measured_g`` says nothing.
     """
 
     id: str
@@ -192,6 +193,7 @@ class Weighing(msgspec.Struct, frozen=True):
     tags_deactivated: bool = False
     low_g: int | None = None
     high_g: int | None = None
+    overweight: bool = False
 
 
 class Exit(msgspec.Struct, frozen=True):

@@ -225,7 +225,7 @@ class Exits:
         """A weighing that does not fit, with what is likeliest to be wrong where that is known: before the lane's own
         guesses, which know nothing of the store.
         """
-        if self._judge is None or weighing.verdict != "check":
+        if self._judge is None or weighing.verdict != "check" or weighing.overweight:
             return weighing
         order_id = await self.order_of(device, exit_id)
         found = await self._judge.suspects(order_id, weighing)

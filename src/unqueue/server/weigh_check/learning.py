@@ -167,10 +167,11 @@ def _weighed(connection: Connection, events: Iterable[Event]) -> list[tuple[Orde
     for event in events:
         payload: Mapping[str, str] = event.payload()
         one = exits_store.get(connection, event.stream.removeprefix("exit:"))
-        if one is None or one.weighing is None or one.weighing.interval_g <= 0:
+        weighing = one.weighing if one is not None else None
+        if weighing is None or weighing.overweight or weighing.interval_g <= 0:
             continue
         lines = orders_store.lines(connection, payload["order_id"])
         order = order_of(payload["order_id"], lines, member_of(connection, payload["trip_id"]))
         if order.lines:
-            found.append((order, Weighing(float(one.weighing.measured_g), float(one.weighing.interval_g))))
+            found.append((order, Weighing(float(weighing.measured_g), float(weighing.interval_g))))
     return found
