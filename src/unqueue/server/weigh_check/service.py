@@ -24,6 +24,8 @@ from unqueue.server.weigh_check import visits
 if TYPE_CHECKING:
     from unqueue.server.weigh_check.learning import Learning
 
+OPEN_AFTER_S = 3.0
+"""A store that opens has better things to do first; but the first order at a lane wakes it."""
 LOOK_S = 30.0
 """How often it looks for orders that left, beside those that it hears of."""
 _KEPT_MAX = 500
@@ -72,8 +74,11 @@ class WeighCheck:
     async def expected(self, order_id: str, interval_g: int) -> ExpectedWeight | None:
         """What an order should weigh on a scale of this interval; None while that is not known."""
         known = self._told.get((order_id, interval_g))
-        if known is not None or self._learning is None:
+        if known is not None:
             return known
+        if self._learning is None:
+            self._wake.set()
+            return None
         lines = await self._database.read(lambda connection: orders_store.lines(connection, order_id))
         found = await asyncio.to_thread(self._learning.expected, order_id, lines, interval_g)
         if found is None:
@@ -128,6 +133,8 @@ class WeighCheck:
             self._wake.set()
 
     async def _run(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), OPEN_AFTER_S)
         while not self._stopping:
             self._wake.clear()
             try:
