@@ -3,6 +3,7 @@
 import datetime as dt
 import ipaddress
 import sqlite3
+import ssl
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -18,6 +19,7 @@ from sqlalchemy import create_engine, text
 from unqueue.kernel.database import open_engine
 from unqueue.kernel.findings import Finding
 from unqueue.kernel.settings import Database, Payments, Provider, Server, Settings, Store
+from unqueue.providers.nexo_terminal.sandbox.certificates import ensure_certificates
 from unqueue.server import doctor
 from unqueue.server.ledger.store import ledger
 from unqueue.server.setup import migrate_database
@@ -287,3 +289,28 @@ def test_a_provider_that_can_not_be_reached() -> None:
     provider = Provider(id="w", kind="sandbox_wallet", zh="钱", en="W", url="http://127.0.0.1:9")
     (finding,) = doctor.payment(Settings(payments=Payments(providers=[provider])))
     assert finding.level == "failed"
+
+
+@pytest.mark.parametrize(("root", "level"), [(True, "ok"), (False, "failed")])
+def test_a_terminal_is_trusted_by_its_own_root(tmp_path: Path, root: bool, level: str) -> None:
+    """Its certificate names the terminal rather than its address, and no public authority signed it."""
+    name = "V400m-1.test.terminal.example"
+    root_file, chain_file, key_file = ensure_certificates(tmp_path, name, "127.0.0.1")
+    trust = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trust.load_cert_chain(chain_file, key_file)
+    terminal = HTTPServer(("127.0.0.1", 0), _Health)
+    terminal.socket = trust.wrap_socket(terminal.socket, server_side=True)
+    Thread(target=terminal.serve_forever, daemon=True).start()
+    provider = Provider(
+        id="card",
+        kind="nexo_terminal",
+        zh="卡",
+        en="Card",
+        url=f"https://127.0.0.1:{terminal.server_port}",
+        options={"tls_name": name},
+        files={"root": root_file} if root else {},
+    )
+    (finding,) = doctor.payment(Settings(payments=Payments(providers=[provider])))
+    terminal.shutdown()
+    terminal.server_close()
+    assert finding.level == level, finding

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from unqueue.kernel import machine
 from unqueue.kernel.findings import Check, Finding, failed, ok, warning
-from unqueue.kernel.settings import Settings
+from unqueue.kernel.settings import Provider, Settings
 from unqueue.server.catalogue.store import products
 from unqueue.server.ledger import store as ledger
 from unqueue.server.setup import alembic_config
@@ -272,12 +272,24 @@ def payment(settings: Settings) -> Iterator[Finding]:
         if not provider.url:
             continue
         try:
-            httpx.get(provider.url, timeout=_TIMEOUT_SECONDS)
-        except httpx.HTTPError as error:
-            mend = "Check payments.providers url, DNS and the firewall."
+            httpx.get(provider.url, timeout=_TIMEOUT_SECONDS, verify=_trust(provider))
+        except (httpx.HTTPError, OSError) as error:
+            mend = "Check payments.providers url and files, DNS and the firewall."
             yield failed(f"provider {provider.id}", f"{provider.url} can't be reached ({error})", mend)
         else:
             yield ok(f"provider {provider.id}", f"{provider.url} answers")
+
+
+def _trust(provider: Provider) -> ssl.SSLContext | bool:
+    """Whose certificate is good: that of the public authorities, or a terminal's own root (``files.root``), whose
+    certificate names the terminal rather than its address.
+    """
+    root = provider.files.get("root")
+    if root is None:
+        return True
+    trust = ssl.create_default_context(cafile=str(root))
+    trust.check_hostname = "tls_name" not in provider.options
+    return trust
 
 
 def _version_at(url: str) -> str | None:
