@@ -11,7 +11,8 @@ from typer.main import get_command
 
 from unqueue import __version__
 
-# Without this, httpx brings its own command line into every process that we start: a third of the time that it takes.
+# Without this, httpx brings its own command line (and rich's syntax colouring) into every process that we start: 0.16
+# instead of 0.09 seconds of processor to import it, in each of the demo's eighteen processes.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None: not to be imported
 
 # name → where its Typer application is. The order is that of `unqueue --help`.

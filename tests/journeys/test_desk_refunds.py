@@ -104,7 +104,9 @@ class Words(NamedTuple):
 
     def open(self, row: Locator, way: str) -> Locator:
         """Press a button of a row with the keyboard; the sheet that it opens."""
-        row.get_by_role("button", name=re.compile(f"^{self.says[way]}.*{self.says['order']}")).press("Enter")
+        button = row.get_by_role("button", name=re.compile(f"^{self.says[way]}.*{self.says['order']}"))
+        expect(button).to_be_enabled()  # not before the lists were read anew
+        button.press("Enter")
         sheet = self.page.get_by_role("dialog")
         expect(sheet).to_contain_text(self.says["signed"])
         return sheet

@@ -59,6 +59,7 @@ from unqueue.server.staff.model import MAY
 from unqueue.server.staff.service import Staff
 from unqueue.server.stored_value import routes as stored_value_routes
 from unqueue.server.stored_value.service import StoredValue, StoredValueProvider
+from unqueue.server.tills.model import PaymentFinished, Tendered
 from unqueue.server.tills.service import KioskCash, Tills
 from unqueue.server.tills.store import was_told
 from unqueue.server.trips import store as trips_store
@@ -379,3 +380,18 @@ async def till(database: Database, bank: Bank) -> AsyncIterator[Till]:
     opened = Till(database, bank)
     yield opened
     await opened.stop()
+
+
+def one_note(payment_id: str) -> PaymentFinished:
+    """What a kiosk tells of a payment that one note of ten yuan settled."""
+    return PaymentFinished(
+        payment_id=payment_id,
+        revision=1,
+        outcome="paid",
+        currency="CNY",
+        due_minor=1000,
+        rounding_minor=0,
+        tendered=[Tendered("CNY-1000-note", 1, 1000, "cashbox:notes")],
+        dispensed={},
+        debts=[],
+    )

@@ -4,14 +4,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.support.tills import KIOSK, MILK, Till
+from tests.support.tills import KIOSK, MILK, Till, one_note
 
 from unqueue.kernel.clock import ManualClock
 from unqueue.server.payments.deciding import STUCK_S, Deciding
 from unqueue.server.payments.model import NothingToDecide
 from unqueue.server.payments.routes import Decision
 from unqueue.server.payments.service import Wish
-from unqueue.server.tills.model import PaymentFinished, Report, Tendered
+from unqueue.server.tills.model import Report
 
 pytestmark = pytest.mark.anyio
 
@@ -30,17 +30,7 @@ async def test_what_ended_meanwhile_is_not_decided(
     wish = Wish(method="cash", place=KIOSK.id, amount_minor=1000, return_to="order")
     payment = await till.payments.create(shopper.order, wish, actor=KIOSK.actor)
     clock.advance(STUCK_S + 1)
-    took = PaymentFinished(
-        payment_id=payment.payment_id,
-        revision=1,
-        outcome="paid",
-        currency="CNY",
-        due_minor=1000,
-        rounding_minor=0,
-        tendered=[Tendered("CNY-1000-note", 1, 1000, "cashbox:notes")],
-        dispensed={},
-        debts=[],
-    )
+    took = one_note(payment.payment_id)
     unit = till.database.unit
 
     async def late(work: Any) -> Any:

@@ -1,6 +1,6 @@
 """Refunds that hang, made for the tests beside: a wallet that says nothing, cash that goes back at a kiosk."""
 
-from tests.support.tills import KIOSK, METHOD, MILK, Shopper, Till
+from tests.support.tills import KIOSK, METHOD, MILK, Shopper, Till, one_note
 
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.ids import new_id
@@ -9,7 +9,7 @@ from unqueue.server.ledger import store as ledger
 from unqueue.server.payments.service import Wish
 from unqueue.server.returns.service import Wanted
 from unqueue.server.staff.model import MAY
-from unqueue.server.tills.model import PaymentFinished, PayoutFinished, Report, Tendered
+from unqueue.server.tills.model import PayoutFinished, Report
 
 AN = Principal("staff", "a" * 32, "An", "manager", MAY["manager"])
 BO = Principal("staff", "b" * 32, "Bo", "manager", MAY["manager"])
@@ -45,17 +45,7 @@ async def unclaimed(till: Till) -> str:
     shopper = await till.order(MILK)
     wish = Wish(method="cash", place=KIOSK.id, amount_minor=1000, return_to="order")
     payment = await till.payments.create(shopper.order, wish, actor=KIOSK.actor)
-    took = PaymentFinished(
-        payment_id=payment.payment_id,
-        revision=1,
-        outcome="paid",
-        currency="CNY",
-        due_minor=1000,
-        rounding_minor=0,
-        tendered=[Tendered("CNY-1000-note", 1, 1000, "cashbox:notes")],
-        dispensed={},
-        debts=[],
-    )
+    took = one_note(payment.payment_id)
     await till.tills.hear(KIOSK, Report("j:1", KIOSK.id, "j", 1, 1, took))
     await shopper.call("POST", f"{shopper.path}/give-back")
     await till.work()

@@ -14,8 +14,15 @@ from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.settings import Settings, Weighing
 from unqueue.server.app import MerchantServer
 from unqueue.server.catalogue.importing import import_products
+from unqueue.server.weigh_check import service
 
 __all__ = ["attendant", "buy", "clients", "lane", "open_lane"]
+
+
+@pytest.fixture(autouse=True)
+def opens_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests don't wait for a store's first quiet moment."""
+    monkeypatch.setattr(service, "OPEN_AFTER_S", 0.0)
 
 
 @pytest.fixture

@@ -99,6 +99,7 @@ export class Waiting {
     }
   }
 
+  /** Answers as soon as it is noted, so that its sheet closes; nothing else can be begun until all was read anew. */
   async #work(id: string, work: () => Promise<void>): Promise<boolean> {
     if (this.working !== null) return false;
     this.working = id;
@@ -111,8 +112,7 @@ export class Waiting {
       notify({ kind: "look", text: inLanguage(asProblem(error)) });
       return false;
     } finally {
-      this.working = null;
-      await this.read();
+      void this.read().finally(() => (this.working = null));
     }
   }
 }

@@ -6,12 +6,11 @@ opened: until then, and whenever something is unknown to it, the lane's own plai
 
 import asyncio
 import contextlib
-import importlib
 import logging
 from collections import OrderedDict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unqueue.kernel.database import Database
 from unqueue.kernel.journal import Event
@@ -24,7 +23,7 @@ from unqueue.server.weigh_check import visits
 if TYPE_CHECKING:
     from unqueue.server.weigh_check.learning import Learning
 
-OPEN_AFTER_S = 3.0
+OPEN_AFTER_S = 15.0
 """A store that opens has better things to do first; but the first order at a lane wakes it."""
 LOOK_S = 30.0
 """How often it looks for orders that left, beside those that it hears of."""
@@ -147,7 +146,6 @@ class WeighCheck:
                 await asyncio.wait_for(self._wake.wait(), LOOK_S)
 
     def _open(self) -> "Learning":
-        # Its libraries take a second to import; nobody waits for that when a store opens.
-        heavy: Any = importlib.import_module("unqueue.server.weigh_check.learning")
-        learning: Learning = heavy.Learning(self._database, self._directory, false_alarm=self._false_alarm)
-        return learning
+        from unqueue.server.weigh_check.learning import Learning  # noqa: PLC0415  # numpy and scipy take a second
+
+        return Learning(self._database, self._directory, false_alarm=self._false_alarm)
