@@ -1,25 +1,18 @@
 """`unqueue kiosk` on the command line: what it says where it can't work."""
 
-import socket
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from unqueue.commands.kiosk import app
+from unqueue.twin.ports import free_port
 
 
 def settings(directory: Path, kiosk: str) -> str:
     file = directory / "unqueue.toml"
     file.write_text(kiosk)
     return str(file)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 KIOSK = '[kiosk]\nid = "kiosk-1"\nserver_url = "http://127.0.0.1:1"\ntoken = "t"\nport = {port}\ndata_dir = "data"\n'

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.running_store import free_port
 
 from unqueue.devices.simulators.process import SimulatorProcess
 from unqueue.kernel.findings import Finding, examine
 from unqueue.kernel.settings import Cash, CashDevice, Kiosk, Printer, Scanner, Settings
 from unqueue.kiosk import doctor
 from unqueue.station.doctor import of_running
+from unqueue.twin.ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,8 @@ from unqueue.server.exits.store import exit_releases
 from unqueue.server.ledger.store import ledger
 from unqueue.server.orders.store import orders
 from unqueue.server.trips.store import trip_actions
-from unqueue.twin.demo import Demo, DemoOptions, free_port
+from unqueue.twin.demo import Demo, DemoOptions
+from unqueue.twin.ports import free_port
 from unqueue.twin.shoppers import Diary, Pace
 from unqueue.twin.world import LaneWorld
 

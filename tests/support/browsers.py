@@ -15,7 +15,7 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
-from unqueue.twin.demo import free_port
+from unqueue.twin.ports import free_port
 
 START_S_MAX = 120.0
 # Chromium looks for updates and accounts at its start; none of that belongs into a test.

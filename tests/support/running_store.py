@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from unqueue.server.catalogue.importing import import_products
 from unqueue.server.fleet.service import register_device
 from unqueue.server.setup import migrate_database
 from unqueue.server.staff.service import create_staff
+from unqueue.twin.ports import free_port
 
 PATIENCE_S = 30.0
 ATTENDANT, PIN = "小李", "482915"
@@ -193,11 +193,3 @@ class Hands:
                     return {**call, "who": who}
             await asyncio.sleep(0.05)
         raise AssertionError(f"no open call of kind {kind}")
-
-
-def free_port() -> int:
-    """A TCP port that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

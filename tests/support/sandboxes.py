@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from unqueue.twin.ports import free_port
+
 
 class SandboxProcess:
     """A sandbox that listens on a port of its own; it keeps the port when it is started again.
@@ -16,7 +18,7 @@ class SandboxProcess:
     def __init__(self, directory: Path, module: str, command: str, *options: str) -> None:
         self.directory = directory
         self._command = [sys.executable, "-m", module, command, "--data-dir", str(directory), *options]
-        self._port = "0"
+        self._port = str(free_port())
         self._process: subprocess.Popen[str] | None = None
         self.announced: dict[str, Any] = {}
 
@@ -27,7 +29,6 @@ class SandboxProcess:
         if not line:
             raise RuntimeError(f"the sandbox ended before it was up, with status {self._forget()}")
         self.announced = json.loads(line)
-        self._port = self.url.rpartition(":")[2]
 
     @property
     def url(self) -> str:

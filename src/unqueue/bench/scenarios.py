@@ -25,7 +25,7 @@ from unqueue.kernel.settings import load_settings
 from unqueue.server.catalogue.importing import import_products
 from unqueue.server.promotions.service import import_rules, load_rules
 from unqueue.server.setup import migrate_database
-from unqueue.twin.demo import free_port
+from unqueue.twin.ports import free_port
 
 CODES_MAX = 20_000
 STORE_PRODUCTS = 30_000

@@ -25,7 +25,8 @@ from unqueue.server.setup import migrate_database, settings_rules
 from unqueue.server.staff import store as staff_store
 from unqueue.server.staff.service import create_staff
 from unqueue.server.stored_value.service import NewCard, issue
-from unqueue.twin.demo import KIOSK, Place, Prepared, free_port
+from unqueue.twin.demo import KIOSK, Place, Prepared
+from unqueue.twin.ports import free_port
 from unqueue.twin.world import Good
 
 STOCK = Path(__file__).parent.parent / "twin" / "stock"

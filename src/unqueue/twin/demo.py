@@ -22,6 +22,7 @@ from unqueue.twin.client import StoreClient
 from unqueue.twin.front import FrontDoor
 from unqueue.twin.kiosk import FLOAT, FLOAT_OF_DEVICES, HOPPERS, KioskWorld
 from unqueue.twin.plan import DemoStore, LanGuide, demo_app
+from unqueue.twin.ports import free_port
 from unqueue.twin.processes import Process, ProcessFailed, warm_up
 from unqueue.twin.shoppers import Attendant, Diary, LanePlace, Mood, Pace, Shopper
 from unqueue.twin.wallet import pay_in_wallet
@@ -387,13 +388,6 @@ def _refuse_port_in_use(options: DemoOptions) -> None:
         except OSError as error:
             mend = "Close what runs there (perhaps another demo), or choose another with --port."
             raise ProcessFailed(f"Port {options.port} can't be used: {error.strerror}. {mend}") from error
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _qr_svg(text: str) -> str:
