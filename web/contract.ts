@@ -25,6 +25,7 @@ const PAIRS: Readonly<Record<string, string>> = {
   PaymentMethod: "MethodView",
   Order: "OrderView",
   ExitPass: "PassView",
+  Rotation: "Rotation",
   Store: "StoreView",
   ReceiptLine: "ReceiptLine",
   Receipt: "ReceiptView",

@@ -169,3 +169,29 @@ def test_a_stranger_cannot_use_the_same_pass_again(
     for _ in range(10):
         assert shop.lane_state() != "open"
         time.sleep(0.1)
+
+
+def test_the_pass_on_the_screen_changes_without_a_network(
+    shop: Shop, phone: BrowserContext, goods: list[dict[str, Any]]
+) -> None:
+    page = phone.new_page()
+    page.clock.install()
+    start_shopping(page, shop)
+    scan(page, goods[0])
+    pay(page)
+    shown = page.locator("main.pass [data-code]")
+    before = str(shown.get_attribute("data-code"))
+    drawn = shown.get_by_role("img").get_attribute("src")
+    phone.set_offline(True)
+    page.clock.fast_forward(16_000)
+    expect(shown).not_to_have_attribute("data-code", before)
+    after = str(shown.get_attribute("data-code"))
+    assert before.rpartition(".")[0] == after.rpartition(".")[0]
+    assert shown.get_by_role("img").get_attribute("src") != drawn
+    phone.set_offline(False)
+    shop.wait_for_lane("idle")
+    shop.lane("/scanner", {"code": after})  # a handset whose clock is 16 seconds fast
+    lay(shop, goods[0])
+    shop.wait_for_lane("open")
+    shop.lane("/walk", {"goods": []})
+    shop.wait_for_lane("idle")

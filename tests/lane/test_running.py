@@ -122,7 +122,7 @@ async def test_codes_that_lead_nowhere(at_lane: LaneVisit) -> None:
     typed = order["number"][:4] + " " + order["number"][4:]
     answer = await at_lane.screen.post("/code", json={"code": typed[:-1] + str((int(typed[-1]) + 1) % 10)})
     assert (answer.status_code, answer.json()["zh"]) == (409, "没有这个订单号，请再看一下")
-    answer = await at_lane.screen.post("/code", json={"code": "UQ1.x.y"})
+    answer = await at_lane.screen.post("/code", json={"code": "UQ2.x.y"})
     assert answer.json()["prompt"] == "pass_invalid"
     answer = await at_lane.screen.post("/code", json={"code": typed})
     assert (answer.status_code, answer.json()["state"]) == (200, "loading")

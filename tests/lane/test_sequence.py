@@ -275,7 +275,7 @@ class TestCodes:
 
     def test_a_second_pass_meanwhile_is_answered_kindly(self) -> None:
         rig = loaded()
-        rig.show_pass("UQ1.another.pass")
+        rig.show_pass("UQ2.another.pass")
         assert (rig.screen.state, rig.screen.prompt.id, rig.screen.voice) == ("loading", "wait_turn", "wait_turn")
         rig.wait(1)
         assert rig.screen.state == "open"
@@ -331,7 +331,7 @@ class TestWayOut:
         rig.wait(1)
         assert (rig.exits[0].status, rig.passages, rig.releases) == ("left", 1, 1)
 
-    @pytest.mark.parametrize("shown", [new_pass("a" * 32), "104729405", "UQ1.x.y", "UQ1.kaM.x", "UQ1.é.x", "", "milk"])
+    @pytest.mark.parametrize("shown", [new_pass("a" * 32), "104729405", "UQ2.x.y", "UQ2.kaM.x", "UQ2.é.x", "", "milk"])
     @pytest.mark.parametrize("restarted", [False, True])
     def test_nothing_else_opens_it(self, shown: str, restarted: bool) -> None:
         rig = opened()

@@ -42,16 +42,17 @@ from unqueue.lane.sequence.words import (
     ZeroScale,
 )
 from unqueue.lane.weighing import Line, Verdict
+from unqueue.passes.signed import PassClaims, sign
 from unqueue.server.exits.model import Action, CallKind, Exit, OrderLeft, Suspect, Weighing, actions_of
-from unqueue.server.exits.passes import PassClaims, sign
 
 ORDER_ID, NUMBER = "0f" * 16, "104729389"
 _KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
 
-def new_pass(order_id: str = ORDER_ID, issued_s: int = 0) -> str:
-    """A pass of the store: each time that a handset fetches one it is another text."""
-    return sign(PassClaims("store", bytes.fromhex(order_id), bytes(32), bytes(16), issued_s, issued_s + 3600), _KEY)
+def new_pass(order_id: str = ORDER_ID, issued_s: int = 0, link: str = "AAAA") -> str:
+    """A pass of the store: each time that a handset fetches one it is another text, and its link changes."""
+    stem = sign(PassClaims("store", bytes.fromhex(order_id), bytes(32), bytes(16), issued_s, issued_s + 3600), _KEY)
+    return f"{stem}.{link}"
 
 
 PASS = new_pass()

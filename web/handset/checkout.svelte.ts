@@ -78,7 +78,8 @@ export class Checkout {
       this.#take(order);
       // A pass that is still good shows without network.
       const pass = this.visit.keep.read<ExitPass>("pass");
-      if (order.status === "paid" && pass !== null && Date.parse(pass.expires_at) > serverNow()) this.pass ??= pass;
+      const is_good = pass !== null && pass.rotation !== undefined && Date.parse(pass.expires_at) > serverNow();
+      if (order.status === "paid" && is_good) this.pass ??= pass;
       void this.refresh();
     }
   }

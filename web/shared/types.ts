@@ -243,6 +243,17 @@ export interface ExitPass {
   readonly pass: string;
   readonly expires_at: string;
   readonly svg: string;
+  readonly rotation: Rotation;
+}
+
+/** How a screen makes the text that it shows now; src/unqueue/passes/rotation.py says how. */
+export interface Rotation {
+  readonly stem: string;
+  readonly seed: string;
+  readonly pass_id: string;
+  readonly issued_s: number;
+  readonly step_s: number;
+  readonly steps: number;
 }
 
 export interface Store {

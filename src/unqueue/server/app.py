@@ -41,6 +41,7 @@ from unqueue.server.coupons.redeeming import Redeeming
 from unqueue.server.coupons.service import Coupons
 from unqueue.server.exits import routes as exits_routes
 from unqueue.server.exits.calls import Calls
+from unqueue.server.exits.issuing import Passes
 from unqueue.server.exits.keys import signing_key
 from unqueue.server.exits.service import Exits
 from unqueue.server.fleet import routes as fleet_routes
@@ -208,9 +209,12 @@ class MerchantServer:
         )
         self.exits = Exits(
             self.database,
-            store_id=settings.store.id,
-            key=signing_key(settings.server.data_dir / "keys"),
-            pass_minutes=settings.exit_pass.minutes,
+            passes=Passes(
+                self.database,
+                store_id=settings.store.id,
+                key=signing_key(settings.server.data_dir / "keys"),
+                minutes=settings.exit_pass.minutes,
+            ),
             last_contact=last_contact,
             judge=self.weigh_check if settings.weighing.learns else None,
         )

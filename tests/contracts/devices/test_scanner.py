@@ -44,11 +44,11 @@ async def take(scanner: Scanner, count: int) -> list[Scan]:
 
 def test_codes_come_as_they_are_read(simulator: SimulatorProcess) -> None:
     async def scenario(scanner: Scanner, hand: ControlClient) -> None:
-        await hand.ask(scan="UQ1.abc-_123")
+        await hand.ask(scan="UQ2.abc-_123")
         await hand.ask(scan="0104006381333931\x1d10AB", symbology="]C1")
         await hand.ask(scan="https://id.example/01/04006381333931?q=龙井", symbology="]Q3")
         assert await take(scanner, 3) == [
-            Scan("UQ1.abc-_123"),
+            Scan("UQ2.abc-_123"),
             Scan("0104006381333931\x1d10AB", "]C1"),
             Scan("https://id.example/01/04006381333931?q=龙井", "]Q3"),
         ]

@@ -22,9 +22,9 @@ def test_half_a_code_does_not_survive_a_broken_line() -> None:
                 await asyncio.sleep(0.05)
                 await wait_until_ready(scanner, 2)
                 await asyncio.sleep(0.02)
-                line.write(b"UQ1.x\r")
+                line.write(b"UQ2.x\r")
                 async with asyncio.timeout(2):
-                    assert await anext(aiter(scanner.scans())) == Scan("UQ1.x")
+                    assert await anext(aiter(scanner.scans())) == Scan("UQ2.x")
         finally:
             await line.close()
 

@@ -64,11 +64,11 @@ async def test_a_typed_number_serves_as_well(lane: LaneClient, buy: Buy) -> None
 @pytest.mark.parametrize(
     ("shown", "status", "code"),
     [
-        ({"pass": "UQ1.x.y"}, 422, "pass_invalid"),
+        ({"pass": "UQ2.x.y"}, 422, "pass_invalid"),
         ({"order_number": "104729388"}, 404, "order_unknown"),
         ({"order_number": "1"}, 404, "order_unknown"),
         ({}, 400, "invalid_request"),
-        ({"pass": "UQ1.x.y", "order_number": "104729388"}, 400, "invalid_request"),
+        ({"pass": "UQ2.x.y", "order_number": "104729388"}, 400, "invalid_request"),
     ],
 )
 async def test_what_names_no_order_is_refused(lane: LaneClient, shown: dict[str, str], status: int, code: str) -> None:
@@ -154,6 +154,7 @@ async def test_a_silent_lane_loses_its_claim_but_not_its_release(
     clock.advance(STALE_AFTER_S - 1)
     await lane.heartbeat("weighing")
     clock.advance(STALE_AFTER_S - 1)
+    text = await paid.show_pass()
     assert (await other.claim(status=409, **{"pass": text}))["code"] == "order_at_other_lane"
     clock.advance(2)
     moved = await other.claim(**{"pass": text})

@@ -1,6 +1,6 @@
 """A barcode scanner on a serial line, in its own process: what it "sees" comes over its physical side.
 
-Control requests: `{"scan": "UQ1.…", "symbology": "]Q1"}`, `{"fault": "unplugged"|null}`, `{"get": true}`.
+Control requests: `{"scan": "UQ2.…", "symbology": "]Q1"}`, `{"fault": "unplugged"|null}`, `{"get": true}`.
 """
 
 from typing import Any, Literal

@@ -31,8 +31,8 @@ def encode_scan(scan: ScannedCode, end: bytes = b"\r") -> bytes:
 class ScanDecoder:
     r"""Bytes, in any pieces, become codes. Lines without end are dropped; wrong UTF-8 becomes U+FFFD.
 
-    >>> ScanDecoder().feed(b"]E04006381333931\r\nUQ1.abc\r")
-    [ScannedCode(code='4006381333931', symbology=']E0'), ScannedCode(code='UQ1.abc', symbology=None)]
+    >>> ScanDecoder().feed(b"]E04006381333931\r\nUQ2.abc\r")
+    [ScannedCode(code='4006381333931', symbology=']E0'), ScannedCode(code='UQ2.abc', symbology=None)]
     """
 
     def __init__(self) -> None:

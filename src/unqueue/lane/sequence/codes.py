@@ -6,6 +6,7 @@ import msgspec
 
 from unqueue.kernel.ids import is_order_number
 from unqueue.lane.sequence.words import Claim, ExitInfo, Lane
+from unqueue.passes.signed import PREFIX
 
 
 def identify(text: str) -> Claim | str:
@@ -19,7 +20,7 @@ def identify(text: str) -> Claim | str:
     'pass_invalid'
     """
     digits = text.replace(" ", "").replace("-", "")
-    if text.startswith("UQ1."):
+    if text.startswith(f"{PREFIX}."):
         return Claim(pass_=text)
     if is_order_number(digits):
         return Claim(order_number=digits)
@@ -38,7 +39,7 @@ class _PassNames(msgspec.Struct, frozen=True, array_like=True):
 def is_of_shopper(lane: Lane, code: str) -> bool:
     """Whether a code is that of the shopper at the lane, whose handset may have fetched another pass meanwhile."""
     text = code.strip()
-    return names(text, lane.exit) if lane.exit is not None else text == lane.code != ""
+    return names(text, lane.exit) if lane.exit is not None else _lasting(text) == _lasting(lane.code) != ""
 
 
 def names(code: str, one: ExitInfo) -> bool:
@@ -59,3 +60,8 @@ def names(code: str, one: ExitInfo) -> bool:
         return msgspec.msgpack.decode(raw, type=_PassNames).order_id.hex() == one.order_id
     except (ValueError, msgspec.MsgspecError):
         return False
+
+
+def _lasting(code: str) -> str:
+    """A code without what changes of it while it is shown."""
+    return code.rpartition(".")[0] if code.startswith(f"{PREFIX}.") else code

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from unqueue.kernel.errors import DomainError
+from unqueue.server.orders.model import Order, OrderUnpaid
 
 Status = Literal["claimed", "accepted", "released", "left", "abandoned"]
 Check = Literal["min_age"]
@@ -351,6 +352,14 @@ class Call(msgspec.Struct, frozen=True):
     def settled(self, *, reason: str, at_us: int) -> "Call":
         """After the matter settled itself, without a person: the weight fits now, the shopper went back."""
         return msgspec.structs.replace(self, status="answered", answered_us=at_us, reason=reason)
+
+
+def refuse_unless_paid(order: Order) -> None:
+    """OrderLeft or OrderUnpaid unless an order may go out."""
+    if order.status == "left":
+        raise OrderLeft
+    if order.status != "paid":
+        raise OrderUnpaid
 
 
 def checks_of(age_limits: list[int | None]) -> tuple[Check, ...]:

@@ -50,7 +50,7 @@ def routes(exits: Exits, calls: Calls, access: Access, receipt_of: ReceiptOf) ->
     @get("/api/orders/{order_id:str}/pass", tags=["exits"])
     async def issue_pass(order_id: FromPath[str], request: AnyRequest) -> PassView:
         """The exit pass of a paid order."""
-        return await exits.issue_pass(await access.principal(request, "trip", "order"), order_id)
+        return await exits.passes.issue(await access.principal(request, "trip", "order"), order_id)
 
     @post("/api/lanes/{lane:str}/exits", status_code=201, tags=["exits"])
     async def claim(lane: FromPath[str], data: JSONBody[Claim], request: AnyRequest) -> ExitView:

@@ -1,23 +1,23 @@
-"""The use cases of the way out: the pass, and an exit's steps at its lane. One unit of work each; every step may be
+"""The use cases of the way out: an exit's steps at its lane. One unit of work each; every step may be
 sent again and has one effect.
 """
 
-import asyncio
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection
 
-from unqueue.kernel.clock import from_micros, micros
+from unqueue.kernel.clock import micros
 from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.errors import DomainError, InvalidRequest, NotFound
-from unqueue.kernel.ids import is_order_number, new_id
+from unqueue.kernel.ids import is_order_number
+from unqueue.passes.signed import PassClaims, PassInvalid
 from unqueue.server.access import Principal
-from unqueue.server.exits import calls, passes, store
+from unqueue.server.exits import calls, store
+from unqueue.server.exits.issuing import Passes
 from unqueue.server.exits.model import (
     Exit,
     ExitConflict,
@@ -25,17 +25,15 @@ from unqueue.server.exits.model import (
     ExpectedWeight,
     LaneBusy,
     OrderAtOtherLane,
-    OrderLeft,
     Suspect,
     Weighing,
     checks_of,
+    refuse_unless_paid,
 )
-from unqueue.server.exits.passes import PassClaims, PassExpired, PassInvalid
-from unqueue.server.exits.views import ExitView, PassView, exit_view
+from unqueue.server.exits.views import ExitView, exit_view
 from unqueue.server.guesses import Guesses, TooManyGuesses
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderUnknown, OrderUnpaid
-from unqueue.server.orders.service import may_see, qr_svg
 from unqueue.server.trips.service import normal_id
 
 LastContact = Callable[[Connection, str], int | None]
@@ -70,49 +68,24 @@ class WeightJudge(Protocol):
 class Exits:
     """All exits of the store.
 
-    ``key`` signs passes, which are good for ``pass_minutes``; ``last_contact`` tells when a lane was last heard of;
-    ``judge`` knows what orders should weigh.
+    ``passes`` reads what is shown at lanes; ``last_contact`` tells when a lane was last heard of; ``judge`` knows what
+    orders should weigh.
     """
 
     def __init__(
         self,
         database: Database,
         *,
-        store_id: str,
-        key: Ed25519PrivateKey,
-        pass_minutes: int,
+        passes: Passes,
         last_contact: LastContact,
         judge: WeightJudge | None = None,
     ) -> None:
         self._database = database
-        self._store_id = store_id
-        self._key = key
-        self._pass_minutes = pass_minutes
+        self.passes = passes
         self._last_contact = last_contact
         self._judge = judge
         self._interval_g: dict[str, int] = {}  # of each lane's scale, as it said last
         self._guesses: defaultdict[str, Guesses] = defaultdict(Guesses)
-
-    async def issue_pass(self, principal: Principal, order_id: str) -> PassView:
-        """A fresh pass for a paid order of the principal's own; OrderUnpaid, OrderLeft, or NotFound."""
-        order = await self._database.read(lambda connection: orders_store.get(connection, order_id))
-        if order is None or principal.kind not in {"trip", "order"} or not may_see(principal, order):
-            raise NotFound
-        _refuse_unless_paid(order)
-        issued_s = self._now_s()
-        claims = PassClaims(
-            store_id=self._store_id,
-            order_id=bytes.fromhex(order.order_id),
-            basket_hash=bytes.fromhex(order.basket_hash),
-            pass_id=bytes.fromhex(new_id()),
-            issued_s=issued_s,
-            expires_s=issued_s + 60 * self._pass_minutes,
-        )
-        text = passes.sign(claims, self._key)
-        note = {"order_id": order.order_id, "trip_id": order.trip_id, "pass_id": claims.pass_id.hex()}
-        self._database.later(lambda tx: tx.record("pass.issued", f"order:{order.order_id}", principal.actor, note))
-        svg = await asyncio.to_thread(qr_svg, text)  # tens of milliseconds, and nobody else should wait for them
-        return PassView(text, from_micros(claims.expires_s * 1_000_000).isoformat(), svg)
 
     async def claim(self, device: Principal, request: Claim) -> ExitView:
         """Bind an order to the device's lane. The lane's own live exit of that order is answered as it is."""
@@ -120,7 +93,7 @@ class Exits:
         if (request.pass_ is None) == (request.order_number is None):
             raise InvalidRequest(problem="give a pass or an order number")
 
-        shown = self._read_pass(request.pass_) if request.pass_ is not None else None
+        shown = self.passes.read(request.pass_) if request.pass_ is not None else None
 
         def write(tx: Transaction) -> ExitView:
             known = store.get(tx.connection, exit_id)
@@ -146,13 +119,6 @@ class Exits:
                 self._guesses[device.id].wrong(self._now_s())
             raise
 
-    def _read_pass(self, text: str) -> PassClaims | DomainError:
-        """What a pass says, or why it is none; told rather than raised, for a resend is answered as the first was."""
-        try:
-            return passes.verify(text, self._key.public_key(), store_id=self._store_id, now_s=self._now_s())
-        except (PassInvalid, PassExpired) as refusal:
-            return refusal
-
     def _order_of_number(self, connection: Connection, lane: str, text: str) -> Order:
         pause_s = self._guesses[lane].pause_s(self._now_s())
         if pause_s:
@@ -169,7 +135,7 @@ class Exits:
         live = store.live_of_order(tx.connection, order.order_id)
         if live is not None and live.lane == device.id:
             return live
-        _refuse_unless_paid(order)
+        refuse_unless_paid(order)
         if live is not None:
             contact_us = self._last_contact(tx.connection, live.lane)
             if not live.is_stale(last_contact_us=contact_us, now_us=tx.at_us):
@@ -362,13 +328,6 @@ def _abandon(tx: Transaction, one: Exit, actor: str, reason: str) -> Exit:
 
 def _touched(tx: Transaction, one: Exit) -> Exit:
     return msgspec.structs.replace(one, touched_us=tx.at_us)
-
-
-def _refuse_unless_paid(order: Order) -> None:
-    if order.status == "left":
-        raise OrderLeft
-    if order.status != "paid":
-        raise OrderUnpaid
 
 
 def _as_sent(weighing: Weighing) -> Weighing:

@@ -75,13 +75,28 @@ class ExitView(msgspec.Struct, frozen=True):
     expected: ExpectedWeight | None = None
 
 
+class Rotation(msgspec.Struct, frozen=True):
+    """How a screen makes the text that it shows now: ``<stem>.<link>``, the link as
+    :func:`unqueue.passes.rotation.chain` says. ``seed`` and ``link`` are base64url, ``pass_id`` hexadecimal; the links
+    change every ``step_s`` seconds from ``issued_s`` on, ``steps`` times.
+    """
+
+    stem: str
+    seed: str
+    pass_id: str
+    issued_s: int
+    step_s: int
+    steps: int
+
+
 class PassView(msgspec.Struct, frozen=True):
-    """An exit pass: its text, when it ends, and its QR code."""
+    """An exit pass: its text as it is shown now with its QR code, when it ends, and how what is shown changes."""
 
     # ``pass`` is a word of Python's own.
     pass_: str = msgspec.field(name="pass")
     expires_at: str
     svg: str
+    rotation: Rotation
 
 
 def exit_view(connection: Connection, one: Exit) -> ExitView:
