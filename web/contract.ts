@@ -26,6 +26,7 @@ const PAIRS: Readonly<Record<string, string>> = {
   Order: "OrderView",
   ExitPass: "PassView",
   Rotation: "Rotation",
+  OfflineLane: "OfflineLane",
   Store: "StoreView",
   ReceiptLine: "ReceiptLine",
   Receipt: "ReceiptView",

@@ -33,13 +33,13 @@ _SIMULATORS = {
 
 
 @contextmanager
-def running_lane(directory: Path, database_url: str) -> Iterator[Processes]:
-    """A store's processes, up and idle."""
+def running_lane(directory: Path, database_url: str, *, of_lane: str = "") -> Iterator[Processes]:
+    """A store's processes, up and idle; ``of_lane`` is more of the lane's settings."""
     with ExitStack() as stack:
         processes = Processes(directory, database_url, stack, station="lane", simulators=_SIMULATORS)
         announced = {name: device.announced for name, device in processes.devices.items()}
         urls = {name: announced[name]["url"] for name in ("scale", "scanner", "printer")}
-        processes.write_settings("", _LANE.format(**urls, io=announced["io"]["port"]))
+        processes.write_settings("", of_lane + _LANE.format(**urls, io=announced["io"]["port"]))
         yield stack.enter_context(processes.running())
 
 

@@ -59,6 +59,7 @@ test("patience ends after two minutes", () => {
 const ANSWERS: readonly (readonly [Call["kind"], Call["actions"]])[] = [
   ["weight", ["let_go", "reweigh", "refuse"]],
   ["min_age", ["let_go", "refuse"]],
+  ["other_lane", ["let_go", "refuse"]],
   ["live_tag", ["let_go", "done"]],
   ["device", ["done"]],
   ["device", ["done", "let_go", "refuse"]],

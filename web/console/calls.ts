@@ -5,7 +5,14 @@ import type { Action } from "./api.ts";
 type Kind = Call["kind"];
 
 /** Who waits most: someone at the gate, then someone at the belt, then a device that nobody stands before. */
-const URGENCY: Readonly<Record<Kind, number>> = { live_tag: 0, weight: 1, min_age: 1, help: 1, device: 2 };
+const URGENCY: Readonly<Record<Kind, number>> = {
+  live_tag: 0,
+  weight: 1,
+  min_age: 1,
+  other_lane: 1,
+  help: 1,
+  device: 2,
+};
 
 /** Open calls, most urgent first, and of those equally urgent the oldest first. */
 export function inOrder(calls: readonly Call[]): Call[] {
@@ -99,6 +106,22 @@ const CHOICES: Readonly<Record<Kind, readonly Choice[]>> = {
       look: "stop",
       needed: true,
       reasons: ["console.reason.no_id", "console.reason.under_age"],
+    },
+  ],
+  other_lane: [
+    {
+      action: "let_go",
+      label: "console.let_go",
+      look: "primary",
+      needed: true,
+      reasons: ["console.reason.not_left_there"],
+    },
+    {
+      action: "refuse",
+      label: "console.refuse",
+      look: "stop",
+      needed: true,
+      reasons: ["console.reason.left_there", "console.reason.other_order"],
     },
   ],
   live_tag: [

@@ -244,6 +244,13 @@ export interface ExitPass {
   readonly expires_at: string;
   readonly svg: string;
   readonly rotation: Rotation;
+  /** The lane that takes it while the network is down; null where staff have to look at the order first. */
+  readonly offline_lane: OfflineLane | null;
+}
+
+export interface OfflineLane {
+  readonly id: string;
+  readonly name: string;
 }
 
 /** How a screen makes the text that it shows now; src/unqueue/passes/rotation.py says how. */
@@ -352,7 +359,7 @@ export type CallAction = "let_go" | "reweigh" | "refuse" | "done" | "open_again"
 
 export interface Call {
   readonly id: string;
-  readonly kind: "weight" | "min_age" | "live_tag" | "device" | "help";
+  readonly kind: "weight" | "min_age" | "other_lane" | "live_tag" | "device" | "help";
   readonly status: "open" | "answered";
   readonly lane: string;
   readonly exit_id: string | null;
@@ -377,6 +384,8 @@ export interface Call {
     /** Why a tag may ring: the deactivator counted fewer than the order has, or all of them. */
     readonly cause?: "tag_missed" | "not_on_order" | null;
     readonly age_limit?: number | null;
+    /** The lane that the order's pass is bound to, and that does not answer. */
+    readonly bound_to?: string | null;
   } | null;
   /** Names what there is to see of the call now; an answer says with it what it was given to. */
   readonly evidence_id: string;

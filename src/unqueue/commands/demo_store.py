@@ -183,6 +183,7 @@ def _lane_toml(lane: str, devices: Mapping[str, Any], token: str, port: int, ser
         f'server_url = "http://127.0.0.1:{server_port}"',
         f"token = {text(token)}",
         f"port = {port}",
+        f"data_dir = {text(lane)}",
         "[lane.scale]",
         f"port = {text(devices['scale']['url'])}",
         "[lane.io]",

@@ -18,6 +18,7 @@ def lane(settings: SettingsOption = None) -> None:
     its token. Ctrl-C ends it; the gate stays as it is.
     """
     from unqueue.lane.app import run
+    from unqueue.lane.book import BookUnusable
 
     loaded = settings_or_exit(settings)
     try:
@@ -25,4 +26,8 @@ def lane(settings: SettingsOption = None) -> None:
     except SettingsError as error:
         complaints.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from error
-    asyncio.run(run(loaded, own))
+    try:
+        asyncio.run(run(loaded, own))
+    except BookUnusable as error:
+        complaints.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error

@@ -264,7 +264,9 @@ class Printer(_Section, frozen=True, kw_only=True):
 
 
 class Lane(_Section, frozen=True, kw_only=True):
-    """An exit lane's own process, on the lane's computer."""
+    """An exit lane's own process, on the lane's computer. With a `data_dir` of its own it may let orders out while the
+    server is away: those whose passes are bound to it.
+    """
 
     id: Identifier
     server_url: HttpUrl
@@ -277,6 +279,7 @@ class Lane(_Section, frozen=True, kw_only=True):
     scanner: Scanner | None = None
     printer: Printer | None = None
     language: Literal["zh", "en"] = "zh"
+    data_dir: Path | None = None
 
     def __repr__(self) -> str:
         return f"Lane(id={self.id!r}, server_url={self.server_url!r})"  # the token stays out of logs

@@ -11,7 +11,9 @@ from litestar.handlers import HTTPRouteHandler
 from unqueue.kernel.errors import DomainError
 from unqueue.kernel.settings import Lane as LaneSettings
 from unqueue.kernel.settings import Settings
+from unqueue.lane.book import OfflineBook
 from unqueue.lane.hardware import open_hardware
+from unqueue.lane.offline import OfflineDesk
 from unqueue.lane.prompts import PROMPTS, RECORDINGS
 from unqueue.lane.runner import LaneRunner
 from unqueue.lane.screen import LaneState
@@ -129,8 +131,11 @@ async def run(settings: Settings, own: LaneSettings) -> None:
     rule = Rule(weighing.sigmas, weighing.tolerance_g_min, weighing.own_bag_g_max)
     server = StoreServer(own.server_url, own.id, own.token, interval_g=own.scale.interval_g)
     hardware = open_hardware(own, time_zone=settings.store.time_zone)
-    runner = LaneRunner(own.id, own.name, hardware, server, Config(rule=rule))
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(server.close)
+        desk = None
+        if own.data_dir is not None:
+            book = stack.enter_context(OfflineBook(own.data_dir / "offline.db"))
+            desk = OfflineDesk(own.id, book, asyncio.get_running_loop().time)
+        runner = LaneRunner(own.id, own.name, hardware, server, Config(rule=rule), desk=desk)
         await serve(create_app(runner, language=own.language), own, runner.run())
-    finally:
-        await server.close()

@@ -67,6 +67,16 @@ PROMPTS: dict[str, Prompt] = {
     ),
     "wait_turn": Prompt("前面还有一位顾客，请稍等", "One shopper at a time. You are next."),
     "took_long": Prompt("等了一会儿，请重新出示出场码", "That took a while. Please show your pass again.", voice=None),
+    # The network is down, and the lane decides alone.
+    "offline_number": Prompt(
+        "网络断了，请出示手机上的出场码", "We are offline. Please show the pass on your handset.", voice=None
+    ),
+    "offline_other_lane": Prompt(
+        "网络断了，请到手机上写的通道，或找店员",
+        "We are offline. Please go to the lane that your handset names, or ask our staff.",
+        "offline_staff",
+    ),
+    "offline_staff": Prompt("网络断了，请找店员放行", "We are offline. Please ask our staff to let you out."),
     # Out of service.
     "out_of_service": Prompt("通道暂停使用，请走旁边的通道", "This lane is closed just now. Please use the next lane."),
     "server_away": Prompt("系统正在恢复，请稍候", "The store's system is coming back. One moment please.", voice=None),

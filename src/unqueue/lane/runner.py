@@ -14,7 +14,9 @@ import msgspec
 
 from unqueue.devices.ports import DeviceFailed, NotReady
 from unqueue.kernel.ids import new_id
+from unqueue.lane.alone import Alone
 from unqueue.lane.hardware import Hardware
+from unqueue.lane.offline import OfflineDesk
 from unqueue.lane.screen import LaneState, show
 from unqueue.lane.sequence import DECIDED_BY_STAFF, outputs, step
 from unqueue.lane.sequence.words import (
@@ -25,15 +27,18 @@ from unqueue.lane.sequence.words import (
     Command,
     Config,
     DeviceSeen,
+    ExitInfo,
     ExitSeen,
     Input,
     IoRead,
     Lane,
+    OfflineSeen,
     OpenGate,
     Outputs,
     Pending,
     RaiseAlarm,
     Refused,
+    Request,
     Sound,
     Tick,
     Weighed,
@@ -77,10 +82,12 @@ class LaneRunner:
         config: Config | None = None,
         *,
         pace: Pace | None = None,
+        desk: OfflineDesk | None = None,
     ) -> None:
         self.lane = Lane()
         self.hardware = hardware
         self.server = server
+        self._alone = Alone(server, desk, self._hear_alone, self._order_id) if desk is not None else None
         self._config = config or Config()
         self._pace = pace or Pace()
         self._clock: Callable[[], float] = asyncio.get_running_loop().time
@@ -110,6 +117,7 @@ class LaneRunner:
                 self._heartbeat.run(),
                 self._follow_events(),
                 self._refresh(),
+                *([self._alone.run()] if self._alone is not None else []),
                 *attend(
                     hardware.scanner,
                     hardware.printer,
@@ -163,14 +171,31 @@ class LaneRunner:
         """Ask the server what the sequence wants to know now."""
         request_id = new_id()
         try:
-            exits = await until_answered(lambda: self.server.ask(pending.request, request_id), self._unanswered)
+            exits = await until_answered(lambda: self._answer(pending.request, request_id), self._unanswered)
         except ServerRefused as refusal:
             logger.info("%s: %s", type(pending.request).__name__, refusal.code)
-            self._seen(SERVER, "ready")
+            self._seen_unless_alone()
             self.hear(Refused(pending.number, refusal.code))
         else:
-            self._seen(SERVER, "ready")
+            self._seen_unless_alone()
             self.hear(Answered(pending.number, exits))
+
+    async def _answer(self, request: Request, request_id: str) -> tuple[ExitInfo, ...]:
+        if self._alone is not None:
+            return await self._alone.ask(self.lane, request, request_id)
+        return await self.server.ask(request, request_id)
+
+    def _seen_unless_alone(self) -> None:
+        if not self.lane.offline:
+            self._seen(SERVER, "ready")
+
+    def _order_id(self) -> str | None:
+        return self.lane.exit.order_id if self.lane.exit is not None else None
+
+    def _hear_alone(self, *, on: bool) -> None:
+        if self.lane.offline != on:
+            logger.warning("the lane decides alone" if on else "the server is there again")
+            self.hear(OfflineSeen(on))
 
     def _unanswered(self, trouble: TryLater) -> None:
         self._seen(SERVER, "failed", str(trouble))
@@ -260,6 +285,8 @@ class LaneRunner:
         def heard(event: ServerEvent) -> None:
             if self._concerns_us(event):
                 self._refresh_due.ring()
+            if event.name == "lane" and self._alone is not None:
+                self._alone.due.ring()  # perhaps an order that is bound to this lane is at another one
 
         await follow(self.server.events, connecting=self._refresh_due.ring, heard=heard, lost=self._heartbeat.hurry)
 

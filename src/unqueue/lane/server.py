@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import httpx
 import msgspec
 
 from unqueue.lane.sequence.words import (
@@ -72,13 +73,32 @@ class _Call(_Wire):
     action: str | None
 
 
+class Briefing(_Wire):
+    """What the lane needs while it is cut off: the server's clock (seconds since 1970), the key that verifies passes
+    (base64), and the orders bound to this lane that it must not take.
+    """
+
+    store_id: str
+    now_s: float
+    public_key: str
+    taken: list[str]
+
+
 class StoreServer:
     """One lane's connection to the server. ``interval_g`` is that of its scale."""
 
-    def __init__(self, base_url: str, lane: str, token: str, *, interval_g: int = 5) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        lane: str,
+        token: str,
+        *,
+        interval_g: int = 5,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._lane = lane
         self._interval_g = interval_g
-        self._link = ServerLink(base_url, token)
+        self._link = ServerLink(base_url, token, transport=transport)
 
     async def close(self) -> None:
         await self._link.close()
@@ -96,7 +116,7 @@ class StoreServer:
                 body: dict[str, Any] = {"id": request_id, "pass": pass_, "order_number": order_number}
                 body["interval_g"] = self._interval_g
             case TellWeighing(exit_id):
-                path, body = f"/api/exits/{exit_id}/weighings", _weighing_body(request, request_id)
+                path, body = f"/api/exits/{exit_id}/weighings", weighing_body(request, request_id)
             case Release(exit_id, passages, tags_deactivated):
                 path = f"/api/exits/{exit_id}/release"
                 body = {"passages": passages, "tags_deactivated": tags_deactivated}
@@ -121,6 +141,15 @@ class StoreServer:
         }
         call = msgspec.json.decode(await self._link.send("POST", f"/api/lanes/{self._lane}/alarms", body), type=_Call)
         return CallInfo(call.id, call.status, call.kind, call.action)
+
+    async def brief(self, heard: list[str]) -> Briefing:
+        """What to know before the server is away; ``heard`` are the orders that this lane will not take any more."""
+        path = f"/api/lanes/{self._lane}/briefing"
+        return msgspec.json.decode(await self._link.send("POST", path, {"heard": heard}), type=Briefing)
+
+    async def tell_offline(self, body: Mapping[str, Any]) -> None:
+        """An exit that the lane decided alone. The same again is the same."""
+        await self._link.send("POST", f"/api/lanes/{self._lane}/offline-exits", dict(body))
 
     async def heartbeat(self, state: str, devices: Mapping[str, Mapping[str, str]]) -> None:
         """Say how the lane and its devices are."""
@@ -177,7 +206,7 @@ def exit_info(wire: _Exit) -> ExitInfo:
     )
 
 
-def _weighing_body(request: TellWeighing, request_id: str) -> dict[str, Any]:
+def weighing_body(request: TellWeighing, request_id: str) -> dict[str, Any]:
     verdict = request.verdict
     return {
         "id": request_id,

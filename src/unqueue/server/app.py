@@ -43,6 +43,7 @@ from unqueue.server.exits import routes as exits_routes
 from unqueue.server.exits.calls import Calls
 from unqueue.server.exits.issuing import Passes
 from unqueue.server.exits.keys import signing_key
+from unqueue.server.exits.offline import OfflineLanes
 from unqueue.server.exits.service import Exits
 from unqueue.server.fleet import routes as fleet_routes
 from unqueue.server.fleet.service import Fleet, device_principal, kiosks, lanes
@@ -207,6 +208,7 @@ class MerchantServer:
             settings.server.data_dir / "weigh-check",
             false_alarm=settings.weighing.false_alarm,
         )
+        judge = self.weigh_check if settings.weighing.learns else None
         self.exits = Exits(
             self.database,
             passes=Passes(
@@ -214,10 +216,13 @@ class MerchantServer:
                 store_id=settings.store.id,
                 key=signing_key(settings.server.data_dir / "keys"),
                 minutes=settings.exit_pass.minutes,
+                lanes_of=lanes,
+                judge=judge,
             ),
             last_contact=last_contact,
-            judge=self.weigh_check if settings.weighing.learns else None,
+            judge=judge,
         )
+        self.offline_lanes = OfflineLanes(self.database, self.exits.passes)
         self.calls = Calls(self.database)
         self.staff = Staff(self.database)
         self.access.register("staff", self.staff.principal)
@@ -297,7 +302,7 @@ class MerchantServer:
             ),
             *catalogue_routes.routes(self.catalogue),
             *promotions_routes.routes(self.promotions, self.database.clock, self.settings.store.time_zone),
-            *exits_routes.routes(self.exits, self.calls, self.access, self._receipt_json),
+            *exits_routes.routes(self.exits, self.offline_lanes, self.calls, self.access, self._receipt_json),
             *staff_routes.routes(self.staff, self.floor, self.calls, self.access),
             *fleet_routes.routes(self.fleet, self.access),
             *events.routes(self.hub, self.access),

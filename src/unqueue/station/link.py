@@ -44,10 +44,13 @@ class ServerEvent(msgspec.Struct, frozen=True):
 
 
 class ServerLink:
-    """One station's connection to the server, with the station's own token."""
+    """One station's connection to the server, with the station's own token; over the network unless by another
+    ``transport``.
+    """
 
-    def __init__(self, base_url: str, token: str) -> None:
+    def __init__(self, base_url: str, token: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._http = httpx.AsyncClient(
+            transport=transport,
             base_url=base_url,
             headers={"Authorization": f"Bearer {token}"},
             timeout=ANSWER_S,

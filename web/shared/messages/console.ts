@@ -34,6 +34,7 @@ export const console_ = {
 
   "console.kind.weight": { zh: "重量不符", en: "Weight differs" },
   "console.kind.min_age": { zh: "核对年龄", en: "Check age" },
+  "console.kind.other_lane": { zh: "断网通道的订单", en: "Bound to a lane that is cut off" },
   "console.kind.live_tag": { zh: "门口有未消的标签", en: "Live tag at the gate" },
   "console.kind.device": { zh: "设备有问题", en: "Device trouble" },
   "console.kind.help": { zh: "顾客请求帮忙", en: "Shopper asks for help" },
@@ -45,6 +46,11 @@ export const console_ = {
     zh: "这张订单里有限龄商品，请看一下证件。",
     en: "There is an age-restricted product on this order. Please look at an ID.",
   },
+  "console.advice.other_lane": {
+    zh: "这张订单的出场码绑定在一条断网的通道，也许已从那里出场。请到那里看一下，没有出场再放行。",
+    en: "This order’s pass is bound to a lane that is cut off, and may have left there. Look there first; let go if it has not.",
+  },
+  "console.bound_to": { zh: "绑定在 {place}", en: "Bound to {place}" },
   "console.advice.live_tag": {
     zh: "有一个标签还在响应，请到门口看一下。顾客多半没有察觉。",
     en: "A tag still answers. Please go to the gate; the shopper most likely has not noticed.",
@@ -116,6 +122,8 @@ export const console_ = {
   "console.reason.scan_rest": { zh: "请顾客补扫没扫到的商品", en: "The shopper scans the rest" },
   "console.reason.put_back": { zh: "顾客把商品放回去", en: "The shopper puts goods back" },
   "console.reason.other_order": { zh: "不是这张订单的商品", en: "These are not this order’s goods" },
+  "console.reason.not_left_there": { zh: "看过了，没有从那里出场", en: "Looked there: it has not left" },
+  "console.reason.left_there": { zh: "已从那条通道出场", en: "It has left through that lane" },
   "console.reason.no_id": { zh: "没有带证件", en: "No ID at hand" },
   "console.reason.under_age": { zh: "还不到年龄", en: "Not old enough yet" },
   "console.reason.tag_stayed": { zh: "已付款，标签没有消掉", en: "Paid; its tag had stayed live" },

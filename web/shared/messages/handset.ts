@@ -143,6 +143,10 @@ export const handset = {
   },
   "handset.pass_qr": { zh: "订单 {number} 的出场码", en: "Exit pass of order {number}" },
   "handset.pass_fresh": { zh: "会自动更新，只能用一次", en: "Renews itself, and works once" },
+  "handset.pass_offline_lane": {
+    zh: "通道断网时，请走 {name} 号通道",
+    en: "If the lanes are offline, use lane {name}",
+  },
   "handset.pass_stale": {
     zh: "现在连不上网。到出口输入订单号也可以。",
     en: "No network right now. You can type the order number at the exit.",

@@ -33,6 +33,10 @@ export const shop = {
     zh: "在出口通道出示，把商品放上传送带",
     en: "Show it at an exit lane and lay your goods on the belt",
   },
+  "shop.pass_offline_lane": {
+    zh: "通道断网时，请走 {name} 号通道",
+    en: "If the lanes are offline, use lane {name}",
+  },
   "shop.pass_fresh": {
     zh: "它会自己换新，请勿截图",
     en: "It renews itself, so a screenshot won’t do",

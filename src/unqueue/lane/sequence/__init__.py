@@ -30,6 +30,7 @@ from unqueue.lane.sequence.words import (
     Input,
     IoRead,
     Lane,
+    OfflineSeen,
     Outputs,
     Phase,
     Refused,
@@ -148,6 +149,11 @@ def _at_the_gate(turn: Turn) -> Gone | None:
     return lane.gone if recent else None
 
 
+def _offline_seen(turn: Turn, seen: OfflineSeen) -> bool:
+    turn.set(offline=seen.on)
+    return False
+
+
 def _help_asked(turn: Turn, _: HelpAsked) -> bool:
     key = turn.alarm("help", turn.lane.exit_id, None)
     if turn.lane.phase == "open" and turn.lane.alarm_key is None:
@@ -179,6 +185,7 @@ _ALWAYS: dict[type, Callable[[Turn, Any], bool]] = {
     DeviceSeen: _device_seen,
     IoRead: _io_read,
     HelpAsked: _help_asked,
+    OfflineSeen: _offline_seen,
     Weighed: _weighed,
 }
 _IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {

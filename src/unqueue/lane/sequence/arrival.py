@@ -17,6 +17,9 @@ REFUSALS: Mapping[str, str] = {
     "order_unknown": "number_wrong",
     "order_at_other_lane": "other_lane",
     "too_many_guesses": "too_many_guesses",
+    # The lane's own, while it decides alone.
+    "pass_of_other_lane": "offline_other_lane",
+    "pass_needs_staff": "offline_staff",
 }
 """What the lane says to a claim that was refused."""
 
@@ -62,6 +65,8 @@ def idle_code(turn: Turn, code: Code) -> None:
         turn.notice("server_away" if broken == "server" else "out_of_service")
     elif isinstance(request, str):
         turn.notice(request)
+    elif turn.lane.offline and request.pass_ is None:
+        turn.notice("offline_number")
     else:
         turn.to("claiming", code=text, notice=None)
         turn.ask(request)

@@ -125,5 +125,8 @@ class Turn:
 
 
 def trouble(lane: Lane) -> str | None:
-    """The first of scale, I/O module and server that has failed; without them the lane can't work."""
-    return next((name for name in _NEEDED if name in lane.failed_s), None)
+    """The first of scale, I/O module and server that has failed; without them the lane can't work. Without the server
+    it can where it may decide alone.
+    """
+    alone = (lane.offline and lane.exit is None) or (lane.exit is not None and lane.exit.offline)
+    return next((name for name in _NEEDED if name in lane.failed_s and not (name == "server" and alone)), None)

@@ -54,6 +54,8 @@ class ExitInfo(msgspec.Struct, frozen=True):
     weighing: Verdict | None = None
     passages: int | None = None
     expected: Expected | None = None
+    offline: bool = False
+    """The lane decides about it alone."""
 
 
 # What the sequence hears.
@@ -120,11 +122,17 @@ class CallSeen(msgspec.Struct, frozen=True):
     call: CallInfo
 
 
+class OfflineSeen(msgspec.Struct, frozen=True):
+    """Whether the server can't be asked, and the lane may decide alone about orders that are bound to it."""
+
+    on: bool
+
+
 class HelpAsked(msgspec.Struct, frozen=True):
     """The shopper pressed Help."""
 
 
-Input = Tick | Code | Weighed | IoRead | DeviceSeen | Answered | Refused | ExitSeen | CallSeen | HelpAsked
+Input = Tick | Code | Weighed | IoRead | DeviceSeen | Answered | Refused | ExitSeen | CallSeen | OfflineSeen | HelpAsked
 
 # What it asks of the server: one request at a time, repeated until it is answered or given up.
 
@@ -280,6 +288,8 @@ class Lane(msgspec.Struct, frozen=True):
     again_base: int = 0
     """The deactivator's counter when staff began to hold an item to it."""
     devices: Mapping[str, DeviceSeen] = {}
+    offline: bool = False
+    """The server can't be asked, and the lane decides alone about orders that are bound to it."""
     failed_s: Mapping[str, float] = {}
     """Since when a device has failed; only those that have."""
     called_for: Mapping[str, str | None] = {}

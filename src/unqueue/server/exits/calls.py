@@ -119,6 +119,11 @@ def open_for_exit(tx: Transaction, one: Exit, kind: CallKind, actor: str, eviden
     _open(tx, one.lane, one, kind, actor=actor, evidence=evidence, call_id=new_id())
 
 
+def open_for_lane(tx: Transaction, lane: str, kind: CallKind, actor: str, evidence: dict[str, Any]) -> None:
+    """Call staff to a lane, about no exit that is there now."""
+    _open(tx, lane, None, kind, actor=actor, evidence=evidence, call_id=new_id())
+
+
 def settle(tx: Transaction, one: Exit, kind: CallKind | None, actor: str, reason: str) -> None:
     """Close open calls about an exit that nobody needs to answer any more: of one kind, or all but a live tag, of which
     a person must say what it was.

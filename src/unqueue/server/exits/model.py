@@ -16,8 +16,9 @@ from unqueue.kernel.errors import DomainError
 from unqueue.server.orders.model import Order, OrderUnpaid
 
 Status = Literal["claimed", "accepted", "released", "left", "abandoned"]
-Check = Literal["min_age"]
-CallKind = Literal["weight", "min_age", "live_tag", "device", "help"]
+Check = Literal["min_age", "other_lane"]
+"""``other_lane``: the order's pass is bound to a lane that may be cut off, and may have let it out."""
+CallKind = Literal["weight", "min_age", "other_lane", "live_tag", "device", "help"]
 AlarmKind = Literal["live_tag", "device", "help"]
 Action = Literal["let_go", "reweigh", "refuse", "done", "open_again", "deactivate"]
 TagCause = Literal["tag_missed", "not_on_order"]
@@ -26,10 +27,13 @@ TagCause = Literal["tag_missed", "not_on_order"]
 STALE_AFTER_S = 60
 """A lane that was silent for so long has lost its claim: the shopper may go to another lane."""
 REASON_LENGTH_MAX = 200
+BINDING_MARGIN_US = 60_000_000
+"""So long after a pass has ended its lane surely takes it for ended, too."""
 
 ALWAYS: Mapping[CallKind, frozenset[Action]] = {
     "weight": frozenset({"let_go", "reweigh", "refuse"}),
     "min_age": frozenset({"let_go", "refuse"}),
+    "other_lane": frozenset({"let_go", "refuse"}),
     "live_tag": frozenset({"let_go", "done"}),
     "device": frozenset({"done"}),
     "help": frozenset({"done"}),
@@ -48,6 +52,8 @@ REASON_NEEDED: frozenset[tuple[CallKind, Action]] = frozenset(
         ("weight", "let_go"),
         ("weight", "refuse"),
         ("min_age", "refuse"),
+        ("other_lane", "let_go"),
+        ("other_lane", "refuse"),
         ("live_tag", "let_go"),
         ("live_tag", "done"),
         ("device", "let_go"),
@@ -56,7 +62,7 @@ REASON_NEEDED: frozenset[tuple[CallKind, Action]] = frozenset(
         ("help", "refuse"),
     }
 )
-_CHECK_OF: Mapping[CallKind, Check] = {"min_age": "min_age"}
+_CHECK_OF: Mapping[CallKind, Check] = {"min_age": "min_age", "other_lane": "other_lane"}
 
 
 class OrderLeft(DomainError):
@@ -237,7 +243,13 @@ class Exit(msgspec.Struct, frozen=True):
         if kind in _ABOUT_WEIGHT and (kind != "weight" or self.weighing is not None):
             return _judged(msgspec.structs.replace(self, override_call_id=call_id))
         cleared = _CHECK_OF.get(kind)
-        return _judged(msgspec.structs.replace(self, checks=tuple(c for c in self.checks if c != cleared)))
+        return self.without(cleared) if cleared is not None else self
+
+    def without(self, check: Check) -> "Exit":
+        """After a check settled itself, without a person."""
+        if self.status not in {"claimed", "accepted"}:
+            return self
+        return _judged(msgspec.structs.replace(self, checks=tuple(c for c in self.checks if c != check)))
 
     def released(self, passages: int) -> "Exit":
         """After the gate was allowed to open; ExitNotAccepted unless everything is cleared."""
@@ -265,6 +277,37 @@ class Exit(msgspec.Struct, frozen=True):
             raise ExitReleased
         if self.status not in {"claimed", "accepted"}:
             raise ExitEnded
+
+    def let_out_offline(self, weighing: Weighing | None, passages: int) -> "Exit":
+        """After a lane that was cut off let it out. The gate has opened: nothing is left to decide."""
+        weighed = weighing if weighing is not None else self.weighing
+        return msgspec.structs.replace(self, status="released", checks=(), weighing=weighed, passages=passages)
+
+
+class Binding(msgspec.Struct, frozen=True):
+    """The one lane that may let an order out while it is cut off from the server: until ``until_us`` its passes are
+    good. ``taken_us``: since when the order is at a lane that asked the server; ``is_heard``: the bound lane knows that
+    and will not take it any more.
+    """
+
+    order_id: str
+    lane: str
+    until_us: int
+    taken_us: int | None = None
+    is_heard: bool = False
+
+    def taken(self, now_us: int) -> "Binding":
+        return msgspec.structs.replace(self, taken_us=now_us)
+
+    def heard(self) -> "Binding":
+        return msgspec.structs.replace(self, is_heard=True)
+
+    def is_over(self, now_us: int) -> bool:
+        return now_us > self.until_us + BINDING_MARGIN_US
+
+    def forbids(self, lane: str, now_us: int) -> bool:
+        """Whether the order may be on its way out at the bound lane, so that another one has to wait."""
+        return lane != self.lane and not self.is_heard and not self.is_over(now_us)
 
 
 def _judged(one: Exit) -> Exit:

@@ -13,6 +13,7 @@ from unqueue.kernel.errors import NotFound
 from unqueue.server.access import Access, Principal
 from unqueue.server.exits.calls import Alarm, Calls
 from unqueue.server.exits.model import Weighing
+from unqueue.server.exits.offline import Briefing, Heard, OfflineExit, OfflineLanes, Taken
 from unqueue.server.exits.service import Claim, Exits
 from unqueue.server.exits.views import CallView, ExitView, PassView
 
@@ -46,7 +47,9 @@ async def lane_device(access: Access, request: AnyRequest, lane: str | None = No
     return device
 
 
-def routes(exits: Exits, calls: Calls, access: Access, receipt_of: ReceiptOf) -> list[HTTPRouteHandler]:
+def routes(
+    exits: Exits, offline: OfflineLanes, calls: Calls, access: Access, receipt_of: ReceiptOf
+) -> list[HTTPRouteHandler]:
     @get("/api/orders/{order_id:str}/pass", tags=["exits"])
     async def issue_pass(order_id: FromPath[str], request: AnyRequest) -> PassView:
         """The exit pass of a paid order."""
@@ -67,7 +70,22 @@ def routes(exits: Exits, calls: Calls, access: Access, receipt_of: ReceiptOf) ->
         """An exit as it stands."""
         return await exits.get(await lane_device(access, request), exit_id)
 
-    return [issue_pass, claim, exits_of_lane, read_exit, *_steps(exits, calls, access, receipt_of)]
+    steps = _steps(exits, calls, access, receipt_of)
+    return [issue_pass, claim, exits_of_lane, read_exit, *steps, *_offline(offline, access)]
+
+
+def _offline(offline: OfflineLanes, access: Access) -> list[HTTPRouteHandler]:
+    @post("/api/lanes/{lane:str}/briefing", status_code=200, tags=["exits"])
+    async def brief(lane: FromPath[str], data: JSONBody[Heard], request: AnyRequest) -> Briefing:
+        """What a lane needs while it is cut off."""
+        return await offline.brief(await lane_device(access, request, lane), data)
+
+    @post("/api/lanes/{lane:str}/offline-exits", status_code=200, tags=["exits"])
+    async def take(lane: FromPath[str], data: JSONBody[OfflineExit], request: AnyRequest) -> Taken:
+        """What a lane did while it was cut off."""
+        return await offline.take(await lane_device(access, request, lane), data)
+
+    return [brief, take]
 
 
 def _steps(exits: Exits, calls: Calls, access: Access, receipt_of: ReceiptOf) -> list[HTTPRouteHandler]:

@@ -5,7 +5,7 @@ sent again and has one effect.
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 from sqlalchemy import Connection
@@ -16,9 +16,11 @@ from unqueue.kernel.errors import DomainError, InvalidRequest, NotFound
 from unqueue.kernel.ids import is_order_number
 from unqueue.passes.signed import PassClaims, PassInvalid
 from unqueue.server.access import Principal
-from unqueue.server.exits import calls, store
+from unqueue.server.exits import bindings, calls, store
 from unqueue.server.exits.issuing import Passes
+from unqueue.server.exits.journal import record
 from unqueue.server.exits.model import (
+    Check,
     Exit,
     ExitConflict,
     ExitNotAccepted,
@@ -144,6 +146,7 @@ class Exits:
         if store.live_of_lane(tx.connection, device.id) is not None:
             raise LaneBusy
         age_limits = [line.age_limit for line in orders_store.lines(tx.connection, order.order_id)]
+        elsewhere: tuple[Check, ...] = ("other_lane",) if bindings.take(tx, order.order_id, device) else ()
         fresh = Exit(
             exit_id=exit_id,
             lane=device.id,
@@ -153,7 +156,7 @@ class Exits:
             request_hash=request_hash,
             pass_id=pass_id,
             status="claimed",
-            checks=checks_of(age_limits),
+            checks=checks_of(age_limits) + elsewhere,
             weighing=None,
             override_call_id=None,
             passages=None,
@@ -177,8 +180,15 @@ class Exits:
         return [await self._with_expected(view) for view in await self._database.read(read)]
 
     async def get(self, device: Principal, exit_id: str) -> ExitView:
+        """An exit as it stands. What it waits for may have settled itself by now."""
         plain = normal_id(exit_id)
         view = await self._database.read(lambda connection: exit_view(connection, _own(connection, device, plain)))
+        if "other_lane" in view.checks:
+
+            def look(tx: Transaction) -> ExitView:
+                return exit_view(tx.connection, bindings.look_again(tx, _own(tx.connection, device, plain)))
+
+            view = await self._database.unit(look)
         return await self._with_expected(view)
 
     async def _with_expected(self, view: ExitView) -> ExitView:
@@ -213,7 +223,7 @@ class Exits:
                 if known[0] != plain or _as_sent(known[1]) != _as_sent(body):
                     raise ExitConflict
                 return exit_view(tx.connection, one)
-            now = _touched(tx, one.weighed(told))
+            now = _touched(tx, bindings.look_again(tx, one).weighed(told))
             store.insert_weighing(tx, plain, told)
             store.update_exit(tx, now)
             record(tx, "exit.weighed", now, device.actor, weighing=told)
@@ -230,6 +240,7 @@ class Exits:
                 calls.open_for_exit(tx, now, "weight", device.actor, msgspec.to_builtins(evidence))
             else:
                 calls.settle(tx, now, "weight", device.actor, "weight_fits")
+                bindings.call_staff(tx, now, device.actor)
             return exit_view(tx.connection, now)
 
         self._interval_g[device.id] = max(body.interval_g, 1)
@@ -244,6 +255,7 @@ class Exits:
         def write(tx: Transaction) -> ExitView:
             one = _own(tx.connection, device, plain)
             if one.status not in {"released", "left"}:
+                one = bindings.look_again(tx, one)
                 order = orders_store.get(tx.connection, one.order_id)
                 if order is None or order.status != "paid":
                     raise OrderUnpaid
@@ -294,12 +306,6 @@ class Exits:
 
     def _now_s(self) -> int:
         return micros(self._database.clock.now()) // 1_000_000
-
-
-def record(tx: Transaction, kind: str, one: Exit, actor: str, **more: Any) -> None:
-    """Journal what happened to an exit, so that its trip, its order, its lane and staff hear of it."""
-    names = {"trip_id": one.trip_id, "order_id": one.order_id, "lane": one.lane, "status": one.status}
-    tx.record(kind, f"exit:{one.exit_id}", actor, {**names, **more})
 
 
 def _own(connection: Connection, device: Principal, exit_id: str) -> Exit:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Connection,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    func,
     insert,
     select,
     text,
@@ -24,7 +26,7 @@ from sqlalchemy import (
 
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.schema import append_only, metadata
-from unqueue.server.exits.model import Call, Check, Exit, Weighing
+from unqueue.server.exits.model import BINDING_MARGIN_US, Binding, Call, Check, Exit, Weighing
 
 _LIVE = text("status IN ('claimed', 'accepted', 'released')")
 _OPEN = text("status = 'open'")
@@ -71,6 +73,17 @@ exit_weighings = Table(
     Column("body", Text, nullable=False),
 )
 append_only(exit_weighings)
+
+pass_bindings = Table(
+    "pass_bindings",
+    metadata,
+    Column("order_id", String(32), primary_key=True),
+    Column("lane", String(40), nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    Column("taken_us", BigInteger),
+    Column("is_heard", Boolean, nullable=False),
+    Index("pass_bindings_lane", "lane", "until_us"),
+)
 
 calls = Table(
     "calls",
@@ -147,6 +160,13 @@ def insert_release(tx: Transaction, one: Exit) -> None:
     )
 
 
+def release_of(connection: Connection, order_id: str) -> str | None:
+    """The exit that let an order out; None where none did."""
+    query = select(exit_releases.c.exit_id).where(exit_releases.c.order_id == order_id)
+    exit_id: str | None = connection.execute(query).scalar_one_or_none()
+    return exit_id
+
+
 def weighing(connection: Connection, weighing_id: str) -> tuple[str, Weighing] | None:
     """The exit of a weighing, and the weighing."""
     row = connection.execute(select(exit_weighings).where(exit_weighings.c.weighing_id == weighing_id)).first()
@@ -156,6 +176,33 @@ def weighing(connection: Connection, weighing_id: str) -> tuple[str, Weighing] |
 def insert_weighing(tx: Transaction, exit_id: str, body: Weighing) -> None:
     values = {"weighing_id": body.id, "exit_id": exit_id, "at_us": tx.at_us, "body": _json(body)}
     tx.execute(insert(exit_weighings), values)
+
+
+def binding(connection: Connection, order_id: str) -> Binding | None:
+    row = connection.execute(select(pass_bindings).where(pass_bindings.c.order_id == order_id)).first()
+    return Binding(**row._mapping) if row is not None else None  # noqa: SLF001
+
+
+def save_binding(tx: Transaction, one: Binding) -> None:
+    """Write a binding, new or known."""
+    columns = msgspec.structs.asdict(one)
+    of_order = pass_bindings.c.order_id == columns.pop("order_id")
+    if tx.execute(update(pass_bindings).where(of_order).values(columns)).rowcount == 0:
+        tx.execute(insert(pass_bindings), {"order_id": one.order_id, **columns})
+
+
+def bindings_of(connection: Connection, lane: str, now_us: int) -> list[Binding]:
+    """The orders that are bound to a lane, and not over."""
+    still = pass_bindings.c.until_us >= now_us - BINDING_MARGIN_US
+    rows = connection.execute(select(pass_bindings).where(pass_bindings.c.lane == lane, still))
+    return [Binding(**row._mapping) for row in rows]  # noqa: SLF001
+
+
+def bindings_by_lane(connection: Connection, now_us: int) -> dict[str, int]:
+    """How many orders are bound to each lane that still may come."""
+    still = (pass_bindings.c.until_us >= now_us) & pass_bindings.c.taken_us.is_(None)
+    counted = select(pass_bindings.c.lane, func.count()).where(still).group_by(pass_bindings.c.lane)
+    return {row[0]: row[1] for row in connection.execute(counted)}
 
 
 def get_call(connection: Connection, call_id: str) -> Call | None:

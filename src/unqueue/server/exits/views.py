@@ -89,14 +89,24 @@ class Rotation(msgspec.Struct, frozen=True):
     steps: int
 
 
+class OfflineLane(msgspec.Struct, frozen=True):
+    """The lane that takes a pass while it is cut off from the server."""
+
+    id: str
+    name: str
+
+
 class PassView(msgspec.Struct, frozen=True):
-    """An exit pass: its text as it is shown now with its QR code, when it ends, and how what is shown changes."""
+    """An exit pass: its text as it is shown now with its QR code, when it ends, and how what is shown changes.
+    ``offline_lane`` is None where staff have to look at the order first.
+    """
 
     # ``pass`` is a word of Python's own.
     pass_: str = msgspec.field(name="pass")
     expires_at: str
     svg: str
     rotation: Rotation
+    offline_lane: OfflineLane | None
 
 
 def exit_view(connection: Connection, one: Exit) -> ExitView:

@@ -177,6 +177,18 @@ def upgrade() -> None:
         batch_op.create_index("ledger_order", ["order_id"], unique=False)
 
     op.create_table(
+        "pass_bindings",
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("lane", sa.String(length=40), nullable=False),
+        sa.Column("until_us", sa.BigInteger(), nullable=False),
+        sa.Column("taken_us", sa.BigInteger(), nullable=True),
+        sa.Column("is_heard", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("pass_bindings_pkey")),
+    )
+    with op.batch_alter_table("pass_bindings", schema=None) as batch_op:
+        batch_op.create_index("pass_bindings_lane", ["lane", "until_us"], unique=False)
+
+    op.create_table(
         "products",
         sa.Column("product_id", sa.String(length=64), nullable=False),
         sa.Column("gtin", sa.String(length=14), nullable=False),
@@ -902,6 +914,10 @@ def downgrade() -> None:
         batch_op.drop_index("products_by_category")
 
     op.drop_table("products")
+    with op.batch_alter_table("pass_bindings", schema=None) as batch_op:
+        batch_op.drop_index("pass_bindings_lane")
+
+    op.drop_table("pass_bindings")
     with op.batch_alter_table("ledger", schema=None) as batch_op:
         batch_op.drop_index("ledger_order")
         batch_op.drop_index("ledger_account")
