@@ -15,8 +15,8 @@ import msgspec
 from unqueue.kernel.errors import DomainError
 
 Status = Literal["claimed", "accepted", "released", "left", "abandoned"]
-Check = Literal["min_age"]
-CallKind = Literal["weight", "min_age", "live_tag", "device", "help"]
+Check = Literal["min_age", "audit"]
+CallKind = Literal["weight", "min_age", "audit", "live_tag", "device", "help"]
 AlarmKind = Literal["live_tag", "device", "help"]
 Action = Literal["let_go", "reweigh", "refuse", "done", "open_again", "deactivate"]
 TagCause = Literal["tag_missed", "not_on_order"]
@@ -29,6 +29,7 @@ REASON_LENGTH_MAX = 200
 ALWAYS: Mapping[CallKind, frozenset[Action]] = {
     "weight": frozenset({"let_go", "reweigh", "refuse"}),
     "min_age": frozenset({"let_go", "refuse"}),
+    "audit": frozenset({"let_go", "refuse"}),
     "live_tag": frozenset({"let_go", "done"}),
     "device": frozenset({"done"}),
     "help": frozenset({"done"}),
@@ -47,6 +48,8 @@ REASON_NEEDED: frozenset[tuple[CallKind, Action]] = frozenset(
         ("weight", "let_go"),
         ("weight", "refuse"),
         ("min_age", "refuse"),
+        ("audit", "let_go"),
+        ("audit", "refuse"),
         ("live_tag", "let_go"),
         ("live_tag", "done"),
         ("device", "let_go"),
@@ -55,7 +58,7 @@ REASON_NEEDED: frozenset[tuple[CallKind, Action]] = frozenset(
         ("help", "refuse"),
     }
 )
-_CHECK_OF: Mapping[CallKind, Check] = {"min_age": "min_age"}
+_CHECK_OF: Mapping[CallKind, Check] = {"min_age": "min_age", "audit": "audit"}
 
 
 class OrderLeft(DomainError):
@@ -311,6 +314,8 @@ class Call(msgspec.Struct, frozen=True):
     def evidence_id(self, one: Exit | None) -> str:
         """Names what there is to see of this call about ``one``: how often it was raised, and what was weighed last."""
         times = str(self.evidence.get("times", 1))
+        if self.evidence.get("result_id") is not None:  # what a rescan found is something else to see
+            return f"{times}.{self.evidence['result_id']}"
         if one is None or one.weighing is None or self.kind not in _ABOUT_WEIGHT:
             return times
         return f"{times}.{one.weighing.id}"
@@ -353,6 +358,15 @@ class Call(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, status="answered", answered_us=at_us, reason=reason)
 
 
-def checks_of(age_limits: list[int | None]) -> tuple[Check, ...]:
-    """The checks that an order's lines ask for, by their age limits."""
-    return ("min_age",) if any(age_limits) else ()
+def checks_of(age_limits: list[int | None], *, is_audited: bool = False) -> tuple[Check, ...]:
+    """The checks that an order asks for: by its lines' age limits, and by the draw.
+
+    >>> checks_of([None, 18]), checks_of([None], is_audited=True)
+    (('min_age',), ('audit',))
+    """
+    checks: list[Check] = []
+    if any(age_limits):
+        checks.append("min_age")
+    if is_audited:
+        checks.append("audit")
+    return tuple(checks)

@@ -57,6 +57,10 @@ class Claim(msgspec.Struct, frozen=True):
     interval_g: int = INTERVAL_G
 
 
+AuditOf = Callable[[Transaction, Order], dict[str, Any] | None]
+"""What staff see of the audit that holds an order; None for an order that may go without. Stands above exits."""
+
+
 class WeightJudge(Protocol):
     """Who knows what goods weigh; stands above exits."""
 
@@ -71,7 +75,7 @@ class Exits:
     """All exits of the store.
 
     ``key`` signs passes, which are good for ``pass_minutes``; ``last_contact`` tells when a lane was last heard of;
-    ``judge`` knows what orders should weigh.
+    ``judge`` knows what orders should weigh; ``audit_of`` which of them are scanned again.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class Exits:
         pass_minutes: int,
         last_contact: LastContact,
         judge: WeightJudge | None = None,
+        audit_of: AuditOf | None = None,
     ) -> None:
         self._database = database
         self._store_id = store_id
@@ -90,6 +95,7 @@ class Exits:
         self._pass_minutes = pass_minutes
         self._last_contact = last_contact
         self._judge = judge
+        self._audit_of = audit_of
         self._interval_g: dict[str, int] = {}  # of each lane's scale, as it said last
         self._guesses: defaultdict[str, Guesses] = defaultdict(Guesses)
 
@@ -178,6 +184,7 @@ class Exits:
         if store.live_of_lane(tx.connection, device.id) is not None:
             raise LaneBusy
         age_limits = [line.age_limit for line in orders_store.lines(tx.connection, order.order_id)]
+        audit = self._audit_of(tx, order) if self._audit_of is not None else None
         fresh = Exit(
             exit_id=exit_id,
             lane=device.id,
@@ -187,7 +194,7 @@ class Exits:
             request_hash=request_hash,
             pass_id=pass_id,
             status="claimed",
-            checks=checks_of(age_limits),
+            checks=checks_of(age_limits, is_audited=audit is not None),
             weighing=None,
             override_call_id=None,
             passages=None,
@@ -199,6 +206,8 @@ class Exits:
         if "min_age" in fresh.checks:
             age_limit = max(limit for limit in age_limits if limit is not None)
             calls.open_for_exit(tx, fresh, "min_age", device.actor, {"age_limit": age_limit})
+        if audit is not None:
+            calls.open_for_exit(tx, fresh, "audit", device.actor, audit)
         return fresh
 
     async def of_lane(self, device: Principal) -> list[ExitView]:
