@@ -25,6 +25,7 @@ const PAIRS: Readonly<Record<string, string>> = {
   PaymentMethod: "MethodView",
   Order: "OrderView",
   ExitPass: "PassView",
+  Audit: "AuditView",
   Store: "StoreView",
   ReceiptLine: "ReceiptLine",
   Receipt: "ReceiptView",

@@ -245,6 +245,12 @@ export interface ExitPass {
   readonly svg: string;
 }
 
+/** What a shopper is told of an audit: why the goods are scanned again, or thanks for it. */
+export interface Audit {
+  readonly status: "none" | "due" | "clean" | "over";
+  readonly text: { readonly zh: string; readonly en: string } | null;
+}
+
 export interface Store {
   readonly id: string;
   readonly name_zh: string;
@@ -341,7 +347,7 @@ export type CallAction = "let_go" | "reweigh" | "refuse" | "done" | "open_again"
 
 export interface Call {
   readonly id: string;
-  readonly kind: "weight" | "min_age" | "live_tag" | "device" | "help";
+  readonly kind: "weight" | "min_age" | "audit" | "live_tag" | "device" | "help";
   readonly status: "open" | "answered";
   readonly lane: string;
   readonly exit_id: string | null;
@@ -366,6 +372,10 @@ export interface Call {
     /** Why a tag may ring: the deactivator counted fewer than the order has, or all of them. */
     readonly cause?: "tag_missed" | "not_on_order" | null;
     readonly age_limit?: number | null;
+    /** Of an audit: how much is scanned again, and what its last rescan came to. */
+    readonly audit?: "partial" | "full";
+    readonly result_id?: string | null;
+    readonly outcome?: "clean" | "differences" | null;
   } | null;
   /** Names what there is to see of the call now; an answer says with it what it was given to. */
   readonly evidence_id: string;
