@@ -27,8 +27,8 @@ WHAT: Mapping[May, str] = {
     "fill_cards_alone": "put value on cards without one, up to the limit a day",
     "block_cards": "block a card that was lost",
     "unblock_cards": "let a blocked card be used again",
-    "reconcile": "look at providers' bills against the books",
     "audit_figures": "see what the audits say of losses and errors",
+    "reconcile": "look at providers' bills against the books",
 }
 """What each of these is, in words."""
 
