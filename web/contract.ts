@@ -27,6 +27,7 @@ const PAIRS: Readonly<Record<string, string>> = {
   ExitPass: "PassView",
   Rotation: "Rotation",
   OfflineLane: "OfflineLane",
+  Audit: "AuditView",
   Store: "StoreView",
   ReceiptLine: "ReceiptLine",
   Receipt: "ReceiptView",

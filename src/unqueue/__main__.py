@@ -28,6 +28,7 @@ _PARTS = {
     "ledger": "unqueue.commands.ledger",
     "settlement": "unqueue.commands.settlement",
     "weighing": "unqueue.commands.weighing",
+    "audits": "unqueue.commands.audits",
     "staff": "unqueue.commands.staff",
     "device": "unqueue.commands.device",
     "journal": "unqueue.commands.journal",

@@ -1,5 +1,6 @@
 """The lane's sequence, step by step: what a shopper sees, what the devices do, what the server is told."""
 
+import msgspec
 import pytest
 from tests.support.lane_rig import EXPECTED_G, NUMBER, PASS, Rig, alarms, loaded, new_pass, opened, ready
 
@@ -192,6 +193,40 @@ class TestChecks:
         rig.staff("let_go")
         rig.wait(1.0)
         assert (rig.screen.state, rig.live_tags) == ("open", 0)
+
+    def test_an_audit_takes_the_goods_up_and_lays_them_back(self) -> None:
+        rig = loaded(tags=1, checks=("audit",))
+        rig.wait(2.0)
+        assert (rig.screen.state, rig.screen.prompt.id, rig.screen.voice) == ("staff", "audit_check", "staff_coming")
+        for load_g in (EXPECTED_G / 2, 0, EXPECTED_G + 40, 0):
+            rig.lay(load_g)
+            rig.wait(T.emptied_s + T.too_light_s)
+        assert (rig.screen.prompt.id, len(rig.calls), rig.live_tags) == ("audit_check", 1, 1)
+        rig.lay(EXPECTED_G)
+        rig.wait(1.0)
+        rig.staff("let_go")
+        rig.wait(1.0)
+        assert (rig.screen.state, rig.screen.prompt.id, rig.live_tags) == ("open", "thanks", 0)
+        assert rig.lane.exit is not None
+        thanked = msgspec.structs.replace(rig.lane.exit, is_thanked=True)
+        rig.lane = msgspec.structs.replace(rig.lane, exit=thanked)
+        assert (rig.screen.prompt.id, rig.screen.voice) == ("audit_thanks", "thanks")
+
+    def test_goods_that_an_audit_left_out_are_missed(self) -> None:
+        rig = loaded(checks=("audit",))
+        rig.wait(2.0)
+        rig.lay(EXPECTED_G - 528)
+        rig.wait(30)
+        rig.staff("let_go")
+        rig.wait(1.0)
+        assert (rig.screen.state, rig.releases) == ("check", 0)
+
+    def test_an_audit_that_nobody_ends_does_not_keep_the_lane(self) -> None:
+        rig = loaded(checks=("audit",))
+        rig.wait(2.0)
+        rig.lay(0)
+        rig.wait(T.rescan_s + 2)
+        assert (rig.screen.state, rig.exits[0].status) == ("idle", "abandoned")
 
     def test_more_than_the_scale_can_weigh(self) -> None:
         rig = loaded()

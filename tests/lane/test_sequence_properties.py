@@ -50,7 +50,7 @@ def move(rig: Rig, name: str, value: Any) -> None:
 @given(
     moves=st.lists(MOVES, max_size=40),
     tags=st.integers(0, 2),
-    checks=st.sampled_from([(), ("min_age",)]),
+    checks=st.sampled_from([(), ("min_age",), ("audit",), ("min_age", "audit")]),
 )
 def test_no_promise_breaks_and_everybody_gets_out(
     moves: list[tuple[str, Any]], tags: int, checks: tuple[str, ...]

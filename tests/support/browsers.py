@@ -56,10 +56,18 @@ class Shop:
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A whole store, opened as a visitor opens it: ``unqueue demo``."""
-    directory, port = tmp_path_factory.mktemp("demo"), free_port()
+    with open_shop(tmp_path_factory.mktemp("demo")) as one:
+        yield one
+
+
+@contextlib.contextmanager
+def open_shop(directory: Path, **settings: str) -> Iterator[Shop]:
+    """A demo store with some ``settings`` of its own, named as the environment names them: ``AUDITS__RATE``."""
+    port = free_port()
+    environment = os.environ | {f"UNQUEUE_{name}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "unqueue", "demo", "--port", str(port), "--directory", str(directory / "store")]
     with (directory / "demo.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
     database = directory / "store" / "store" / "data" / "unqueue.db"
     one = Shop(f"http://localhost:{port}", f"sqlite:///{database}")
     try:

@@ -294,8 +294,8 @@ class Rig:
             claimed_us=0,
             touched_us=0,
         )
-        if self.checks:
-            self.calls[f"age-{number}"] = ("min_age", fresh.exit_id)
+        for check in self.checks:
+            self.calls[f"{check}-{number}"] = (check, fresh.exit_id)
         self.exits.append(fresh)
         return fresh
 

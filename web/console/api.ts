@@ -9,6 +9,7 @@ import type {
   StoredCard,
   Suspect,
 } from "../shared/types.ts";
+import type { AuditScan, Comparison, Seen, StaffAudit } from "./audit/types.ts";
 import type {
   BackBy,
   CardFound,
@@ -51,7 +52,8 @@ export type May =
   | "fill_cards_alone"
   | "block_cards"
   | "unblock_cards"
-  | "reconcile";
+  | "reconcile"
+  | "audit_figures";
 
 /** A slip of the desk: of a return (its id), or of what a kiosk owes (its number). */
 export interface Slip {
@@ -150,6 +152,12 @@ export function staffApi(token: string, onEnded: () => void = () => undefined) {
     current: () => send<Omit<Session, "token">>("/api/staff/sessions/current"),
     floor: () => send<Floor>("/api/staff/floor"),
     answer: (call: string, body: Answer) => post<Call>(`/api/staff/calls/${path(call)}/answer`, body),
+    audit: (order: string) => send<StaffAudit>(`/api/staff/audits/${path(order)}`),
+    lookAtAudit: (order: string, scan: AuditScan) => post<Seen>(`/api/staff/audits/${path(order)}/look`, scan),
+    compareAudit: (order: string, scans: readonly AuditScan[]) =>
+      post<Comparison>(`/api/staff/audits/${path(order)}/compare`, { scans }),
+    concludeAudit: (order: string, body: { id: string; comparison_id: string; scans: readonly AuditScan[] }) =>
+      post<StaffAudit>(`/api/staff/audits/${path(order)}/conclude`, body),
     methods: () => send<PaymentMethod[]>("/api/payment-methods"),
     findOrder: (code: string) => post<Desk>("/api/desk/orders", { code }),
     quote: (order: string, lines: readonly Wanted[]) =>

@@ -89,6 +89,23 @@ test("answers: at the gate “done” says that the shopper has left, and nowher
   assert.deepEqual(choicesOf({ ...call("a", "help", 1), actions: [] }), []);
 });
 
+test("answers: an audit is let go with its result, or by name without one", () => {
+  const audit = { ...call("a", "audit", 1), actions: ["let_go", "refuse"] as Call["actions"] };
+  const found = { ...audit, evidence: { audit: "full", outcome: "differences" } } as const;
+  assert.deepEqual(
+    choicesOf(audit).map(({ label, look }) => [label, look]),
+    [["console.audit_skip", "secondary"]],
+  );
+  assert.deepEqual(
+    choicesOf(found).map(({ action, needed }) => [action, needed]),
+    [
+      ["let_go", true],
+      ["refuse", true],
+    ],
+  );
+  assert.deepEqual([adviceOf(audit), adviceOf(found)], ["console.advice.audit", "console.advice.audit_found"]);
+});
+
 test("advice: of the kind, and of what can be done", () => {
   const advice = (kind: Call["kind"], actions: Call["actions"]) => adviceOf({ ...call("a", kind, 1), actions });
   assert.equal(advice("help", ["done", "open_again"]), "console.advice.gate");

@@ -10,6 +10,7 @@ const URGENCY: Readonly<Record<Kind, number>> = {
   weight: 1,
   min_age: 1,
   other_lane: 1,
+  audit: 1,
   help: 1,
   device: 2,
 };
@@ -124,6 +125,27 @@ const CHOICES: Readonly<Record<Kind, readonly Choice[]>> = {
       reasons: ["console.reason.left_there", "console.reason.other_order"],
     },
   ],
+  audit: [
+    {
+      action: "let_go",
+      label: "console.let_go",
+      look: "primary",
+      needed: true,
+      reasons: [
+        "console.reason.taken_off",
+        "console.reason.paid_now",
+        "console.reason.small_mistake",
+        "console.reason.store_mistake",
+      ],
+    },
+    {
+      action: "refuse",
+      label: "console.to_desk",
+      look: "stop",
+      needed: true,
+      reasons: ["console.reason.pays_at_desk", "console.reason.put_back"],
+    },
+  ],
   live_tag: [
     { action: "deactivate", label: "console.deactivate", look: "primary", needed: false, reasons: [] },
     {
@@ -154,8 +176,19 @@ const CHOICES: Readonly<Record<Kind, readonly Choice[]>> = {
 
 const LEFT: Choice = { action: "done", label: "console.left", look: "secondary", needed: false, reasons: [] };
 
+/** An audit that is not made is let go by name, too: it is no answer that is offered first. */
+const WITHOUT_RESCAN: Choice = {
+  action: "let_go",
+  label: "console.audit_skip",
+  look: "secondary",
+  needed: true,
+  reasons: ["console.reason.many_wait", "console.reason.in_need"],
+};
+
 /** What can be answered to a call now. Once the gate was allowed to open, whoever was helped has left. */
 export function choicesOf(call: Call): readonly Choice[] {
+  if (call.kind === "audit" && call.evidence?.outcome !== "differences")
+    return call.actions.includes("let_go") ? [WITHOUT_RESCAN] : [];
   const at_the_gate = call.actions.includes("open_again");
   return CHOICES[call.kind]
     .filter(({ action }) => call.actions.includes(action))
@@ -166,6 +199,7 @@ export function choicesOf(call: Call): readonly Choice[] {
 export function adviceOf(call: Call): PlainMessageKey {
   if (call.actions.includes("open_again")) return "console.advice.gate";
   if (call.kind === "device" && call.actions.includes("let_go")) return "console.advice.device_at_order";
+  if (call.kind === "audit" && call.evidence?.outcome === "differences") return "console.advice.audit_found";
   if (call.kind === "live_tag" && call.evidence?.cause) return `console.advice.${call.evidence.cause}`;
   return `console.advice.${call.kind}`;
 }

@@ -5,7 +5,7 @@ import { Extras } from "../shared/extras.svelte.ts";
 import { clearNotices, notify } from "../shared/notices.svelte.ts";
 import { channelFor, sorted } from "../shared/paying.ts";
 import { soundDone, soundLook } from "../shared/sound.ts";
-import type { ExitPass, Order, Payment, PaymentAction, PaymentMethod, Receipt } from "../shared/types.ts";
+import type { Audit, ExitPass, Order, Payment, PaymentAction, PaymentMethod, Receipt } from "../shared/types.ts";
 import { uuid } from "../shared/uuid.ts";
 import type { Visit } from "./visit.svelte.ts";
 
@@ -31,6 +31,8 @@ export class Checkout {
   methods = $state.raw<readonly PaymentMethod[] | null>(null);
   pass = $state.raw<ExitPass | null>(null);
   receipt = $state.raw<Receipt | null>(null);
+  /** Whether the goods are scanned again on the way out, and why. */
+  audit = $state.raw<Audit | null>(null);
   working = $state<Work | null>(null);
   /** What the lane said of this visit's exit: `claimed`, `accepted`, `released`. */
   exit = $state<string | null>(null);
@@ -228,6 +230,7 @@ export class Checkout {
     if (this.order !== null && (orderEvent || event === "connected")) void this.refresh();
     // An order that this tab has not seen; the basket tells which. At a new connection it is read anyway.
     if (this.order === null && orderEvent) void this.visit.refresh().then(() => this.follow());
+    if (event === "audit" && this.order?.status === "paid") void this.#readAudit(this.order);
     if (event === "disconnected" && this.order !== null) this.#pollLater();
     if (event !== "exit") return;
     if (status === "left") this.goodbye();
@@ -247,6 +250,7 @@ export class Checkout {
     this.visit.keep.write("order", order);
     if (order.status === "paid" && before?.status === "open") soundDone();
     if (order.status === "paid" && this.#passTimer === undefined) void this.#renewPass();
+    if (order.status === "paid") void this.#readAudit(order);
     if (order.status === "open" && this.methods === null) void this.loadMethods();
     this.#pollLater();
   }
@@ -290,11 +294,16 @@ export class Checkout {
     this.#passTimer = setTimeout(() => void this.#renewPass(), wait_ms);
   }
 
+  async #readAudit(order: Order): Promise<void> {
+    const audit = await this.visit.api.audit(order.id).catch(() => null);
+    if (audit !== null && this.order?.id === order.id) this.audit = audit;
+  }
+
   #drop(): void {
     clearTimeout(this.#pollTimer);
     clearTimeout(this.#passTimer);
     this.#passTimer = undefined;
-    this.order = this.pass = this.receipt = this.exit = null;
+    this.order = this.pass = this.receipt = this.audit = this.exit = null;
     for (const name of ["order", "pass", "attempt"]) this.visit.keep.write(name, null);
   }
 

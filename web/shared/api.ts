@@ -144,6 +144,7 @@ export function shopperApi(token: string | null) {
     closePayment: (id: string, payment: string) =>
       post<contract.Payment>(`/api/orders/${path(id)}/payments/${path(payment)}/close`),
     pass: (id: string) => send<contract.ExitPass>(`/api/orders/${path(id)}/pass`),
+    audit: (id: string) => send<contract.Audit>(`/api/orders/${path(id)}/audit`),
     receipt: (id: string) => send<contract.Receipt>(`/api/orders/${path(id)}/receipt`),
     receiptSms: (id: string) => send<contract.ReceiptSms>(`/api/orders/${path(id)}/receipt/sms`),
     sendReceipt: (id: string, body: { number: string; keep: boolean; language: string }) =>

@@ -263,6 +263,12 @@ export interface Rotation {
   readonly steps: number;
 }
 
+/** What a shopper is told of an audit: why the goods are scanned again, or thanks for it. */
+export interface Audit {
+  readonly status: "none" | "due" | "clean" | "over";
+  readonly text: { readonly zh: string; readonly en: string } | null;
+}
+
 export interface Store {
   readonly id: string;
   readonly name_zh: string;
@@ -359,7 +365,7 @@ export type CallAction = "let_go" | "reweigh" | "refuse" | "done" | "open_again"
 
 export interface Call {
   readonly id: string;
-  readonly kind: "weight" | "min_age" | "other_lane" | "live_tag" | "device" | "help";
+  readonly kind: "weight" | "min_age" | "other_lane" | "audit" | "live_tag" | "device" | "help";
   readonly status: "open" | "answered";
   readonly lane: string;
   readonly exit_id: string | null;
@@ -386,6 +392,10 @@ export interface Call {
     readonly age_limit?: number | null;
     /** The lane that the order's pass is bound to, and that does not answer. */
     readonly bound_to?: string | null;
+    /** Of an audit: how much is scanned again, and what its last rescan came to. */
+    readonly audit?: "partial" | "full";
+    readonly result_id?: string | null;
+    readonly outcome?: "clean" | "differences" | null;
   } | null;
   /** Names what there is to see of the call now; an answer says with it what it was given to. */
   readonly evidence_id: string;

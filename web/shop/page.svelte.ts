@@ -5,7 +5,7 @@ import { Extras } from "../shared/extras.svelte.ts";
 import { notify } from "../shared/notices.svelte.ts";
 import { channelFor, follow, sorted } from "../shared/paying.ts";
 import { soundDone, soundLook } from "../shared/sound.ts";
-import type { ExitPass, Order, Payment, PaymentBody, PaymentMethod, Receipt } from "../shared/types.ts";
+import type { Audit, ExitPass, Order, Payment, PaymentBody, PaymentMethod, Receipt } from "../shared/types.ts";
 import { uuid } from "../shared/uuid.ts";
 
 export type Phase = "loading" | "unknown" | "open" | "pending" | "paid" | "left" | "closed";
@@ -19,6 +19,8 @@ export class OrderPage {
   order = $state.raw<Order | null>(null);
   methods = $state.raw<readonly PaymentMethod[] | null>(null);
   pass = $state.raw<ExitPass | null>(null);
+  /** Whether the goods are scanned again on the way out, and why. */
+  audit = $state.raw<Audit | null>(null);
   receipt = $state.raw<Receipt | null>(null);
   connected = $state(true);
   working = $state<"pay" | "close" | null>(null);
@@ -177,6 +179,7 @@ export class OrderPage {
     if (before?.status === "open" && order.status === "paid") soundDone();
     if (order.status === "open" && this.methods === null) void this.loadMethods();
     if (order.status === "paid" && this.#renew === undefined) void this.#renewPass(order.id);
+    if (order.status === "paid") void this.#readAudit(order.id);
     if (order.status === "paid" || order.status === "left") void this.#loadReceipt(order.id);
     if (order.status === "left" || order.status === "closed") this.#end();
   }
@@ -208,6 +211,10 @@ export class OrderPage {
       if (this.pass !== null && Date.parse(this.pass.expires_at) < serverNow()) this.pass = null;
     }
     if (this.phase === "paid") this.#renew = setTimeout(() => void this.#renewPass(order_id), wait_ms);
+  }
+
+  async #readAudit(order_id: string): Promise<void> {
+    this.audit = await this.api.audit(order_id).catch(() => this.audit);
   }
 
   async #loadReceipt(order_id: string): Promise<void> {

@@ -44,6 +44,9 @@ Sigmas = Annotated[float, Meta(ge=1, le=10, description="a number from 1 to 10",
 Rate = Annotated[
     float, Meta(ge=0.0001, le=0.2, description="a share from 0.0001 to 0.2 (one per cent is 0.01)", examples=[0.01])
 ]
+Share = Annotated[float, Meta(ge=0, le=1, description="a share from 0 to 1 (one in fifty is 0.02)", examples=[0.02])]
+Factor = Annotated[float, Meta(ge=1, le=100, description="a number from 1 to 100", examples=[2.0])]
+Count = Annotated[int, Meta(ge=0, le=1000, description="a number from 0 to 1000", examples=[3])]
 BaudRate = Annotated[int, Meta(ge=300, le=921_600, description="a baud rate from 300 up", examples=[9600])]
 Interval = Annotated[int, Meta(ge=1, le=1000, description="whole grams from 1 to 1000", examples=[5])]
 Amount = Annotated[int, Meta(ge=0, description="whole minor units (fen, cents), not negative", examples=[20_000])]
@@ -230,6 +233,26 @@ class Weighing(_Section, frozen=True, kw_only=True):
     own_bag_g_max: Grams = 0
 
 
+class Audits(_Section, frozen=True, kw_only=True):
+    """Whose goods are scanned again: `rate` of the visits (0: nobody's), times a factor for each rule that applies, at
+    most `rate_max`; `full_share` of the audits scan everything, the others `partial_articles` articles chosen by lot.
+    A member has `month_max` of them a month at most.
+    """
+
+    rate: Share = 0.0
+    rate_max: Share = 0.2
+    new_shopper_visits: Count = 3
+    new_shopper_factor: Factor = 2.0
+    value_minor: Amount = 0
+    value_factor: Factor = 1.5
+    labelled_factor: Factor = 1.5
+    differences_factor: Factor = 2.0
+    clean_factor: Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1", examples=[0.5])] = 0.5
+    full_share: Share = 0.2
+    partial_articles: Annotated[int, Meta(ge=1, le=100, description="a number from 1 to 100", examples=[5])] = 5
+    month_max: Annotated[int, Meta(ge=1, le=100, description="a number from 1 to 100", examples=[2])] = 2
+
+
 class Scale(_Section, frozen=True, kw_only=True):
     """The lane's scale. `parity` is checked by the `line` (9600 7E1), by `software` (a line at 8N1), or by none."""
 
@@ -363,6 +386,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     desk: Desk = Desk()
     exit_pass: ExitPass = ExitPass()
     weighing: Weighing = Weighing()
+    audits: Audits = Audits()
     lane: Lane | None = None
     kiosk: Kiosk | None = None
 

@@ -23,6 +23,11 @@ PROMPTS: dict[str, Prompt] = {
     "lay_goods": Prompt("请把商品放到传送带上", "Please lay your goods on the belt."),
     "weighing": Prompt("正在称重", "Weighing.", voice=None),
     "thanks": Prompt("谢谢，请拿好商品，慢走", "Thank you. Please take your goods and walk out."),
+    "audit_thanks": Prompt(
+        "抽查好了，商品都对。谢谢您的耐心，慢走",
+        "All is right. Thank you for your patience; please walk out.",
+        "thanks",
+    ),
     "walk_out": Prompt("门开了，请走出去", "The gate is open. Please walk out."),
     "take_goods": Prompt("请带走传送带上的商品", "Please take your goods from the belt."),
     # Please have a look.
@@ -35,6 +40,11 @@ PROMPTS: dict[str, Prompt] = {
     # Someone comes.
     "staff_coming": Prompt("店员马上就来，请稍等", "Someone is coming to help. One moment please."),
     "age_check": Prompt("有商品需要核对年龄，请准备好证件", "One item needs an age check. Please have your ID ready."),
+    "audit_check": Prompt(
+        "随机抽查：店员马上来再扫一遍，请稍等",
+        "A random check: someone comes to scan your goods again. One moment please.",
+        "staff_coming",
+    ),
     "live_tag": Prompt(
         "请留步，有个防盗标签还没解除，店员来帮您", "Please wait. A tag is still on; we will take it off for you."
     ),

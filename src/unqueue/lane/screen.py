@@ -134,7 +134,8 @@ def _at_the_gate(lane: Lane, since_s: float) -> tuple[State, str]:
     """The gate is said to be open when its contact says so; or after a moment, if that contact does not work."""
     if lane.io is not None and lane.io.gate_closed and since_s < GATE_OPENS_S:
         return "weighing", "one_moment"
-    return "open", "walk_out" if since_s >= WALK_OUT_AFTER_S else "thanks"
+    thanks = "audit_thanks" if lane.exit is not None and lane.exit.is_thanked else "thanks"
+    return "open", "walk_out" if since_s >= WALK_OUT_AFTER_S else thanks
 
 
 def _in_trouble(phase: Phase, broken: str, state: State, prompt: str) -> tuple[State, str]:
@@ -175,5 +176,6 @@ def _looking_prompt(lane: Lane, prompt: str) -> str:
     if lane.phase == "alarm" and lane.alarm_cause == "not_on_order":
         return "bell_call"
     if lane.phase == "staff" and lane.alarm_key is None and told is not None and told.verdict == "pass":
-        return "age_check"
+        audited = lane.exit is not None and "audit" in lane.exit.checks and "min_age" not in lane.exit.checks
+        return "audit_check" if audited else "age_check"
     return prompt

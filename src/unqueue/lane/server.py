@@ -54,6 +54,11 @@ class _Weighing(_Wire):
     overweight: bool = False
 
 
+class _AnsweredCall(_Wire):
+    kind: str
+    evidence: dict[str, Any]
+
+
 class _Exit(_Wire):
     id: str
     status: Any
@@ -64,6 +69,7 @@ class _Exit(_Wire):
     weighing: _Weighing | None
     passages: int | None
     expected: Expected | None = None
+    call: _AnsweredCall | None = None
 
 
 class _Call(_Wire):
@@ -203,6 +209,7 @@ def exit_info(wire: _Exit) -> ExitInfo:
         else None,
         passages=wire.passages,
         expected=wire.expected,
+        is_thanked=wire.call is not None and wire.call.kind == "audit" and wire.call.evidence.get("outcome") == "clean",
     )
 
 

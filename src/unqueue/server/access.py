@@ -31,6 +31,7 @@ May = Literal[
     "block_cards",
     "unblock_cards",
     "reconcile",
+    "audit_figures",
 ]
 """What a member of staff may do; ``staff.model`` says which role may do what, and what each of these is."""
 _LETTERS: dict[Kind, str] = {"trip": "t", "order": "o", "device": "d", "staff": "s"}

@@ -31,6 +31,8 @@ from unqueue.providers.port import Provider
 from unqueue.providers.sms import default_country, open_sender
 from unqueue.server import events
 from unqueue.server.access import Access, Principal
+from unqueue.server.audits import routes as audits_routes
+from unqueue.server.audits.service import Audits, rules_of
 from unqueue.server.catalogue import routes as catalogue_routes
 from unqueue.server.catalogue.service import Catalogue
 from unqueue.server.coupons import routes as coupons_routes
@@ -209,6 +211,14 @@ class MerchantServer:
             false_alarm=settings.weighing.false_alarm,
         )
         judge = self.weigh_check if settings.weighing.learns else None
+        self.audits = Audits(
+            self.database,
+            self.catalogue,
+            rules_of(settings.audits),
+            currency=settings.store.currency,
+            time_zone=settings.store.time_zone,
+        )
+        audit_of = self.audits.of_order_at_lane if self.audits.is_on else None
         self.exits = Exits(
             self.database,
             passes=Passes(
@@ -218,9 +228,11 @@ class MerchantServer:
                 minutes=settings.exit_pass.minutes,
                 lanes_of=lanes,
                 judge=judge,
+                is_held=lambda tx, order: audit_of is not None and audit_of(tx, order) is not None,
             ),
             last_contact=last_contact,
             judge=judge,
+            audit_of=audit_of,
         )
         self.offline_lanes = OfflineLanes(self.database, self.exits.passes)
         self.calls = Calls(self.database)
@@ -242,6 +254,7 @@ class MerchantServer:
         await self.payment_worker.start()
         await self.receipts.start()
         await self.sms_worker.start()
+        await self.audits.start()
         if self.settings.weighing.learns:
             await self.weigh_check.start()
         self._watching = [asyncio.create_task(self.fleet.watch()), asyncio.create_task(self.orders.watch())]
@@ -253,6 +266,7 @@ class MerchantServer:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
         await self.weigh_check.stop()
+        await self.audits.stop()
         await self.promotions.stop()
         await self.receipts.stop()
         await self.sms_worker.stop()
@@ -302,6 +316,7 @@ class MerchantServer:
             ),
             *catalogue_routes.routes(self.catalogue),
             *promotions_routes.routes(self.promotions, self.database.clock, self.settings.store.time_zone),
+            *audits_routes.routes(self.audits, self.access),
             *exits_routes.routes(self.exits, self.offline_lanes, self.calls, self.access, self._receipt_json),
             *staff_routes.routes(self.staff, self.floor, self.calls, self.access),
             *fleet_routes.routes(self.fleet, self.access),

@@ -25,7 +25,7 @@ KEEP_ALIVE_S = 15.0
 BACKLOG_MAX = 100  # a reader that is further behind is cut off; it reconnects and reads the state
 _NAMES = {
     "trip": "basket", "order": "order", "payment": "payment", "coupon": "coupon", "return": "return",
-    "exit": "exit", "call": "call", "lane": "lane", "kiosk": "kiosk", "till": "kiosk",
+    "exit": "exit", "call": "call", "audit": "audit", "lane": "lane", "kiosk": "kiosk", "till": "kiosk",
 }  # fmt: skip
 FLOOR = "floor"
 
@@ -96,7 +96,7 @@ def _topics(event: Event, noun: str, payload: dict[str, Any]) -> set[str]:
     for field, prefix in (("trip_id", "trip"), ("order_id", "order"), ("lane", "lane")):
         if payload.get(field):
             topics.add(f"{prefix}:{payload[field]}")
-    if noun not in {"trip", "coupon"}:
+    if noun not in {"trip", "coupon", "audit"}:
         topics.add(FLOOR)
     return topics
 

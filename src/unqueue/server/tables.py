@@ -2,6 +2,7 @@
 
 from unqueue.kernel import journal
 from unqueue.kernel.schema import metadata
+from unqueue.server.audits import store as audits
 from unqueue.server.catalogue import store as catalogue
 from unqueue.server.coupons import store as coupons
 from unqueue.server.exits import store as exits
@@ -20,6 +21,7 @@ from unqueue.server.tills import store as tills
 from unqueue.server.trips import store as trips
 
 __all__ = [
+    "audits",
     "catalogue",
     "coupons",
     "exits",

@@ -24,6 +24,11 @@ DOORS: list[tuple[May, str, str, Any]] = [
     ("floor", "GET", "/api/staff/floor", None),
     ("floor", "GET", "/api/staff/calls", None),
     ("calls", "POST", "/api/staff/calls/{}/answer", {"id": SomeId, "action": "done"}),
+    ("calls", "GET", "/api/staff/audits/{}", None),
+    ("calls", "POST", "/api/staff/audits/{}/look", {"code": "6901234567892", "at_ms": 0}),
+    ("calls", "POST", "/api/staff/audits/{}/compare", {"scans": []}),
+    ("calls", "POST", "/api/staff/audits/{}/conclude", {"id": SomeId, "comparison_id": "", "scans": []}),
+    ("audit_figures", "GET", "/api/audits/figures?first=2026-03-01&last=2026-03-02", None),
     ("look_up", "GET", "/api/desk/orders?number=386669816", None),
     ("look_up", "POST", "/api/desk/orders", {"code": "386669816"}),
     ("take_back", "POST", "/api/orders/{}/returns/quote", {"lines": RETURN["lines"]}),
@@ -109,7 +114,7 @@ async def test_no_door_of_the_desk_is_forgotten(store: MerchantServer) -> None:
     desk = {
         "/".join("*" if part.startswith("{") else part for part in route.path.split("/"))
         for route in routed(store).routes
-        if route.path.startswith(("/api/desk/", "/api/returns/", "/api/stored-value/", "/api/staff/"))
+        if route.path.startswith(("/api/desk/", "/api/returns/", "/api/stored-value/", "/api/staff/", "/api/audits/"))
     }
     others = {"/api/staff/sessions", "/api/staff/sessions/current", "/api/stored-value/balance"}
     assert desk - others <= paths

@@ -81,7 +81,7 @@ def waiting_exit_seen(turn: Turn, seen: ExitSeen) -> None:
 def waiting_weighed(turn: Turn, _: Weighed) -> None:
     """The shopper, or staff, changed what lies there."""
     told = turn.lane.told
-    if turn.lane.alarm_key is not None or told is None or not turn.differs(told):
+    if turn.lane.alarm_key is not None or told is None or not turn.differs(told) or _is_rescanned(turn):
         return
     if turn.verdict.verdict == "pass":
         fits(turn)
@@ -95,8 +95,17 @@ def waiting_tick(turn: Turn, _: Tick) -> None:
         turn.to("staff")
     emptied = turn.is_near_empty() and lane.verdict is not None and lane.verdict.verdict == "check"
     quiet_s = turn.now_s - lane.changed_s
-    if emptied and lane.alarm_key is None and quiet_s >= turn.timing.emptied_s and trouble(lane) is None:
+    patience_s = turn.timing.rescan_s if _is_rescanned(turn) else turn.timing.emptied_s
+    if emptied and lane.alarm_key is None and quiet_s >= patience_s and trouble(lane) is None:
         give_up(turn, "goods_taken_back")
+
+
+def _is_rescanned(turn: Turn) -> bool:
+    """Whether goods whose weight was right are being audited: staff take them up and lay them back, and what lies there
+    is weighed again when they are done.
+    """
+    told = turn.lane.told
+    return told is not None and told.verdict == "pass" and "audit" in turn.exit.checks
 
 
 def give_up(turn: Turn, reason: str) -> None:

@@ -40,7 +40,7 @@ class CallInfo(msgspec.Struct, frozen=True):
 
 class ExitInfo(msgspec.Struct, frozen=True):
     """An exit as the server tells it. ``tags`` is how many goods carry one; ``weighing`` is the one that counts;
-    ``expected`` is what the goods should weigh, where the server knows.
+    ``expected`` is what the goods should weigh, where the server knows; ``is_thanked``: an audit found all right.
     """
 
     exit_id: str
@@ -56,6 +56,7 @@ class ExitInfo(msgspec.Struct, frozen=True):
     expected: Expected | None = None
     offline: bool = False
     """The lane decides about it alone."""
+    is_thanked: bool = False
 
 
 # What the sequence hears.
@@ -228,6 +229,8 @@ class Timing(msgspec.Struct, frozen=True):
     lay_s_max: float = 120.0
     emptied_s: float = 60.0
     """So long after the goods were taken off again, with staff perhaps looking at them, the order goes back."""
+    rescan_s: float = 300.0
+    """The same while an audit goes on: the goods are scanned again beside the belt."""
     deactivate_s_max: float = 4.0
     deactivate_again_s_max: float = 10.0
     """A hand is slower than a belt."""

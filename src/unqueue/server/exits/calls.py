@@ -86,20 +86,7 @@ class Calls:
             if call is None:
                 raise NotFound
             one = store.get(tx.connection, call.exit_id) if call.exit_id is not None else None
-            answered = call.answered(
-                answer_id=answer_id,
-                by=staff.name,
-                action=request.action,
-                reason=request.reason,
-                at_us=tx.at_us,
-                one=one,
-                evidence_id=request.evidence_id,
-            )
-            store.update_call(tx, answered)
-            _record(tx, "call.answered", answered, one, staff.actor)
-            if one is not None:
-                _follow(tx, one, answered, request.action, staff.actor)
-            return call_view(tx.connection, answered)
+            return call_view(tx.connection, answer_in(tx, staff, call, one, request))
 
         return await self._database.unit(write)
 
@@ -112,6 +99,32 @@ class Calls:
             return call_views(connection, store.recent_calls(connection, ANSWERED_SHOWN_MAX))
 
         return await self._database.read(read)
+
+
+def answer_in(tx: Transaction, staff: Principal, call: Call, one: Exit | None, request: Answer) -> Call:
+    """A person's answer, in a unit of work that does more than that; the call as it then is, and its exit follows."""
+    answered = call.answered(
+        answer_id=normal_id(request.id),
+        by=staff.name,
+        action=request.action,
+        reason=request.reason,
+        at_us=tx.at_us,
+        one=one,
+        evidence_id=request.evidence_id,
+    )
+    store.update_call(tx, answered)
+    _record(tx, "call.answered", answered, one, staff.actor)
+    if one is not None:
+        _follow(tx, one, answered, request.action, staff.actor)
+    return answered
+
+
+def amend(tx: Transaction, call: Call, one: Exit, actor: str, evidence: dict[str, Any]) -> Call:
+    """There is more to see of an open call: what was answered before it is known holds no more."""
+    amended = msgspec.structs.replace(call, evidence=evidence)
+    store.update_call(tx, amended)
+    _record(tx, "call.amended", amended, one, actor)
+    return amended
 
 
 def open_for_exit(tx: Transaction, one: Exit, kind: CallKind, actor: str, evidence: dict[str, Any]) -> None:

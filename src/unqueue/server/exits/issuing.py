@@ -55,7 +55,8 @@ class Expects(Protocol):
 
 class Passes:
     """The store's passes. ``key`` signs them, and they are good for ``minutes``; ``lanes_of`` tells which lanes there
-    are; ``judge`` knows what orders should weigh, which a lane that is cut off reads in the pass.
+    are; ``judge`` knows what orders should weigh, which a lane that is cut off reads in the pass; ``is_held`` tells
+    which of them staff want to see, whatever their goods are.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Passes:
         minutes: int,
         lanes_of: LanesOf,
         judge: Expects | None = None,
+        is_held: Callable[[Transaction, Order], bool] | None = None,
     ) -> None:
         self._database = database
         self.store_id = store_id
@@ -74,6 +76,7 @@ class Passes:
         self._minutes = minutes
         self._lanes_of = lanes_of
         self._judge = judge
+        self._is_held = is_held
         self._briefed_us: dict[str, int] = {}
 
     def briefed(self, lane: str, at_us: int) -> None:
@@ -143,7 +146,8 @@ class Passes:
             store.save_binding(tx, msgspec.structs.replace(known, until_us=max(known.until_us, until_us)))
             return lanes.get(known.lane)
         age_limits = [line.age_limit for line in orders_store.lines(tx.connection, order.order_id)]
-        if checks_of(age_limits) or store.live_of_order(tx.connection, order.order_id) is not None:
+        is_held = self._is_held is not None and self._is_held(tx, order)
+        if checks_of(age_limits) or is_held or store.live_of_order(tx.connection, order.order_id) is not None:
             return None
         there = [lane for lane in lanes.values() if self._briefed_us.get(lane.id, 0) >= since_us]
         if not there:

@@ -16,9 +16,9 @@ from unqueue.kernel.errors import DomainError
 from unqueue.server.orders.model import Order, OrderUnpaid
 
 Status = Literal["claimed", "accepted", "released", "left", "abandoned"]
-Check = Literal["min_age", "other_lane"]
+Check = Literal["min_age", "other_lane", "audit"]
 """``other_lane``: the order's pass is bound to a lane that may be cut off, and may have let it out."""
-CallKind = Literal["weight", "min_age", "other_lane", "live_tag", "device", "help"]
+CallKind = Literal["weight", "min_age", "other_lane", "audit", "live_tag", "device", "help"]
 AlarmKind = Literal["live_tag", "device", "help"]
 Action = Literal["let_go", "reweigh", "refuse", "done", "open_again", "deactivate"]
 TagCause = Literal["tag_missed", "not_on_order"]
@@ -34,6 +34,7 @@ ALWAYS: Mapping[CallKind, frozenset[Action]] = {
     "weight": frozenset({"let_go", "reweigh", "refuse"}),
     "min_age": frozenset({"let_go", "refuse"}),
     "other_lane": frozenset({"let_go", "refuse"}),
+    "audit": frozenset({"let_go", "refuse"}),
     "live_tag": frozenset({"let_go", "done"}),
     "device": frozenset({"done"}),
     "help": frozenset({"done"}),
@@ -54,6 +55,8 @@ REASON_NEEDED: frozenset[tuple[CallKind, Action]] = frozenset(
         ("min_age", "refuse"),
         ("other_lane", "let_go"),
         ("other_lane", "refuse"),
+        ("audit", "let_go"),
+        ("audit", "refuse"),
         ("live_tag", "let_go"),
         ("live_tag", "done"),
         ("device", "let_go"),
@@ -62,7 +65,7 @@ REASON_NEEDED: frozenset[tuple[CallKind, Action]] = frozenset(
         ("help", "refuse"),
     }
 )
-_CHECK_OF: Mapping[CallKind, Check] = {"min_age": "min_age", "other_lane": "other_lane"}
+_CHECK_OF: Mapping[CallKind, Check] = {"min_age": "min_age", "other_lane": "other_lane", "audit": "audit"}
 
 
 class OrderLeft(DomainError):
@@ -355,6 +358,8 @@ class Call(msgspec.Struct, frozen=True):
     def evidence_id(self, one: Exit | None) -> str:
         """Names what there is to see of this call about ``one``: how often it was raised, and what was weighed last."""
         times = str(self.evidence.get("times", 1))
+        if self.evidence.get("result_id") is not None:  # what a rescan found is something else to see
+            return f"{times}.{self.evidence['result_id']}"
         if one is None or one.weighing is None or self.kind not in _ABOUT_WEIGHT:
             return times
         return f"{times}.{one.weighing.id}"
@@ -405,6 +410,15 @@ def refuse_unless_paid(order: Order) -> None:
         raise OrderUnpaid
 
 
-def checks_of(age_limits: list[int | None]) -> tuple[Check, ...]:
-    """The checks that an order's lines ask for, by their age limits."""
-    return ("min_age",) if any(age_limits) else ()
+def checks_of(age_limits: list[int | None], *, is_audited: bool = False) -> tuple[Check, ...]:
+    """The checks that an order asks for: by its lines' age limits, and by the draw.
+
+    >>> checks_of([None, 18]), checks_of([None], is_audited=True)
+    (('min_age',), ('audit',))
+    """
+    checks: list[Check] = []
+    if any(age_limits):
+        checks.append("min_age")
+    if is_audited:
+        checks.append("audit")
+    return tuple(checks)

@@ -5,7 +5,7 @@ sent again and has one effect.
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from sqlalchemy import Connection
@@ -57,6 +57,10 @@ class Claim(msgspec.Struct, frozen=True):
     interval_g: int = INTERVAL_G
 
 
+AuditOf = Callable[[Transaction, Order], dict[str, Any] | None]
+"""What staff see of the audit that holds an order; None for an order that may go without. Stands above exits."""
+
+
 class WeightJudge(Protocol):
     """Who knows what goods weigh; stands above exits."""
 
@@ -71,7 +75,7 @@ class Exits:
     """All exits of the store.
 
     ``passes`` reads what is shown at lanes; ``last_contact`` tells when a lane was last heard of; ``judge`` knows what
-    orders should weigh.
+    orders should weigh; ``audit_of`` which of them are scanned again.
     """
 
     def __init__(
@@ -81,11 +85,13 @@ class Exits:
         passes: Passes,
         last_contact: LastContact,
         judge: WeightJudge | None = None,
+        audit_of: AuditOf | None = None,
     ) -> None:
         self._database = database
         self.passes = passes
         self._last_contact = last_contact
         self._judge = judge
+        self._audit_of = audit_of
         self._interval_g: dict[str, int] = {}  # of each lane's scale, as it said last
         self._guesses: defaultdict[str, Guesses] = defaultdict(Guesses)
 
@@ -147,6 +153,7 @@ class Exits:
             raise LaneBusy
         age_limits = [line.age_limit for line in orders_store.lines(tx.connection, order.order_id)]
         elsewhere: tuple[Check, ...] = ("other_lane",) if bindings.take(tx, order.order_id, device) else ()
+        audit = self._audit_of(tx, order) if self._audit_of is not None else None
         fresh = Exit(
             exit_id=exit_id,
             lane=device.id,
@@ -156,7 +163,7 @@ class Exits:
             request_hash=request_hash,
             pass_id=pass_id,
             status="claimed",
-            checks=checks_of(age_limits) + elsewhere,
+            checks=checks_of(age_limits, is_audited=audit is not None) + elsewhere,
             weighing=None,
             override_call_id=None,
             passages=None,
@@ -168,6 +175,8 @@ class Exits:
         if "min_age" in fresh.checks:
             age_limit = max(limit for limit in age_limits if limit is not None)
             calls.open_for_exit(tx, fresh, "min_age", device.actor, {"age_limit": age_limit})
+        if audit is not None:
+            calls.open_for_exit(tx, fresh, "audit", device.actor, audit)
         return fresh
 
     async def of_lane(self, device: Principal) -> list[ExitView]:

@@ -27,6 +27,7 @@ WHAT: Mapping[May, str] = {
     "fill_cards_alone": "put value on cards without one, up to the limit a day",
     "block_cards": "block a card that was lost",
     "unblock_cards": "let a blocked card be used again",
+    "audit_figures": "see what the audits say of losses and errors",
     "reconcile": "look at providers' bills against the books",
 }
 """What each of these is, in words."""
@@ -38,7 +39,7 @@ _SUPERVISOR: frozenset[May] = _ATTENDANT | {"second", "decide_payments", "unbloc
 MAY: Mapping[Role, frozenset[May]] = {
     "attendant": _ATTENDANT,
     "supervisor": _SUPERVISOR,
-    "manager": _SUPERVISOR | {"settle_refunds", "fill_cards_alone"},
+    "manager": _SUPERVISOR | {"settle_refunds", "fill_cards_alone", "audit_figures"},
     "it": frozenset({"floor"}),
 }
 """What each role may do. IT looks after machines, which needs no hand on money or goods."""

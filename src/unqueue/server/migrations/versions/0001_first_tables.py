@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 APPEND_ONLY = (
+    "audit_results",
     "call_alarms",
     "exit_releases",
     "exit_weighings",
@@ -23,6 +24,24 @@ APPEND_ONLY = (
 
 
 def upgrade() -> None:
+    op.create_table(
+        "audit_days",
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("commitment", sa.String(length=64), nullable=False),
+        sa.Column("seed", sa.String(length=64), nullable=False),
+        sa.Column("committed_us", sa.BigInteger(), nullable=False),
+        sa.Column("revealed_us", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("day", name=op.f("audit_days_pkey")),
+    )
+    with op.batch_alter_table("audit_days", schema=None) as batch_op:
+        batch_op.create_index(
+            "audit_days_secret",
+            ["day"],
+            unique=False,
+            sqlite_where=sa.text("revealed_us IS NULL"),
+            postgresql_where=sa.text("revealed_us IS NULL"),
+        )
+
     op.create_table(
         "bill_rows",
         sa.Column("method", sa.String(length=64), nullable=False),
@@ -516,6 +535,41 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("trip_id", "coupon", name=op.f("trip_coupons_pkey")),
     )
     op.create_table(
+        "audit_draws",
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("member", sa.String(length=64), nullable=True),
+        sa.Column("rules", sa.Text(), nullable=False),
+        sa.Column("visit", sa.Text(), nullable=False),
+        sa.Column("probability", sa.Float(), nullable=False),
+        sa.Column("value", sa.Float(), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=True),
+        sa.Column("articles", sa.Text(), nullable=False),
+        sa.Column("chosen", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=12), nullable=False),
+        sa.Column("result_id", sa.String(length=32), nullable=True),
+        sa.Column("cleared_us", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("(kind IS NULL) = (status = 'none')", name=op.f("audit_draws_kind_check")),
+        sa.CheckConstraint(
+            "status IN ('none', 'due', 'clean', 'differences', 'waived')", name=op.f("audit_draws_status_check")
+        ),
+        sa.CheckConstraint("probability >= 0 AND probability <= 1", name=op.f("audit_draws_probability_check")),
+        sa.ForeignKeyConstraint(["day"], ["audit_days.day"], name=op.f("audit_draws_day_fkey")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.order_id"], name=op.f("audit_draws_order_id_fkey")),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("audit_draws_pkey")),
+    )
+    with op.batch_alter_table("audit_draws", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("audit_draws_day"), ["day"], unique=False)
+        batch_op.create_index(
+            "audit_draws_member",
+            ["member", "at_us"],
+            unique=False,
+            sqlite_where=sa.text("member IS NOT NULL"),
+            postgresql_where=sa.text("member IS NOT NULL"),
+        )
+
+    op.create_table(
         "call_alarms",
         sa.Column("alarm_id", sa.String(length=32), nullable=False),
         sa.Column("call_id", sa.String(length=32), nullable=False),
@@ -742,6 +796,26 @@ def upgrade() -> None:
         batch_op.create_index("returns_status", ["status", "created_us"], unique=False)
 
     op.create_table(
+        "audit_results",
+        sa.Column("result_id", sa.String(length=32), nullable=False),
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("by_name", sa.String(length=80), nullable=False),
+        sa.Column("request_hash", sa.String(length=64), nullable=False),
+        sa.Column("listed_unpaid_minor", sa.BigInteger(), nullable=False),
+        sa.Column("unlisted_unpaid_minor", sa.BigInteger(), nullable=False),
+        sa.Column("overpaid_minor", sa.BigInteger(), nullable=False),
+        sa.Column("is_wrong", sa.Boolean(), nullable=False),
+        sa.Column("unpaid_minor", sa.BigInteger(), nullable=False),
+        sa.Column("differences", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["audit_draws.order_id"], name=op.f("audit_results_order_id_fkey")),
+        sa.PrimaryKeyConstraint("result_id", name=op.f("audit_results_pkey")),
+        info={"append_only": True},
+    )
+    with op.batch_alter_table("audit_results", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("audit_results_order_id"), ["order_id"], unique=False)
+
+    op.create_table(
         "coupon_shares",
         sa.Column("redemption_id", sa.String(length=32), nullable=False),
         sa.Column("order_id", sa.String(length=32), nullable=False),
@@ -816,6 +890,10 @@ def downgrade() -> None:
 
     op.drop_table("refunds")
     op.drop_table("coupon_shares")
+    with op.batch_alter_table("audit_results", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("audit_results_order_id"))
+
+    op.drop_table("audit_results")
     with op.batch_alter_table("returns", schema=None) as batch_op:
         batch_op.drop_index("returns_status")
         batch_op.drop_index("returns_order")
@@ -854,6 +932,15 @@ def downgrade() -> None:
 
     op.drop_table("coupon_redemptions")
     op.drop_table("call_alarms")
+    with op.batch_alter_table("audit_draws", schema=None) as batch_op:
+        batch_op.drop_index(
+            "audit_draws_member",
+            sqlite_where=sa.text("member IS NOT NULL"),
+            postgresql_where=sa.text("member IS NOT NULL"),
+        )
+        batch_op.drop_index(batch_op.f("audit_draws_day"))
+
+    op.drop_table("audit_draws")
     op.drop_table("trip_coupons")
     op.drop_table("trip_actions")
     with op.batch_alter_table("stored_moves", schema=None) as batch_op:
@@ -956,3 +1043,11 @@ def downgrade() -> None:
         batch_op.drop_index("bill_rows_at")
 
     op.drop_table("bill_rows")
+    with op.batch_alter_table("audit_days", schema=None) as batch_op:
+        batch_op.drop_index(
+            "audit_days_secret",
+            sqlite_where=sa.text("revealed_us IS NULL"),
+            postgresql_where=sa.text("revealed_us IS NULL"),
+        )
+
+    op.drop_table("audit_days")

@@ -1,0 +1,102 @@
+"""``unqueue audits``: whether the draws were fair, and what the audits say."""
+
+from datetime import date, timedelta
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from unqueue.commands.common import SettingsOption, console, fail, settings_or_exit
+from unqueue.kernel.database import Database
+from unqueue.kernel.money import format_minor
+
+app = typer.Typer(no_args_is_help=True, help="Random audits: check a day's draws again, and what the audits say.")
+
+_DAY = "A day of the store, such as 2026-03-02."
+
+
+@app.command()
+def verify(
+    day: Annotated[str, typer.Option(help=_DAY)],
+    settings: SettingsOption = None,
+) -> None:
+    """Check all draws of a day again: the seed against its commitment, every draw against seed and rules, and that no
+    order left without one. Until the day is over its seed is secret, and only the rules are checked.
+    """
+    from unqueue.server.audits.service import verify_day
+
+    wanted = _day(day)
+    database = Database(settings_or_exit(settings).database_url)
+    checked = database.read_now(lambda connection: verify_day(connection, wanted.isoformat()))
+    if checked.wrong and not checked.draws:
+        fail(f"{wanted}: nothing was drawn on this day.")
+    if checked.wrong:
+        fail("\n".join(f"{wanted}: {what}" for what in checked.wrong))
+    console.print(f"[green]✓[/] {wanted}: {checked.draws:,} draws, {checked.drawn:,} audits, all as the rules gave.")
+    if checked.seed_known:
+        console.print("[green]✓[/] The seed is the one that was committed to, and every draw follows from it.")
+    else:
+        console.print("The seed is told once the day is over; then check again.", style="dim")
+
+
+@app.command()
+def report(
+    settings: SettingsOption = None,
+    first: Annotated[str, typer.Option("--from", help=f"{_DAY} Without it: 30 days before the last.")] = "",
+    last: Annotated[str, typer.Option("--to", help=f"{_DAY} Without it: today.")] = "",
+) -> None:
+    """What the audits say of all orders that left: shares with their 95 % intervals."""
+    from unqueue.server.audits import store
+    from unqueue.server.audits.estimates import estimate
+
+    read = settings_or_exit(settings)
+    end = _day(last) if last else date.today()  # noqa: DTZ011  # the day of whoever asks is near enough
+    begin = _day(first) if first else end - timedelta(days=30)
+    database = Database(read.database_url)
+    told = estimate(database.read_now(lambda connection: store.sampled(connection, begin.isoformat(), end.isoformat())))
+    currency = read.store.currency
+    console.print(
+        f"{begin} to {end}: {told.orders:,} orders that left and could be drawn, "
+        f"{format_minor(told.total_minor, currency)} {currency}; {told.not_coverable:,} could not, by the monthly cap."
+    )
+    console.print(f"{told.drawn:,} audits drawn; made: {told.full:,} full, {told.partial:,} partial.")
+    table = Table("", box=None, pad_edge=False)
+    for name in ("estimate", "95 % interval", "ratio", "unweighted", "amount"):
+        table.add_column(name, justify="right")
+    ratio = told.orders_wrong_ratio
+    rows = (
+        (
+            "orders with a difference",
+            told.orders_wrong,
+            ratio.value if ratio else None,
+            told.orders_wrong_unweighted,
+            None,
+        ),
+        ("not paid, of the sales", told.unpaid, told.unpaid_ratio, None, told.unpaid_minor),
+        ("paid and not there, of the sales", told.overpaid, told.overpaid_ratio, None, told.overpaid_minor),
+    )
+    for name, one, by_ratio, plain, amount_minor in rows:
+        interval = f"{_percent(one.low)} to {_percent(one.high)}" if one is not None else "–"
+        amount = format_minor(amount_minor, currency) if amount_minor is not None else ""
+        table.add_row(
+            name,
+            _percent(one.value if one is not None else None),
+            interval,
+            _percent(by_ratio),
+            _percent(plain) if plain is not None else "",
+            amount,
+        )
+    console.print(table)
+    if told.full == 0:
+        console.print("Without a full audit nobody knows of goods that are not on their order.", style="dim")
+
+
+def _percent(share: float | None) -> str:
+    return "?" if share is None else f"{100 * share:.2f} %"
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        fail(f"{text} is no day; write it as 2026-03-02.")
