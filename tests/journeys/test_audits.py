@@ -122,3 +122,21 @@ def test_differences_are_seen_from_both_sides_and_answered_by_name(
     audited.wait_for_lane("open")
     audited.lane("/walk", {"goods": []})
     audited.wait_for_lane("idle")
+
+
+def test_the_handset_says_why_before_the_lane(
+    audited: Shop, phone: BrowserContext, goods: list[dict[str, Any]]
+) -> None:
+    page = phone.new_page()
+    page.goto(f"{audited.url}/handset/")
+    page.get_by_role("button", name="开始购物").click()
+    expect(page.get_by_role("button", name="提交订单")).to_be_visible()
+    pull_trigger(page, goods[0]["code"])
+    expect(page.get_by_text(goods[0]["name_zh"], exact=True).first).to_be_visible()
+    page.get_by_role("button", name="提交订单").click()
+    page.get_by_role("button", name=re.compile("^付款")).click()
+    page.wait_for_url("**/wallet/pay/**")
+    page.get_by_role("button", name=re.compile("^付款")).first.click()
+    page.wait_for_url("**/handset/**")
+    expect(page.locator("main.pass").get_by_role("status").get_by_text("随机抽查")).to_be_visible()
+    assert_usable(page)

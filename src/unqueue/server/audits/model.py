@@ -134,14 +134,14 @@ class Draw(msgspec.Struct, frozen=True):
         return self.kind is not None and self.status in {"due", "differences"} and self.cleared_us is None
 
 
-class Words(msgspec.Struct, frozen=True):
+class AuditWords(msgspec.Struct, frozen=True):
     """What a shopper reads about an audit: that it is chance, how often it happens, and thanks afterwards."""
 
     zh: str
     en: str
 
 
-def reason(draw: Draw) -> Words:
+def reason(draw: Draw) -> AuditWords:
     """Why this order is audited, in words that blame nobody.
 
     >>> reason(_EXAMPLE).en
@@ -149,21 +149,21 @@ def reason(draw: Draw) -> Words:
     """
     visits = math.floor(1 / draw.probability + 0.5) if draw.probability > 0 else 0
     if visits <= 1:
-        return Words(
+        return AuditWords(
             "随机抽查：现在每次购物都会核对一下，与您个人无关。",
             "A random check: for now it is every visit's turn, whoever you are.",
         )
-    return Words(
+    return AuditWords(
         f"随机抽查：像这样的购物约每 {visits} 次抽 1 次。由抽签决定，与您个人无关。",
         f"A random check: about 1 in {visits} visits like this one. A draw decides, never who you are.",
     )
 
 
-THANKS = Words(
+THANKS = AuditWords(
     "抽查好了，商品都对，谢谢您的耐心！下次抽到的机会更小。",
     "All is right. Thank you for your patience! You are less likely to be drawn next time.",
 )
-THANKS_WITHOUT_MEMBER = Words("抽查好了，商品都对，谢谢您的耐心！", "All is right. Thank you for your patience!")
+THANKS_WITHOUT_MEMBER = AuditWords("抽查好了，商品都对，谢谢您的耐心！", "All is right. Thank you for your patience!")
 
 _EXAMPLE = Draw(
     order_id="",

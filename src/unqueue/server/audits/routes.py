@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from unqueue.server.access import Access
-from unqueue.server.audits.service import Audits, Conclusion, Scan, Scans
+from unqueue.server.audits.service import Audits, AuditScan, AuditScans, Conclusion
 from unqueue.server.audits.views import AuditView, ComparisonView, FiguresView, SeenView, StaffAuditView
 
 AnyRequest = Request[Any, Any, State]
@@ -28,13 +28,13 @@ def routes(audits: Audits, access: Access) -> list[HTTPRouteHandler]:
         return await audits.for_staff(order_id)
 
     @post("/api/staff/audits/{order_id:str}/look", status_code=200, tags=["audits"])
-    async def look(order_id: FromPath[str], data: JSONBody[Scan], request: AnyRequest) -> SeenView:
+    async def look(order_id: FromPath[str], data: JSONBody[AuditScan], request: AnyRequest) -> SeenView:
         """The product of a scanned code, and how many of it are on the order."""
         await access.staff(request, "calls")
         return await audits.look(order_id, data)
 
     @post("/api/staff/audits/{order_id:str}/compare", status_code=200, tags=["audits"])
-    async def compare(order_id: FromPath[str], data: JSONBody[Scans], request: AnyRequest) -> ComparisonView:
+    async def compare(order_id: FromPath[str], data: JSONBody[AuditScans], request: AnyRequest) -> ComparisonView:
         """What the scans lead to, in both directions; writes nothing."""
         await access.staff(request, "calls")
         return await audits.compare(order_id, data.scans)

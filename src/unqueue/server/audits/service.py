@@ -78,7 +78,7 @@ CLEAN_REASON = "抽查：商品都对 / audit: all is right"
 _log = logging.getLogger(__name__)
 
 
-class Scan(msgspec.Struct, frozen=True):
+class AuditScan(msgspec.Struct, frozen=True):
     """One thing that the attendant scanned (``code``) or tapped (``article``, a key). ``at_ms`` is a clock of the
     console's that only goes forward; ``said`` answers whether it is another item or the same one, read twice.
     """
@@ -89,8 +89,8 @@ class Scan(msgspec.Struct, frozen=True):
     said: Said | None = None
 
 
-class Scans(msgspec.Struct, frozen=True):
-    scans: list[Scan]
+class AuditScans(msgspec.Struct, frozen=True):
+    scans: list[AuditScan]
 
 
 class Conclusion(msgspec.Struct, frozen=True):
@@ -98,7 +98,7 @@ class Conclusion(msgspec.Struct, frozen=True):
 
     id: str
     comparison_id: str
-    scans: list[Scan]
+    scans: list[AuditScan]
 
 
 class Audits:
@@ -266,7 +266,7 @@ class Audits:
         drawn, order, _ = await self._database.read(lambda connection: _audit(connection, order_id))
         return await self._database.read(lambda connection: staff_view(connection, drawn, order))
 
-    async def look(self, order_id: str, scan: Scan) -> SeenView:
+    async def look(self, order_id: str, scan: AuditScan) -> SeenView:
         """The product of one scanned code, and what the order has of it. ProductUnknown, or what the code's reader
         refuses.
         """
@@ -276,7 +276,7 @@ class Audits:
         ordered = next((article.quantity for article in articles if article.key == key), 0)
         return SeenView(key, seen.name_zh, seen.name_en, seen.weight_g, ordered, key in drawn.chosen)
 
-    async def compare(self, order_id: str, scans: Sequence[Scan]) -> ComparisonView:
+    async def compare(self, order_id: str, scans: Sequence[AuditScan]) -> ComparisonView:
         """What the scans lead to, in both directions. Nothing is written."""
         drawn, order, articles = await self._database.read(lambda connection: _audit(connection, order_id))
         found, differences = _compared(drawn, articles, await self._all_seen(articles, scans))
@@ -320,12 +320,12 @@ class Audits:
 
         return await self._database.unit(write)
 
-    async def _all_seen(self, articles: Sequence[Article], scans: Sequence[Scan]) -> list[Seen]:
+    async def _all_seen(self, articles: Sequence[Article], scans: Sequence[AuditScan]) -> list[Seen]:
         if len(scans) > SCANS_MAX:
             raise InvalidRequest(problem=f"more than {SCANS_MAX} scans")
         return [await self._seen(articles, scan) for scan in scans]
 
-    async def _seen(self, articles: Sequence[Article], scan: Scan) -> Seen:
+    async def _seen(self, articles: Sequence[Article], scan: AuditScan) -> Seen:
         """What a scan names: an article of the order that was tapped, or whatever product has that code, fit to be sold
         or not.
         """

@@ -12,7 +12,7 @@ from unqueue.kernel.money import Money
 from unqueue.server.audits import store
 from unqueue.server.audits.comparing import Article, Difference, DifferenceKind, Tally, articles_of
 from unqueue.server.audits.estimates import Figures
-from unqueue.server.audits.model import THANKS, THANKS_WITHOUT_MEMBER, Draw, Kind, Status, Words, reason
+from unqueue.server.audits.model import THANKS, THANKS_WITHOUT_MEMBER, AuditWords, Draw, Kind, Status, reason
 from unqueue.server.exits.views import OrderSummary, order_summary
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order
@@ -22,7 +22,7 @@ class AuditView(msgspec.Struct, frozen=True):
     """What the shopper is told. ``due``: why the goods will be scanned again; ``clean``: thanks; else nothing."""
 
     status: Literal["none", "due", "clean", "over"]
-    text: Words | None
+    text: AuditWords | None
 
 
 class AuditArticle(msgspec.Struct, frozen=True):
@@ -68,7 +68,7 @@ class StaffAuditView(msgspec.Struct, frozen=True):
     order: OrderSummary
     kind: Kind
     status: Status
-    reason: Words
+    reason: AuditWords
     articles: list[AuditArticle]
     result: ResultView | None
 
