@@ -15,6 +15,7 @@ from unqueue.lane.sequence.words import (
     ReadExits,
     Release,
     Request,
+    SendAside,
     TellWeighing,
 )
 from unqueue.lane.weighing import Expected, Line, Suspect, Verdict
@@ -63,6 +64,7 @@ class _Exit(_Wire):
     weighing: _Weighing | None
     passages: int | None
     expected: Expected | None = None
+    bay: str | None = None
 
 
 class _Call(_Wire):
@@ -104,6 +106,8 @@ class StoreServer:
                 path, body = f"/api/exits/{exit_id}/left", {"passages": passages}
             case Abandon(exit_id, reason):
                 path, body = f"/api/exits/{exit_id}/abandon", {"reason": reason}
+            case SendAside(exit_id, bay):
+                path, body = f"/api/exits/{exit_id}/aside", {"bay": bay}
         return (exit_info(msgspec.json.decode(await self._link.send("POST", path, body), type=_Exit)),)
 
     async def exit(self, exit_id: str) -> ExitInfo:
@@ -174,6 +178,7 @@ def exit_info(wire: _Exit) -> ExitInfo:
         else None,
         passages=wire.passages,
         expected=wire.expected,
+        bay=wire.bay,
     )
 
 

@@ -40,6 +40,7 @@ from unqueue.server.coupons.policy import policy_of
 from unqueue.server.coupons.redeeming import Redeeming
 from unqueue.server.coupons.service import Coupons
 from unqueue.server.exits import routes as exits_routes
+from unqueue.server.exits.bays import Bays
 from unqueue.server.exits.calls import Calls
 from unqueue.server.exits.keys import signing_key
 from unqueue.server.exits.service import Exits
@@ -214,7 +215,8 @@ class MerchantServer:
             last_contact=last_contact,
             judge=self.weigh_check if settings.weighing.learns else None,
         )
-        self.calls = Calls(self.database)
+        self.bays = Bays(self.database, last_contact=last_contact)
+        self.calls = Calls(self.database, let_out=self.bays.let_out)
         self.staff = Staff(self.database)
         self.access.register("staff", self.staff.principal)
         self.today = Today(self.database, currency=settings.store.currency, time_zone=settings.store.time_zone)
@@ -293,7 +295,7 @@ class MerchantServer:
             ),
             *catalogue_routes.routes(self.catalogue),
             *promotions_routes.routes(self.promotions, self.database.clock, self.settings.store.time_zone),
-            *exits_routes.routes(self.exits, self.calls, self.access, self._receipt_json),
+            *exits_routes.routes(self.exits, self.calls, self.bays, self.access, self._receipt_json),
             *staff_routes.routes(self.staff, self.floor, self.calls, self.access),
             *fleet_routes.routes(self.fleet, self.access),
             *events.routes(self.hub, self.access),

@@ -36,6 +36,7 @@ class Turn:
         self.now_s = now_s
         self.rule = config.rule
         self.timing = config.timing
+        self.side_bay = config.side_bay
         self.commands: list[Command] = []
 
     def set(self, **changes: Any) -> None:

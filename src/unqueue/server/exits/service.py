@@ -5,8 +5,7 @@ sent again and has one effect.
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,13 +16,16 @@ from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.errors import DomainError, InvalidRequest, NotFound
 from unqueue.kernel.ids import is_order_number, new_id
 from unqueue.server.access import Principal
-from unqueue.server.exits import calls, passes, store
+from unqueue.server.exits import bays, calls, passes, store
+from unqueue.server.exits.bays import LastContact
+from unqueue.server.exits.journaling import record
 from unqueue.server.exits.model import (
     Exit,
     ExitConflict,
     ExitNotAccepted,
     ExpectedWeight,
     LaneBusy,
+    OrderAtBay,
     OrderAtOtherLane,
     OrderLeft,
     Suspect,
@@ -38,8 +40,6 @@ from unqueue.server.orders.model import Order, OrderUnknown, OrderUnpaid
 from unqueue.server.orders.service import may_see, qr_svg
 from unqueue.server.trips.service import normal_id
 
-LastContact = Callable[[Connection, str], int | None]
-"""When a lane was last heard of, in microseconds UTC; None for never. The fleet knows."""
 ABANDON_REASON_LENGTH_MAX = 200
 INTERVAL_G = 5
 """Of a scale that did not say."""
@@ -167,9 +167,11 @@ class Exits:
         self, tx: Transaction, device: Principal, order: Order, *, exit_id: str, request_hash: str, pass_id: str | None
     ) -> Exit:
         live = store.live_of_order(tx.connection, order.order_id)
-        if live is not None and live.lane == device.id:
+        if live is not None and live.lane == device.id and live.bay is None:
             return live
         _refuse_unless_paid(order)
+        if live is not None and live.bay is not None:
+            return bays.take(tx, device, live)
         if live is not None:
             contact_us = self._last_contact(tx.connection, live.lane)
             if not live.is_stale(last_contact_us=contact_us, now_us=tx.at_us):
@@ -330,16 +332,12 @@ class Exits:
         return micros(self._database.clock.now()) // 1_000_000
 
 
-def record(tx: Transaction, kind: str, one: Exit, actor: str, **more: Any) -> None:
-    """Journal what happened to an exit, so that its trip, its order, its lane and staff hear of it."""
-    names = {"trip_id": one.trip_id, "order_id": one.order_id, "lane": one.lane, "status": one.status}
-    tx.record(kind, f"exit:{one.exit_id}", actor, {**names, **more})
-
-
 def _own(connection: Connection, device: Principal, exit_id: str) -> Exit:
     one = store.get(connection, exit_id)
     if one is None or one.lane != device.id:
         raise NotFound
+    if one.bay is not None and one.status in {"claimed", "accepted"}:
+        raise OrderAtBay(bay=one.bay)
     return one
 
 
