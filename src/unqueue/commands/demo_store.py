@@ -61,7 +61,7 @@ async def prepare(place: Place) -> Prepared:
     files = {}
     for lane, devices in place.lanes.items():
         files[lane] = directory / f"{lane}.toml"
-        text = _lane_toml(lane, devices, tokens[lane], ports[lane], server_port)
+        text = _lane_toml(lane, devices, tokens[lane], ports[lane], server_port, "bay" if place.side_bay else "")
         files[lane].touch(mode=0o600)
         files[lane].write_text(text, encoding="utf-8")
     kiosk = KioskPlace(directory / f"{KIOSK}.toml", directory / KIOSK, free_port(), kiosk_token)
@@ -174,7 +174,7 @@ def _server_toml(place: Place, directory: Path, port: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _lane_toml(lane: str, devices: Mapping[str, Any], token: str, port: int, server_port: int) -> str:
+def _lane_toml(lane: str, devices: Mapping[str, Any], token: str, port: int, server_port: int, bay: str) -> str:
     lines = [
         "# Written anew by `unqueue demo` at each start.",
         "[lane]",
@@ -183,6 +183,7 @@ def _lane_toml(lane: str, devices: Mapping[str, Any], token: str, port: int, ser
         f'server_url = "http://127.0.0.1:{server_port}"',
         f"token = {text(token)}",
         f"port = {port}",
+        f"side_bay = {text(bay)}",
         "[lane.scale]",
         f"port = {text(devices['scale']['url'])}",
         "[lane.io]",
