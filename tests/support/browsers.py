@@ -56,8 +56,16 @@ class Shop:
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A whole store, opened as a visitor opens it: ``unqueue demo``."""
-    directory, port = tmp_path_factory.mktemp("demo"), free_port()
-    command = [sys.executable, "-m", "unqueue", "demo", "--port", str(port), "--directory", str(directory / "store")]
+    with open_shop(tmp_path_factory.mktemp("demo")) as one:
+        yield one
+
+
+@contextlib.contextmanager
+def open_shop(directory: Path, *options: str) -> Iterator[Shop]:
+    """A demo store of its own, in ``directory``, with more options of ``unqueue demo``."""
+    port = free_port()
+    where = ["--port", str(port), "--directory", str(directory / "store")]
+    command = [sys.executable, "-m", "unqueue", "demo", *where, *options]
     with (directory / "demo.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     database = directory / "store" / "store" / "data" / "unqueue.db"

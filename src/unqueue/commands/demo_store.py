@@ -27,6 +27,7 @@ from unqueue.server.staff.service import create_staff
 from unqueue.server.stored_value.service import NewCard, issue
 from unqueue.twin.demo import KIOSK, Place, Prepared
 from unqueue.twin.ports import free_port
+from unqueue.twin.shoppers import SIDE_BAY
 from unqueue.twin.world import Good
 
 STOCK = Path(__file__).parent.parent / "twin" / "stock"
@@ -61,7 +62,7 @@ async def prepare(place: Place) -> Prepared:
     files = {}
     for lane, devices in place.lanes.items():
         files[lane] = directory / f"{lane}.toml"
-        text = _lane_toml(lane, devices, tokens[lane], ports[lane], server_port, "bay" if place.side_bay else "")
+        text = _lane_toml(lane, devices, tokens[lane], ports[lane], server_port, SIDE_BAY if place.side_bay else "")
         files[lane].touch(mode=0o600)
         files[lane].write_text(text, encoding="utf-8")
     kiosk = KioskPlace(directory / f"{KIOSK}.toml", directory / KIOSK, free_port(), kiosk_token)
