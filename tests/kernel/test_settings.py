@@ -137,6 +137,13 @@ def test_the_database_url_names_its_driver(file: Path, url: str, expected: str) 
         ("payments.providers = 1\n", "1 payments.providers", "expected a list, found 1", "[ … ]"),
         ('[[catalogue.store_codes]]\nname = "a"\n', "1 catalogue.store_codes[0].template", "is missing", "Add"),
         (LANE.replace('"lane-1"', '"lane-1"\nlanguage = "fr"'), "4 lane.language", 'expected "', '"zh"'),
+        (
+            LANE.replace('"lane-1"', '"lane-1"\nside_bay = "lane-1"'),
+            "4 lane.side_bay",
+            "its own side bay",
+            "another name",
+        ),
+        (LANE.replace('"lane-1"', '"lane-1"\nside_bay_after_s = 500'), "4 lane.side_bay_after_s", "0 to 120", "= 12"),
         (LANE + "map = { belt = -1 }\n", "10 lane.io.map.belt", "a channel of the module", "belt = 6"),
         (LANE.replace("/dev/ttyUSB0", "ttyUSB0"), "7 lane.scale.port", "a serial port", "/dev/ttyUSB0"),
         (

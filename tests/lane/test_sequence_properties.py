@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.lane_rig import EXPECTED_G, NUMBER, PASS, Rig, new_pass
 
+from unqueue.lane.sequence.words import Config
+
 MOVES = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([0.1, 0.5, 3.0, 9.0, 15.0, 70.0, 130.0])),
     st.tuples(st.just("lay"), st.sampled_from([0, 500, EXPECTED_G, EXPECTED_G, EXPECTED_G + 528])),
@@ -51,11 +53,12 @@ def move(rig: Rig, name: str, value: Any) -> None:
     moves=st.lists(MOVES, max_size=40),
     tags=st.integers(0, 2),
     checks=st.sampled_from([(), ("min_age",), ("audit",), ("min_age", "audit")]),
+    side_bay=st.sampled_from(["", "bay"]),
 )
 def test_no_promise_breaks_and_everybody_gets_out(
-    moves: list[tuple[str, Any]], tags: int, checks: tuple[str, ...]
+    moves: list[tuple[str, Any]], tags: int, checks: tuple[str, ...], side_bay: str
 ) -> None:
-    rig = Rig(tags=tags, checks=checks)
+    rig = Rig(tags=tags, checks=checks, config=Config(side_bay=side_bay))
     for name, value in moves:
         move(rig, name, value)
     assert rig.unpaid_passages == 0
@@ -91,6 +94,13 @@ def _honest_visit(rig: Rig) -> None:
     rig.wait(6)
     rig.staff("let_go")
     rig.refresh()
+    if rig.lane.phase == "aside":
+        # Somebody let the goods go in the side bay, and the shopper comes to a gate.
+        rig.lay(0)
+        rig.wait(5)
+        rig.show_pass()
+        rig.wait(1)
+        rig.lay(EXPECTED_G)
     rig.wait(6)
     assert rig.screen.state == "open", rig.screen
     assert rig.walk()

@@ -61,11 +61,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 
 @contextlib.contextmanager
-def open_shop(directory: Path, **settings: str) -> Iterator[Shop]:
-    """A demo store with some ``settings`` of its own, named as the environment names them: ``AUDITS__RATE``."""
+def open_shop(directory: Path, *options: str, **settings: str) -> Iterator[Shop]:
+    """A demo store of its own, in ``directory``, with more options of ``unqueue demo``, and with ``settings`` named as
+    the environment names them: ``AUDITS__RATE``.
+    """
     port = free_port()
     environment = os.environ | {f"UNQUEUE_{name}": value for name, value in settings.items()}
-    command = [sys.executable, "-m", "unqueue", "demo", "--port", str(port), "--directory", str(directory / "store")]
+    where = ["--port", str(port), "--directory", str(directory / "store")]
+    command = [sys.executable, "-m", "unqueue", "demo", *where, *options]
     with (directory / "demo.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
     database = directory / "store" / "store" / "data" / "unqueue.db"

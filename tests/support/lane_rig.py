@@ -35,6 +35,7 @@ from unqueue.lane.sequence.words import (
     ReadExits,
     Refused,
     Release,
+    SendAside,
     Sound,
     TellWeighing,
     Tick,
@@ -43,7 +44,7 @@ from unqueue.lane.sequence.words import (
 )
 from unqueue.lane.weighing import Line, Verdict
 from unqueue.passes.signed import PassClaims, sign
-from unqueue.server.exits.model import Action, CallKind, Exit, OrderLeft, Suspect, Weighing, actions_of
+from unqueue.server.exits.model import Action, CallKind, Exit, OrderAtBay, OrderLeft, Suspect, Weighing, actions_of
 
 ORDER_ID, NUMBER = "0f" * 16, "104729389"
 _KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -59,6 +60,7 @@ PASS = new_pass()
 LINES = (Line(1, "milk", "牛奶", "Milk", 1, 1060, 6.0), Line(2, "wine", "红酒", "Wine", 1, 1240, 12.0))
 EXPECTED_G = 2300
 GATE_CLOSES_S = 10.0
+LIVE = {"claimed", "accepted", "released"}
 
 
 class Rig:
@@ -228,7 +230,7 @@ class Rig:
         request = pending.request
         match request:
             case ReadExits():
-                return [one for one in self.exits if one.status in {"claimed", "accepted", "released"}]
+                return [one for one in self.exits if one.status in LIVE and one.bay is None]
             case Claim():
                 return [self._claim(pending.number)]
             case TellWeighing(exit_id, verdict, interval_g, tags_deactivated):
@@ -252,6 +254,8 @@ class Rig:
                 return [self._keep(known.weighed(weighing))]
             case Release() | Left() | Abandon():
                 return [self._move_on(request)]
+            case SendAside(exit_id, bay):
+                return [self._keep(self._known(exit_id).sent_aside(bay))]
 
     def _move_on(self, request: Release | Left | Abandon) -> Exit:
         known = self._known(request.exit_id)
@@ -273,9 +277,11 @@ class Rig:
                 return self._keep(known.abandoned())
 
     def _claim(self, number: int) -> Exit:
-        live = [one for one in self.exits if one.status in {"claimed", "accepted", "released"}]
+        live = [one for one in self.exits if one.status in LIVE]
+        if live and live[0].bay is not None and live[0].status != "accepted":
+            raise OrderAtBay(bay=live[0].bay)
         if live:
-            return live[0]
+            return live[0] if live[0].bay is None else self._keep(live[0].taken_at("lane-1"))
         if self.has_left:
             raise OrderLeft
         fresh = Exit(
@@ -350,6 +356,7 @@ class Rig:
             checks=one.checks,
             weighing=told,
             passages=one.passages,
+            bay=one.bay,
         )
 
     def _known(self, exit_id: str) -> Exit:

@@ -92,6 +92,12 @@ export interface Exit {
   readonly weighing: Weighing | null;
 }
 
+/** A side bay where somebody is, and the exits that go on there. */
+export interface FloorBay {
+  readonly id: string;
+  readonly exits: readonly Exit[];
+}
+
 export interface FloorKiosk {
   readonly id: string;
   readonly name: string;
@@ -108,6 +114,7 @@ export interface Floor {
   readonly store: { readonly id: string; readonly name_zh: string; readonly name_en: string };
   readonly lanes: readonly FloorLane[];
   readonly kiosks: readonly FloorKiosk[];
+  readonly bays: readonly FloorBay[];
   readonly calls: readonly Call[];
   readonly today: {
     readonly trips: number;

@@ -1,7 +1,7 @@
 import { asProblem, Problem, serverNow } from "../shared/api.ts";
 import { listen } from "../shared/events.ts";
 import { t } from "../shared/language.svelte.ts";
-import { staffApi, type Floor, type FloorLane, type StaffApi } from "./api.ts";
+import { staffApi, type Exit, type Floor, type StaffApi } from "./api.ts";
 import { inOrder } from "./calls.ts";
 import { placeOf } from "./places.ts";
 import { oneAtATime } from "./reading.ts";
@@ -34,11 +34,14 @@ export class FloorWatch {
   /** What a call's place is called: “Lane 1”, “Kiosk 1”. */
   placeName(id: string): string {
     const { kind, name } = placeOf(this.floor, id);
-    return t(`console.${kind}`, { name });
+    return t(`console.${kind}`, { name }).trim();
   }
 
-  lane(id: string): FloorLane | undefined {
-    return this.floor?.lanes.find((lane) => lane.id === id);
+  /** The exit that goes on at a lane, or in a side bay. */
+  exit(id: string | null): Exit | undefined {
+    const floor = this.floor;
+    const at_lanes = floor?.lanes.flatMap(({ exit }) => exit ?? []) ?? [];
+    return [...at_lanes, ...(floor?.bays.flatMap(({ exits }) => exits) ?? [])].find((one) => one.id === id);
   }
 
   /** Have `hear` called at each event, and now and then in any case, until the returned function is called. */

@@ -6,6 +6,7 @@ const device = { state: "idle", seen_at: null, devices: {} };
 const floor = {
   lanes: [{ ...device, id: "lane-1", name: "A", exit: null }],
   kiosks: [{ ...device, id: "kiosk-1", name: "K" }],
+  bays: [{ id: "east", exits: [] }],
 };
 
 for (const [id, place] of [
@@ -13,6 +14,9 @@ for (const [id, place] of [
   ["kiosk-1", { kind: "kiosk", name: "K" }],
   ["kiosk-7", { kind: "kiosk", name: "7" }],
   ["lane-7", { kind: "lane", name: "7" }],
+  ["bay", { kind: "bay", name: "" }],
+  ["bay-2", { kind: "bay", name: "2" }],
+  ["east", { kind: "bay", name: "east" }],
   ["north door", { kind: "lane", name: "north door" }],
 ] as const)
   test(`a call from ${id}`, () => assert.deepEqual(placeOf(floor, id), place));

@@ -406,7 +406,7 @@ export interface Call {
 export interface LaneState {
   readonly lane: string;
   readonly name: string;
-  readonly state: "idle" | "loading" | "weighing" | "check" | "staff" | "open" | "alarm" | "out_of_service";
+  readonly state: "idle" | "loading" | "weighing" | "check" | "staff" | "aside" | "open" | "alarm" | "out_of_service";
   readonly seq: number;
   readonly prompt: { readonly id: string; readonly zh: string; readonly en: string };
   readonly voice: string | null;

@@ -22,6 +22,9 @@ def demo(
     directory: Annotated[Path, typer.Option(help="Where its database, keys and logs are kept.")] = Path(
         ".unqueue/demo"
     ),
+    side_bay: Annotated[
+        bool, typer.Option("--side-bay", help="Lanes send what needs a person to a side bay, and go on.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the last time: begin with an empty store.")] = False,
 ) -> None:
     """Open a whole store: server, exit lane, scale, scanner, I/O module, printer and a wallet, each its own process.
@@ -36,7 +39,9 @@ def demo(
 
     if fresh:
         _forget(directory)
-    options = DemoOptions(directory=directory.absolute(), port=port, lan=lan, shoppers=shoppers, seed=seed)
+    options = DemoOptions(
+        directory=directory.absolute(), port=port, lan=lan, shoppers=shoppers, seed=seed, side_bay=side_bay
+    )
     try:
         asyncio.run(visit(options, begun))
     except ProcessFailed as error:

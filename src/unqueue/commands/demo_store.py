@@ -27,6 +27,7 @@ from unqueue.server.staff.service import create_staff
 from unqueue.server.stored_value.service import NewCard, issue
 from unqueue.twin.demo import KIOSK, Place, Prepared
 from unqueue.twin.ports import free_port
+from unqueue.twin.shoppers import SIDE_BAY
 from unqueue.twin.world import Good
 
 STOCK = Path(__file__).parent.parent / "twin" / "stock"
@@ -61,7 +62,7 @@ async def prepare(place: Place) -> Prepared:
     files = {}
     for lane, devices in place.lanes.items():
         files[lane] = directory / f"{lane}.toml"
-        text = _lane_toml(lane, devices, tokens[lane], ports[lane], server_port)
+        text = _lane_toml(lane, devices, tokens[lane], ports[lane], server_port, SIDE_BAY if place.side_bay else "")
         files[lane].touch(mode=0o600)
         files[lane].write_text(text, encoding="utf-8")
     kiosk = KioskPlace(directory / f"{KIOSK}.toml", directory / KIOSK, free_port(), kiosk_token)
@@ -174,7 +175,7 @@ def _server_toml(place: Place, directory: Path, port: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _lane_toml(lane: str, devices: Mapping[str, Any], token: str, port: int, server_port: int) -> str:
+def _lane_toml(lane: str, devices: Mapping[str, Any], token: str, port: int, server_port: int, bay: str) -> str:
     lines = [
         "# Written anew by `unqueue demo` at each start.",
         "[lane]",
@@ -184,6 +185,7 @@ def _lane_toml(lane: str, devices: Mapping[str, Any], token: str, port: int, ser
         f"token = {text(token)}",
         f"port = {port}",
         f"data_dir = {text(lane)}",
+        f"side_bay = {text(bay)}",
         "[lane.scale]",
         f"port = {text(devices['scale']['url'])}",
         "[lane.io]",

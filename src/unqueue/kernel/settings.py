@@ -34,6 +34,9 @@ Identifier = Annotated[
         examples=["name-1"],
     ),
 ]
+OptionalIdentifier = Annotated[
+    str, Meta(pattern="^([a-z0-9][a-z0-9_-]*)?$", max_length=40, description=IDENTIFIER_IS, examples=["bay"])
+]
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port number from 0 to 65535", examples=[8000])]
 Channel = Annotated[int, Meta(ge=0, le=63, description="a channel of the module from 0 to 63", examples=[6])]
 Minutes = Annotated[int, Meta(ge=1, description="whole minutes, at least 1", examples=[30])]
@@ -287,7 +290,9 @@ class Printer(_Section, frozen=True, kw_only=True):
 
 
 class Lane(_Section, frozen=True, kw_only=True):
-    """An exit lane's own process, on the lane's computer. With a `data_dir` of its own it may let orders out while the
+    """An exit lane's own process, on the lane's computer. What needs a person is sent to the `side_bay`, a weight that
+    does not fit after the shopper looked for `side_bay_after_s`; without a bay the lane waits. A lane whose `id` is the
+    name of a bay is that bay's own scale and gate. With a `data_dir` of its own a lane may let orders out while the
     server is away: those whose passes are bound to it.
     """
 
@@ -303,6 +308,8 @@ class Lane(_Section, frozen=True, kw_only=True):
     printer: Printer | None = None
     language: Literal["zh", "en"] = "zh"
     data_dir: Path | None = None
+    side_bay: OptionalIdentifier = ""
+    side_bay_after_s: Annotated[int, Meta(ge=0, le=120, description="seconds from 0 to 120", examples=[12])] = 12
 
     def __repr__(self) -> str:
         return f"Lane(id={self.id!r}, server_url={self.server_url!r})"  # the token stays out of logs
@@ -502,6 +509,9 @@ def _consistent(settings: Settings) -> Iterator[Objection]:
         given = "tls_certificate_file" if server.tls_key_file is None else "tls_key_file"
         missing = "tls_key_file" if server.tls_key_file is None else "tls_certificate_file"
         yield ("server", given), f"stands without {missing}", f"Give both, or neither: add {missing}."
+    if settings.lane is not None and settings.lane.side_bay == settings.lane.id:
+        mend = "Give the bay another name, or leave side_bay out at the bay's own scale."
+        yield ("lane", "side_bay"), "a lane can't be its own side bay", mend
     yield from _repeated([code.name for code in settings.catalogue.store_codes], ("catalogue", "store_codes"), "name")
     yield from _repeated([provider.id for provider in settings.payments.providers], ("payments", "providers"), "id")
 

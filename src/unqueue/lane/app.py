@@ -18,7 +18,7 @@ from unqueue.lane.prompts import PROMPTS, RECORDINGS
 from unqueue.lane.runner import LaneRunner
 from unqueue.lane.screen import LaneState
 from unqueue.lane.sequence.codes import is_of_shopper
-from unqueue.lane.sequence.words import Code, Config, HelpAsked, Phase
+from unqueue.lane.sequence.words import Code, Config, HelpAsked, Phase, Timing
 from unqueue.lane.server import StoreServer
 from unqueue.lane.weighing import Rule
 from unqueue.station import web
@@ -131,11 +131,13 @@ async def run(settings: Settings, own: LaneSettings) -> None:
     rule = Rule(weighing.sigmas, weighing.tolerance_g_min, weighing.own_bag_g_max)
     server = StoreServer(own.server_url, own.id, own.token, interval_g=own.scale.interval_g)
     hardware = open_hardware(own, time_zone=settings.store.time_zone)
+    timing = Timing(check_s=own.side_bay_after_s) if own.side_bay else Timing()
+    config = Config(rule=rule, timing=timing, side_bay=own.side_bay)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(server.close)
         desk = None
         if own.data_dir is not None:
             book = stack.enter_context(OfflineBook(own.data_dir / "offline.db"))
             desk = OfflineDesk(own.id, book, asyncio.get_running_loop().time)
-        runner = LaneRunner(own.id, own.name, hardware, server, Config(rule=rule), desk=desk)
+        runner = LaneRunner(own.id, own.name, hardware, server, config, desk=desk)
         await serve(create_app(runner, language=own.language), own, runner.run())

@@ -56,6 +56,10 @@ PROMPTS: dict[str, Prompt] = {
         "商品太重，秤称不了，店员马上就来", "That is more than the scale can weigh. Someone is coming.", "staff_coming"
     ),
     "device_wait": Prompt("设备正在恢复，店员马上就来", "A device needs a moment. Someone is coming.", "staff_coming"),
+    "to_side_bay": Prompt("请带商品到旁边的服务位", "Please take your goods to the side bay."),
+    "at_side_bay": Prompt(
+        "这张订单在旁边的服务位，请到那里继续", "This order goes on in the side bay. Please come there.", "to_side_bay"
+    ),
     "service_desk": Prompt("请到服务台，店员会帮您处理", "Please come to the service desk. We will help you there."),
     # The code that was shown.
     "pass_unpaid": Prompt("还没有付款，请先付款再来这里", "Not paid yet. Please pay first, then come back."),

@@ -11,7 +11,7 @@ from unqueue.lane.sequence.words import Lane, Phase
 from unqueue.lane.weighing import Suspect, Verdict
 from unqueue.station.words import ScreenState
 
-State = Literal["idle", "loading", "weighing", "check", "staff", "open", "alarm", "out_of_service"]
+State = Literal["idle", "loading", "weighing", "check", "staff", "aside", "open", "alarm", "out_of_service"]
 WALK_OUT_AFTER_S = 12.0
 GATE_OPENS_S = 1.5
 LEFT_BEHIND_AFTER_S = 2.0
@@ -43,6 +43,8 @@ _SHOWN: Mapping[Phase, tuple[State, str]] = {
     "leaving": ("open", "thanks"),
     "alarm": ("alarm", "live_tag"),
     "deactivating_again": ("staff", "tag_again"),
+    "sending_aside": ("aside", "one_moment"),
+    "aside": ("aside", "to_side_bay"),
 }
 _UNUSED: frozenset[Phase] = frozenset({"starting", "idle", "claiming", "abandoning"})
 
@@ -143,7 +145,7 @@ def _in_trouble(phase: Phase, broken: str, state: State, prompt: str) -> tuple[S
     if phase in _UNUSED:
         return "out_of_service", "server_away" if broken == "server" else "out_of_service"
     if broken == "server":
-        return state, "server_away" if phase in {"judging", "releasing"} else prompt
+        return state, "server_away" if phase in {"judging", "releasing", "sending_aside"} else prompt
     return ("staff", "device_wait") if phase in {"loading", "deactivating", "check", "staff"} else (state, prompt)
 
 

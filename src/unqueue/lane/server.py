@@ -16,6 +16,7 @@ from unqueue.lane.sequence.words import (
     ReadExits,
     Release,
     Request,
+    SendAside,
     TellWeighing,
 )
 from unqueue.lane.weighing import Expected, Line, Suspect, Verdict
@@ -70,6 +71,7 @@ class _Exit(_Wire):
     passages: int | None
     expected: Expected | None = None
     call: _AnsweredCall | None = None
+    bay: str | None = None
 
 
 class _Call(_Wire):
@@ -130,6 +132,8 @@ class StoreServer:
                 path, body = f"/api/exits/{exit_id}/left", {"passages": passages}
             case Abandon(exit_id, reason):
                 path, body = f"/api/exits/{exit_id}/abandon", {"reason": reason}
+            case SendAside(exit_id, bay):
+                path, body = f"/api/exits/{exit_id}/aside", {"bay": bay}
         return (exit_info(msgspec.json.decode(await self._link.send("POST", path, body), type=_Exit)),)
 
     async def exit(self, exit_id: str) -> ExitInfo:
@@ -210,6 +214,7 @@ def exit_info(wire: _Exit) -> ExitInfo:
         passages=wire.passages,
         expected=wire.expected,
         is_thanked=wire.call is not None and wire.call.kind == "audit" and wire.call.evidence.get("outcome") == "clean",
+        bay=wire.bay,
     )
 
 

@@ -42,6 +42,7 @@ from unqueue.server.coupons.policy import policy_of
 from unqueue.server.coupons.redeeming import Redeeming
 from unqueue.server.coupons.service import Coupons
 from unqueue.server.exits import routes as exits_routes
+from unqueue.server.exits.bays import Bays
 from unqueue.server.exits.calls import Calls
 from unqueue.server.exits.issuing import Passes
 from unqueue.server.exits.keys import signing_key
@@ -210,11 +211,13 @@ class MerchantServer:
             settings.server.data_dir / "weigh-check",
             false_alarm=settings.weighing.false_alarm,
         )
+        self.bays = Bays(self.database, last_contact=last_contact)
         judge = self.weigh_check if settings.weighing.learns else None
         self.audits = Audits(
             self.database,
             self.catalogue,
             rules_of(settings.audits),
+            let_out=self.bays.let_out,
             currency=settings.store.currency,
             time_zone=settings.store.time_zone,
         )
@@ -234,8 +237,8 @@ class MerchantServer:
             judge=judge,
             audit_of=audit_of,
         )
-        self.offline_lanes = OfflineLanes(self.database, self.exits.passes)
-        self.calls = Calls(self.database)
+        self.offline_lanes = OfflineLanes(self.database, self.exits.passes, let_out=self.bays.let_out)
+        self.calls = Calls(self.database, let_out=self.bays.let_out)
         self.staff = Staff(self.database)
         self.access.register("staff", self.staff.principal)
         self.today = Today(self.database, currency=settings.store.currency, time_zone=settings.store.time_zone)
@@ -317,7 +320,9 @@ class MerchantServer:
             *catalogue_routes.routes(self.catalogue),
             *promotions_routes.routes(self.promotions, self.database.clock, self.settings.store.time_zone),
             *audits_routes.routes(self.audits, self.access),
-            *exits_routes.routes(self.exits, self.offline_lanes, self.calls, self.access, self._receipt_json),
+            *exits_routes.routes(
+                self.exits, self.offline_lanes, self.calls, self.bays, self.access, self._receipt_json
+            ),
             *staff_routes.routes(self.staff, self.floor, self.calls, self.access),
             *fleet_routes.routes(self.fleet, self.access),
             *events.routes(self.hub, self.access),

@@ -60,13 +60,16 @@ MOODS: tuple[Mood, ...] = ("honest",) * 17 + ("forgetful",) * 2 + ("dishonest",)
 
 
 class DemoOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the visitor asked for. ``shoppers`` simulated people walk in at a time; ``lan`` opens it to phones."""
+    """What the visitor asked for. ``shoppers`` simulated people walk in at a time; ``lan`` opens it to phones;
+    with a ``side_bay`` lanes send there what needs a person.
+    """
 
     directory: Path
     port: int = 8000
     lan: bool = False
     shoppers: int = 0
     seed: int = 1
+    side_bay: bool = False
     pace: Pace = Pace()
 
 
@@ -98,6 +101,7 @@ class Place(msgspec.Struct, frozen=True):
     lanes: Mapping[str, Mapping[str, Mapping[str, Any]]]
     wallets: Mapping[str, Mapping[str, Any]]
     kiosk: Mapping[str, Mapping[str, Any]]
+    side_bay: bool = False
 
 
 Prepare = Callable[[Place], Awaitable[Prepared]]
@@ -133,7 +137,7 @@ class Demo:
         self._tell("devices and wallet")
         devices, wallets, kiosk = await self._start_outside(lanes)
         self._tell("products, promotions, people")
-        place = Place(options.directory, self.public_url, devices, wallets, kiosk)
+        place = Place(options.directory, self.public_url, devices, wallets, kiosk, options.side_bay)
         prepared = self.prepared = await self._prepare(place)
         self._tell("server and lanes")
         await self._start_store(prepared)

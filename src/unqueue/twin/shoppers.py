@@ -20,6 +20,7 @@ Mood = Literal["honest", "forgetful", "dishonest"]
 Pay = Callable[[dict[str, Any]], Awaitable[None]]
 POLL_S = 0.15
 ITEMS_MEAN = 9
+SIDE_BAY = "bay"
 EXIT_PATIENCE_S = 180.0
 
 
@@ -201,6 +202,9 @@ class Shopper:
                 state = await lane.state()
                 if state == "open" and await lane.world.walk(self._pocketed) is not None:
                     break
+                if state == "aside" and laid:
+                    await self._go_aside(order)
+                    break
                 if state == "idle":
                     await self._show_pass(order)
                 elif state in {"loading", "weighing"} and not laid:
@@ -209,6 +213,13 @@ class Shopper:
                 await asyncio.sleep(POLL_S)
         self._diary.left.append(order)
         await lane.until("idle", timeout_s=EXIT_PATIENCE_S)
+
+    async def _go_aside(self, order: str) -> None:
+        """Take everything to the side bay, and wait until staff let it go."""
+        await self._lane.world.take_off()
+        await self._lane.world.put_back()
+        while (await self._client.get(f"/api/orders/{order}"))["status"] != "left":
+            await asyncio.sleep(POLL_S)
 
     async def _show_pass(self, order: str) -> None:
         code = (await self._client.get(f"/api/orders/{order}/pass"))["pass"]
@@ -249,9 +260,9 @@ class Attendant:
 
     async def _look(self) -> None:
         for call in await self._client.get("/api/staff/calls", status="open"):
-            if call["lane"] in self._lanes:
+            if call["lane"] in {*self._lanes, SIDE_BAY}:
                 await asyncio.sleep(self._pace.attendant)
-                await self._answer(call, self._lanes[call["lane"]])
+                await self._answer(call, self._lanes.get(call["lane"]))
 
     async def _rescan(self, order_id: str) -> None:
         """Scan everything of an audit again, one article after the other; all of it is there."""
@@ -263,7 +274,8 @@ class Attendant:
         body = {"id": str(uuid.uuid4()), "comparison_id": compared["id"], "scans": scans}
         await self._client.post(f"{path}/conclude", body)
 
-    async def _answer(self, call: dict[str, Any], place: LanePlace) -> None:
+    async def _answer(self, call: dict[str, Any], place: LanePlace | None) -> None:
+        """Answer a call from a lane, or from the side bay, where what is not paid is kept back without any more ado."""
         action, reason = "done", "looked at it"
         if call["kind"] == "audit":
             with contextlib.suppress(Refused):  # somebody else was quicker
@@ -272,8 +284,8 @@ class Attendant:
         if call["kind"] == "min_age":
             action, reason = "let_go", "ID checked"
         elif call["kind"] == "weight":
-            action, reason = "let_go", "everything on the belt is on the order"
-            if place.unpaid:
+            action, reason = "let_go", "everything that goes out is on the order"
+            if place is not None and place.unpaid:
                 await place.world.remove(place.unpaid)
                 place.unpaid = []
                 action, reason = "reweigh", "took an unscanned item off the belt"

@@ -22,9 +22,12 @@ from unqueue.server.exits.service import Claim
 pytestmark = pytest.mark.anyio
 
 LANES = 3
+BAY = "bay"
 STAFF = Principal("staff", "s1", "小李", "attendant")
 MOVES = st.one_of(
-    st.tuples(st.sampled_from(["claim", "fits", "off", "release", "left", "abandon"]), st.integers(0, LANES - 1)),
+    st.tuples(
+        st.sampled_from(["claim", "fits", "off", "aside", "release", "left", "abandon"]), st.integers(0, LANES - 1)
+    ),
     st.tuples(st.sampled_from(["let_go", "reweigh", "refuse", "minute"]), st.just(0)),
 )
 
@@ -47,7 +50,7 @@ class Floor:
             self.clock.advance(61)
         elif name in {"let_go", "reweigh", "refuse"}:
             for call in await self.store.calls.list(status="open"):
-                if call.lane in {lane.id for lane in self.lanes}:
+                if call.lane in {BAY, *(lane.id for lane in self.lanes)}:
                     answer = Answer(uuid.uuid4().hex, name, "seen", call.evidence_id)  # type: ignore[arg-type]
                     await self.store.calls.answer(STAFF, call.id, answer)
         elif exit_id is not None:
@@ -58,6 +61,8 @@ class Floor:
         if name in {"fits", "off"}:
             verdict: Any = "pass" if name == "fits" else "check"
             await exits.weigh(device, exit_id, Weighing(uuid.uuid4().hex, 1, 5, 1, 1.0, 10, verdict))
+        elif name == "aside":
+            await self.store.bays.send_aside(device, exit_id, BAY)
         elif name == "abandon":
             await exits.abandon(device, exit_id, "test")
         else:
@@ -67,6 +72,7 @@ class Floor:
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(moves=st.lists(MOVES, min_size=8, max_size=30))
 @example(moves=[("claim", 1), ("let_go", 0), ("fits", 1), ("release", 1), ("left", 1)])
+@example(moves=[("claim", 1), ("off", 1), ("aside", 1), ("claim", 0), ("release", 1), ("let_go", 0), ("claim", 2)])
 async def test_any_interleaving(
     store: MerchantServer, clock: ManualClock, buy: Buy, moves: list[tuple[str, int]]
 ) -> None:

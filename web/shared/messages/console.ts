@@ -191,6 +191,8 @@ export const console_ = {
 
   "console.lanes": { zh: "通道", en: "Lanes" },
   "console.lane": { zh: "{name} 号通道", en: "Lane {name}" },
+  "console.bays": { zh: "服务位", en: "Side bays" },
+  "console.bay": { zh: "服务位 {name}", en: "Side bay {name}" },
   "console.kiosks": { zh: "付款机", en: "Kiosks" },
   "console.kiosk": { zh: "付款机 {name}", en: "Kiosk {name}" },
   "console.kiosks_none": { zh: "还没有付款机登记", en: "No kiosks are registered yet" },
@@ -202,6 +204,7 @@ export const console_ = {
   "console.state.weighing": { zh: "正在称重", en: "Weighing" },
   "console.state.check": { zh: "请顾客查看", en: "Shopper is checking" },
   "console.state.staff": { zh: "在等店员", en: "Waits for staff" },
+  "console.state.aside": { zh: "去服务位", en: "Sent to the side bay" },
   "console.state.open": { zh: "门已打开", en: "Gate open" },
   "console.state.alarm": { zh: "警报", en: "Alarm" },
   "console.state.out_of_service": { zh: "暂停使用", en: "Out of service" },

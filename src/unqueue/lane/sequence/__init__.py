@@ -6,6 +6,9 @@ and so is how the outputs stand (:func:`outputs`); commands are things done once
                                        ↑             check, staff ─┘                                          │
                                        └──────────────────┘                                 idle ←─ leaving ←─┘
 
+Where the store has a side bay, an exception does not keep the lane: *check* and what needs staff go to *sending_aside*
+and *aside*, and from there, once the belt is empty, to *idle*.
+
 The gate opens on a release that the server made durable, and never again after somebody walked through; in a fire it
 simply opens. The deactivator is on only while a paid order's goods lie on the belt and their weight fits, or a named
 person let them go; or a named person holds to it a paid item whose tag it missed.
@@ -15,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from unqueue.devices.ports import Overweight, StableWeight, UnderZero
-from unqueue.lane.sequence import arrival, belt, way_out
+from unqueue.lane.sequence import arrival, aside, belt, way_out
 from unqueue.lane.sequence.turn import Turn, trouble
 from unqueue.lane.sequence.words import (
     Answered,
@@ -45,6 +48,7 @@ DECIDED_BY_STAFF: frozenset[Phase] = frozenset({"loading", "check", "staff"})
 """Here the lane waits for the shopper or for staff, and hears by :class:`ExitSeen` what staff decided. In all others it
 is about to ask the server, whose answer tells.
 """
+_REMINDS: frozenset[Phase] = frozenset({"loading", "check", "staff", "open", "aside"})
 # In these phases no goods of an order are being weighed: a bell at the gate is all that matters.
 _AT_THE_GATE: frozenset[Phase] = frozenset({"starting", "idle", "claiming", "open", "leaving"})
 
@@ -86,7 +90,7 @@ def _time_went_on(turn: Turn, _: Tick) -> bool:
         if name != "server" and not called and turn.now_s - since_s >= turn.timing.trouble_s:
             turn.set(called_for={**turn.lane.called_for, name: lane.exit_id})
             turn.alarm("device", lane.exit_id, f"{name}: {lane.devices[name].detail}")
-    if turn.now_s - lane.reminded_s >= turn.timing.remind_s and lane.phase in {"loading", "check", "staff", "open"}:
+    if turn.now_s - lane.reminded_s >= turn.timing.remind_s and lane.phase in _REMINDS:
         turn.set(reminded_s=turn.now_s)
     return True
 
@@ -218,6 +222,12 @@ _IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {
     ("staff", Tick): belt.waiting_tick,
     ("staff", CallSeen): way_out.call_seen,
     ("staff", Code): arrival.busy_code,
+    ("sending_aside", Answered): belt.sending_answered,
+    ("sending_aside", Refused): arrival.refused,
+    ("sending_aside", Code): arrival.busy_code,
+    ("aside", Tick): aside.waiting_tick,
+    ("aside", CallSeen): aside.call_seen,
+    ("aside", Code): arrival.busy_code,
     ("abandoning", Answered): belt.abandoning_answered,
     ("abandoning", Refused): arrival.refused,
     ("releasing", Answered): way_out.releasing_answered,

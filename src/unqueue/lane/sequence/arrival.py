@@ -16,6 +16,7 @@ REFUSALS: Mapping[str, str] = {
     "pass_expired": "pass_expired",
     "order_unknown": "number_wrong",
     "order_at_other_lane": "other_lane",
+    "order_at_bay": "at_side_bay",
     "too_many_guesses": "too_many_guesses",
     # The lane's own, while it decides alone.
     "pass_of_other_lane": "offline_other_lane",
@@ -43,7 +44,7 @@ def starting_answered(turn: Turn, answer: Answered) -> None:
 
 def adopt(turn: Turn, one: ExitInfo) -> None:
     """Take an exit on where it stands."""
-    if one.status in {"left", "abandoned"}:
+    if one.status in {"left", "abandoned"} or one.bay is not None:
         turn.to("idle", exit=None)
         return
     turn.set(
@@ -53,6 +54,7 @@ def adopt(turn: Turn, one: ExitInfo) -> None:
         tags_base=turn.io.deactivated,
         left_behind=False,
         notice=None,
+        looks=0,
     )
     turn.set(verdict=turn.judge(one))
     belt.stand(turn, one)

@@ -1,8 +1,9 @@
 """Goods on the belt: weigh them, kill their tags, wait for whoever must look. Pure."""
 
-from unqueue.lane.sequence import way_out
+from unqueue.lane.sequence import aside, way_out
 from unqueue.lane.sequence.turn import NEAR_EMPTY_G, Turn, trouble
 from unqueue.lane.sequence.words import Abandon, Answered, ExitInfo, ExitSeen, IoRead, TellWeighing, Tick, Weighed
+from unqueue.lane.weighing import Verdict
 
 
 def loading_weighed(turn: Turn, _: Weighed) -> None:
@@ -58,7 +59,27 @@ def stand(turn: Turn, one: ExitInfo) -> None:
     elif told is None:
         turn.to("loading", told=None, changed_s=turn.now_s)
     elif turn.lane.phase not in {"check", "staff"}:
-        turn.to("check" if told.verdict == "check" else "staff", told=told)
+        _look(turn, told)
+
+
+def _look(turn: Turn, told: Verdict) -> None:
+    """Something has to be looked at: by the shopper, who has one chance where a side bay is, or by staff."""
+    alone = told.verdict == "check"
+    if turn.side_bay and (not alone or told.overweight or turn.lane.looks):
+        aside.send(turn)
+    else:
+        turn.to("check" if alone else "staff", told=told, looks=turn.lane.looks + 1)
+
+
+def sending_answered(turn: Turn, answer: Answered) -> None:
+    """The server heard that the shopper goes on in the side bay; or staff were quicker, and it goes on here."""
+    if not turn.is_expected(answer):
+        return
+    turn.set(request=None)
+    if answer.exits[0].bay is None:
+        stand(turn, answer.exits[0])
+    else:
+        aside.begin(turn)
 
 
 def _accepted(turn: Turn) -> None:
@@ -92,7 +113,11 @@ def waiting_weighed(turn: Turn, _: Weighed) -> None:
 def waiting_tick(turn: Turn, _: Tick) -> None:
     lane = turn.lane
     if lane.phase == "check" and turn.waited_s >= turn.timing.check_s:
-        turn.to("staff")
+        if not turn.side_bay:
+            turn.to("staff")
+        elif turn.is_settled() or turn.waited_s >= 2 * turn.timing.check_s:
+            aside.send(turn)  # not while the shopper's hands are at it
+            return
     emptied = turn.is_near_empty() and lane.verdict is not None and lane.verdict.verdict == "check"
     quiet_s = turn.now_s - lane.changed_s
     patience_s = turn.timing.rescan_s if _is_rescanned(turn) else turn.timing.emptied_s

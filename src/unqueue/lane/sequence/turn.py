@@ -36,6 +36,9 @@ class Turn:
         self.now_s = now_s
         self.rule = config.rule
         self.timing = config.timing
+        # Nobody in the side bay would know of an order that the lane decides about alone.
+        alone = lane.offline or (lane.exit is not None and lane.exit.offline)
+        self.side_bay = "" if alone else config.side_bay
         self.commands: list[Command] = []
 
     def set(self, **changes: Any) -> None:

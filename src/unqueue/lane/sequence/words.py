@@ -22,6 +22,8 @@ Phase = Literal[
     "leaving",
     "alarm",  # a live tag at the gate
     "deactivating_again",  # staff hold a paid item to the deactivator, which missed its tag
+    "sending_aside",  # the server hears that the shopper goes on in the side bay
+    "aside",  # the shopper takes the goods there
     "abandoning",
 ]
 AlarmKind = Literal["live_tag", "device", "help"]
@@ -57,6 +59,8 @@ class ExitInfo(msgspec.Struct, frozen=True):
     offline: bool = False
     """The lane decides about it alone."""
     is_thanked: bool = False
+    bay: str | None = None
+    """The side bay that the shopper was sent to: no lane has this exit any more."""
 
 
 # What the sequence hears.
@@ -170,7 +174,14 @@ class Abandon(msgspec.Struct, frozen=True):
     reason: str
 
 
-Request = ReadExits | Claim | TellWeighing | Release | Left | Abandon
+class SendAside(msgspec.Struct, frozen=True):
+    """The shopper goes on in the side bay, and this lane is free."""
+
+    exit_id: str
+    bay: str
+
+
+Request = ReadExits | Claim | TellWeighing | Release | Left | Abandon | SendAside
 
 
 class Pending(msgspec.Struct, frozen=True):
@@ -225,7 +236,13 @@ class Timing(msgspec.Struct, frozen=True):
     """Unchanged for so long, a belt that is too light is looked at: people lay their goods one by one."""
     too_heavy_s: float = 2.5
     check_s: float = 12.0
-    """The shopper looks alone for so long; then the screen says that someone comes."""
+    """The shopper looks alone for so long; then the screen says that someone comes, or leads to the side bay."""
+    aside_s_min: float = 3.0
+    """The screen leads to the side bay for at least so long, also where the goods were taken off before."""
+    aside_empty_s: float = 1.0
+    """A belt that has been empty for so long is free for the next shopper."""
+    aside_s_max: float = 45.0
+    """Goods that lie there for so long after their shopper was sent aside are a matter for staff."""
     lay_s_max: float = 120.0
     emptied_s: float = 60.0
     """So long after the goods were taken off again, with staff perhaps looking at them, the order goes back."""
@@ -246,8 +263,11 @@ class Timing(msgspec.Struct, frozen=True):
 
 
 class Config(msgspec.Struct, frozen=True):
+    """``side_bay`` is where exceptions are sent; empty where the lane itself waits for them."""
+
     rule: Rule = Rule()
     timing: Timing = Timing()
+    side_bay: str = ""
 
 
 class Gone(msgspec.Struct, frozen=True):
@@ -303,6 +323,8 @@ class Lane(msgspec.Struct, frozen=True):
     left_behind: bool = False
     fire_s: float | None = None
     zeroed_s: float = -1e9
+    looks: int = 0
+    """How often this shopper was asked to have a look."""
 
     @property
     def exit_id(self) -> str | None:

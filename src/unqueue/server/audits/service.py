@@ -63,6 +63,7 @@ from unqueue.server.catalogue.service import Catalogue
 from unqueue.server.exits import calls
 from unqueue.server.exits import store as exits_store
 from unqueue.server.exits.calls import Answer
+from unqueue.server.exits.model import Exit
 from unqueue.server.follower import Follower
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order
@@ -102,7 +103,9 @@ class Conclusion(msgspec.Struct, frozen=True):
 
 
 class Audits:
-    """All audits of the store. ``rules`` with a rate of 0 draw nobody; ``fresh_seed`` makes a day's secret."""
+    """All audits of the store. ``rules`` with a rate of 0 draw nobody; ``fresh_seed`` makes a day's secret; ``let_out``
+    lets out by hand who was cleared in a side bay.
+    """
 
     def __init__(
         self,
@@ -110,6 +113,7 @@ class Audits:
         catalogue: Catalogue,
         rules: Rules,
         *,
+        let_out: Callable[[Transaction, Exit, str], None],
         currency: str,
         time_zone: str,
         fresh_seed: Callable[[], bytes] = lambda: secrets.token_bytes(SEED_BYTES),
@@ -117,6 +121,7 @@ class Audits:
         self._database = database
         self._catalogue = catalogue
         self._rules = rules
+        self._let_out = let_out
         self._currency = currency
         self._zone = ZoneInfo(time_zone)
         self._fresh_seed = fresh_seed
@@ -315,7 +320,9 @@ class Audits:
             told = {"trip_id": order.trip_id, "order_id": order_id, "status": now.status, "result_id": result_id}
             more = {"by": staff.name, "kind": now.kind, "scans": len(seen), "differences": differences}
             tx.record("audit.concluded", f"audit:{order_id}", staff.actor, {**told, **more})
-            _tell_call(tx, staff, now, result)
+            one = _tell_call(tx, staff, now, result)
+            if one is not None and one.bay is not None and one.status == "accepted":
+                self._let_out(tx, one, staff.actor)
             return staff_view(tx.connection, now, order)
 
         return await self._database.unit(write)
@@ -412,20 +419,20 @@ def _compared(drawn: Draw, articles: Sequence[Article], seen: Sequence[Seen]) ->
     return found, compare(articles, seen, found, drawn.chosen if drawn.kind == "partial" else None)
 
 
-def _tell_call(tx: Transaction, staff: Principal, drawn: Draw, result: store.Result) -> None:
-    """The call of a lane that holds the order hears of the result; a clean one answers it."""
+def _tell_call(tx: Transaction, staff: Principal, drawn: Draw, result: store.Result) -> Exit | None:
+    """The call of a lane or bay that holds the order hears of the result; a clean one answers it. The exit after it."""
     one = exits_store.live_of_order(tx.connection, drawn.order_id)
     if one is None:
-        return
+        return None
     for call in exits_store.open_calls(tx.connection, exit_id=one.exit_id):
         if call.kind == "audit":
             evidence = {**call.evidence, **_evidence(drawn, result)}
             amended = calls.amend(tx, call, one, staff.actor, evidence)
             if drawn.status == "clean":
                 seen_id = amended.evidence_id(one)
-                calls.answer_in(
-                    tx, staff, amended, one, Answer(result.result_id, "let_go", CLEAN_REASON, evidence_id=seen_id)
-                )
+                answer = Answer(result.result_id, "let_go", CLEAN_REASON, evidence_id=seen_id)
+                calls.answer_in(tx, staff, amended, one, answer)
+    return exits_store.get(tx.connection, one.exit_id)
 
 
 def _evidence(drawn: Draw, result: store.Result | None) -> dict[str, Any]:

@@ -6,6 +6,9 @@ from unqueue.server.exits import calls, store
 from unqueue.server.exits.journal import record
 from unqueue.server.exits.model import Exit
 
+NOWHERE = ""
+"""No lane's name: where an exit is that goes on in a side bay."""
+
 
 def take(tx: Transaction, order_id: str, device: Principal) -> bool:
     """The order has come to a lane that asks the server: its bound lane must not take it by itself any more. Whether
@@ -22,10 +25,22 @@ def take(tx: Transaction, order_id: str, device: Principal) -> bool:
     return bound.forbids(device.id, tx.at_us)
 
 
+def hold_aside(tx: Transaction, one: Exit, device: Principal) -> Exit:
+    """An exit that its lane has sent aside. If the answer is lost, that lane may think that it still has it, and let it
+    out alone: so the bay waits for its word, as another lane would.
+    """
+    bound = store.binding(tx.connection, one.order_id)
+    if bound is None or not bound.forbids(NOWHERE, tx.at_us):
+        return one
+    tx.record("lane.order_taken", f"lane:{bound.lane}", device.actor, {"lane": bound.lane})
+    return one.held_for("other_lane")
+
+
 def look_again(tx: Transaction, one: Exit) -> Exit:
     """An exit, without the wait for the bound lane where that is over."""
     bound = store.binding(tx.connection, one.order_id)
-    if "other_lane" not in one.checks or (bound is not None and bound.forbids(one.lane, tx.at_us)):
+    where = one.lane if one.bay is None else NOWHERE
+    if "other_lane" not in one.checks or (bound is not None and bound.forbids(where, tx.at_us)):
         return one
     now = one.without("other_lane")
     store.update_exit(tx, now)

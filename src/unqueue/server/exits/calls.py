@@ -2,6 +2,7 @@
 one exit (or for a lane): what comes in meanwhile is added to it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -41,11 +42,16 @@ class Answer(msgspec.Struct, frozen=True):
     evidence_id: str | None = None
 
 
-class Calls:
-    """All calls of the store."""
+LetOut = Callable[[Transaction, Exit, str], None]
+"""What to do with an exit in a side bay that the actor has cleared."""
 
-    def __init__(self, database: Database) -> None:
+
+class Calls:
+    """All calls of the store. ``let_out`` ends what was cleared in a side bay."""
+
+    def __init__(self, database: Database, *, let_out: LetOut | None = None) -> None:
         self._database = database
+        self._let_out = let_out
 
     async def raise_alarm(self, device: Principal, alarm: Alarm) -> CallView:
         """A lane needs a person: a live tag at the gate, a device that failed, a shopper who asks for help."""
@@ -86,7 +92,11 @@ class Calls:
             if call is None:
                 raise NotFound
             one = store.get(tx.connection, call.exit_id) if call.exit_id is not None else None
-            return call_view(tx.connection, answer_in(tx, staff, call, one, request))
+            answered = answer_in(tx, staff, call, one, request)
+            now = store.get(tx.connection, one.exit_id) if one is not None else None
+            if now is not None and now.bay is not None and now.status == "accepted" and self._let_out is not None:
+                self._let_out(tx, now, staff.actor)
+            return call_view(tx.connection, answered)
 
         return await self._database.unit(write)
 
@@ -129,7 +139,16 @@ def amend(tx: Transaction, call: Call, one: Exit, actor: str, evidence: dict[str
 
 def open_for_exit(tx: Transaction, one: Exit, kind: CallKind, actor: str, evidence: dict[str, Any]) -> None:
     """Call staff to an exit, or bring the call that is open up to date."""
-    _open(tx, one.lane, one, kind, actor=actor, evidence=evidence, call_id=new_id())
+    _open(tx, one.place, one, kind, actor=actor, evidence=evidence, call_id=new_id())
+
+
+def move(tx: Transaction, one: Exit, actor: str) -> None:
+    """Bring the open calls about an exit to where it goes on. A live tag rings where it rang."""
+    for call in store.open_calls(tx.connection, exit_id=one.exit_id):
+        if call.kind != "live_tag" and call.lane != one.place:
+            moved = msgspec.structs.replace(call, lane=one.place)
+            store.update_call(tx, moved)
+            _record(tx, "call.moved", moved, one, actor)
 
 
 def open_for_lane(tx: Transaction, lane: str, kind: CallKind, actor: str, evidence: dict[str, Any]) -> None:
@@ -186,10 +205,10 @@ def _open(
     return call
 
 
-def _follow(tx: Transaction, one: Exit, call: Call, action: Action, actor: str) -> None:
+def _follow(tx: Transaction, one: Exit, call: Call, action: Action, actor: str) -> Exit:
     now = one.answered(call.kind, action, call.call_id)
     if now == one:
-        return
+        return one
     now = msgspec.structs.replace(now, touched_us=tx.at_us)
     store.update_exit(tx, now)
     names = {"trip_id": now.trip_id, "order_id": now.order_id, "lane": now.lane, "status": now.status}
@@ -199,6 +218,7 @@ def _follow(tx: Transaction, one: Exit, call: Call, action: Action, actor: str) 
         settle(tx, now, None, actor, "refused")
     elif now.override_call_id == call.call_id:
         settle(tx, now, "weight", actor, "let_go")
+    return now
 
 
 def _record(tx: Transaction, kind: str, call: Call, one: Exit | None, actor: str) -> None:

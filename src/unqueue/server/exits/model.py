@@ -3,6 +3,9 @@
     claimed ─→ accepted ─→ released ─→ left
        └──────────┴──→ abandoned
 
+A shopper with an exception may be sent aside: the exit goes on in a side bay and its lane is free. It ends as any
+other: let out by a named person, or taken on by the bay's own scale and gate.
+
 Accepted means that the last weighing fits, or that a named person let it go (or the goods, where the lane could not
 weigh them), and that every check is cleared. A released exit is never taken back: the gate may have opened.
 """
@@ -83,6 +86,16 @@ class OrderAtOtherLane(DomainError):
     permanent = False
     zh = "这张订单正在另一条通道，请到那里继续"
     en = "This order is at another lane. Please go on there."
+
+
+class OrderAtBay(DomainError):
+    """Details: ``bay``."""
+
+    code = "order_at_bay"
+    status = 409
+    permanent = False
+    zh = "这张订单在旁边的服务位，请到那里继续"
+    en = "This order is waiting in the side bay. Please go on there."
 
 
 class LaneBusy(DomainError):
@@ -209,7 +222,8 @@ class Weighing(msgspec.Struct, frozen=True):
 class Exit(msgspec.Struct, frozen=True):
     """One order at one lane. ``checks`` are those that staff have still to clear; ``override_call_id`` is the call
     whose answer let the last weighing go, or goods that could not be weighed; ``passages`` is the gate's counter before
-    it opened.
+    it opened. ``bay`` is the side bay that the shopper was sent to: ``lane`` is then the one that sent them, and has
+    nothing to do with it any more.
     """
 
     exit_id: str
@@ -226,6 +240,12 @@ class Exit(msgspec.Struct, frozen=True):
     passages: int | None
     claimed_us: int
     touched_us: int
+    bay: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the shopper is: the lane, or the side bay."""
+        return self.bay or self.lane
 
     def weighed(self, weighing: Weighing) -> "Exit":
         """After a weighing. The last one counts: it also ends what an earlier one was let go for."""
@@ -248,14 +268,36 @@ class Exit(msgspec.Struct, frozen=True):
         cleared = _CHECK_OF.get(kind)
         return self.without(cleared) if cleared is not None else self
 
+    def held_for(self, check: Check) -> "Exit":
+        """With one more check to clear."""
+        if check in self.checks:
+            return self
+        return _judged(msgspec.structs.replace(self, checks=(*self.checks, check)))
+
     def without(self, check: Check) -> "Exit":
         """After a check settled itself, without a person."""
         if self.status not in {"claimed", "accepted"}:
             return self
         return _judged(msgspec.structs.replace(self, checks=tuple(c for c in self.checks if c != check)))
 
-    def released(self, passages: int) -> "Exit":
-        """After the gate was allowed to open; ExitNotAccepted unless everything is cleared."""
+    def sent_aside(self, bay: str) -> "Exit":
+        """After the lane sent the shopper to the side bay; as it was where staff had decided a moment before, that
+        it is cleared or to be weighed anew.
+        """
+        self._refuse_if_over()
+        decided = self.status == "accepted" or self.weighing is None
+        return self if decided else msgspec.structs.replace(self, bay=bay)
+
+    def taken_at(self, bay: str) -> "Exit":
+        """After the side bay's own scale and gate took it on. What the lane weighed does not lie there: only what a
+        person let go still counts.
+        """
+        return _judged(msgspec.structs.replace(self, lane=bay, bay=None, weighing=None))
+
+    def released(self, passages: int | None) -> "Exit":
+        """After the gate was allowed to open, or a person let the shopper out of the side bay (no ``passages``);
+        ExitNotAccepted unless everything is cleared.
+        """
         if self.status != "accepted":
             raise ExitNotAccepted
         return msgspec.structs.replace(self, status="released", passages=passages)
@@ -273,7 +315,11 @@ class Exit(msgspec.Struct, frozen=True):
     def is_stale(self, *, last_contact_us: int | None, now_us: int) -> bool:
         """Whether the lane fell silent before it released: its claim no longer binds."""
         heard_us = max(self.touched_us, last_contact_us or 0)
-        return self.status in {"claimed", "accepted"} and now_us - heard_us > STALE_AFTER_S * 1_000_000
+        return (
+            self.bay is None
+            and self.status in {"claimed", "accepted"}
+            and now_us - heard_us > STALE_AFTER_S * 1_000_000
+        )
 
     def _refuse_if_over(self) -> None:
         if self.status == "released":
@@ -353,7 +399,8 @@ class Call(msgspec.Struct, frozen=True):
         if self.status == "answered":
             return frozenset()
         again: frozenset[Action] = frozenset({"deactivate"} if self.evidence.get("cause") == "tag_missed" else ())
-        return actions_of(self.kind, one.status if one is not None else None) | again
+        possible = actions_of(self.kind, one.status if one is not None else None) | again
+        return possible - {"reweigh"} if one is not None and one.bay is not None else possible
 
     def evidence_id(self, one: Exit | None) -> str:
         """Names what there is to see of this call about ``one``: how often it was raised, and what was weighed last."""

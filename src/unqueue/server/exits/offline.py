@@ -1,6 +1,7 @@
 """The use cases of lanes that may be cut off: what they need to know before, and what they tell afterwards."""
 
 import base64
+from collections.abc import Callable
 
 import msgspec
 from sqlalchemy import Connection
@@ -16,6 +17,8 @@ from unqueue.server.exits.model import Exit, ExitConflict, Weighing
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderUnknown
 from unqueue.server.trips.service import normal_id
+
+LetOut = Callable[[Transaction, Exit, str], None]
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -59,11 +62,12 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class OfflineLanes:
-    """All lanes that may be cut off."""
+    """All lanes that may be cut off; ``let_out`` lets out by hand who was cleared in a side bay."""
 
-    def __init__(self, database: Database, passes: Passes) -> None:
+    def __init__(self, database: Database, passes: Passes, *, let_out: LetOut) -> None:
         self._database = database
         self._passes = passes
+        self._let_out = let_out
 
     async def brief(self, device: Principal, request: Heard) -> Briefing:
         """What the lane needs to know, as of now. What it has heard frees those orders for other lanes."""
@@ -74,8 +78,9 @@ class OfflineLanes:
                 if bound.order_id in heard and bound.taken_us is not None and not bound.is_heard:
                     store.save_binding(tx, bound.heard())
                     one = store.live_of_order(tx.connection, bound.order_id)
-                    if one is not None:
-                        bindings.look_again(tx, one)
+                    now = bindings.look_again(tx, one) if one is not None else None
+                    if now is not None and now.bay is not None and now.status == "accepted":
+                        self._let_out(tx, now, device.actor)  # a person has cleared it before
 
         def read(connection: Connection) -> tuple[list[str], bool]:
             now_us = micros(self._database.clock.now())

@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody
 
 from unqueue.kernel.errors import NotFound
 from unqueue.server.access import Access, Principal
+from unqueue.server.exits.bays import Bays
 from unqueue.server.exits.calls import Alarm, Calls
 from unqueue.server.exits.model import Weighing
 from unqueue.server.exits.offline import Briefing, Heard, OfflineExit, OfflineLanes, Taken
@@ -39,6 +40,12 @@ class Reason(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Aside(msgspec.Struct, frozen=True):
+    """The name of the side bay."""
+
+    bay: str
+
+
 async def lane_device(access: Access, request: AnyRequest, lane: str | None = None) -> Principal:
     """The lane that asks; NotFound for any other device, and for another lane's path."""
     device = await access.principal(request, "device")
@@ -47,8 +54,8 @@ async def lane_device(access: Access, request: AnyRequest, lane: str | None = No
     return device
 
 
-def routes(
-    exits: Exits, offline: OfflineLanes, calls: Calls, access: Access, receipt_of: ReceiptOf
+def routes(  # noqa: PLR0917  # the use cases that stand behind the lane's requests
+    exits: Exits, offline: OfflineLanes, calls: Calls, bays: Bays, access: Access, receipt_of: ReceiptOf
 ) -> list[HTTPRouteHandler]:
     @get("/api/orders/{order_id:str}/pass", tags=["exits"])
     async def issue_pass(order_id: FromPath[str], request: AnyRequest) -> PassView:
@@ -70,8 +77,13 @@ def routes(
         """An exit as it stands."""
         return await exits.get(await lane_device(access, request), exit_id)
 
+    @post("/api/exits/{exit_id:str}/aside", status_code=200, tags=["exits"])
+    async def send_aside(exit_id: FromPath[str], data: JSONBody[Aside], request: AnyRequest) -> ExitView:
+        """The exit goes on in a side bay, and the lane is free."""
+        return await bays.send_aside(await lane_device(access, request), exit_id, data.bay)
+
     steps = _steps(exits, calls, access, receipt_of)
-    return [issue_pass, claim, exits_of_lane, read_exit, *steps, *_offline(offline, access)]
+    return [issue_pass, claim, exits_of_lane, read_exit, send_aside, *steps, *_offline(offline, access)]
 
 
 def _offline(offline: OfflineLanes, access: Access) -> list[HTTPRouteHandler]:

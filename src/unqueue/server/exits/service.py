@@ -16,7 +16,8 @@ from unqueue.kernel.errors import DomainError, InvalidRequest, NotFound
 from unqueue.kernel.ids import is_order_number
 from unqueue.passes.signed import PassClaims, PassInvalid
 from unqueue.server.access import Principal
-from unqueue.server.exits import bindings, calls, store
+from unqueue.server.exits import bays, bindings, calls, store
+from unqueue.server.exits.bays import LastContact
 from unqueue.server.exits.issuing import Passes
 from unqueue.server.exits.journal import record
 from unqueue.server.exits.model import (
@@ -26,6 +27,7 @@ from unqueue.server.exits.model import (
     ExitNotAccepted,
     ExpectedWeight,
     LaneBusy,
+    OrderAtBay,
     OrderAtOtherLane,
     Suspect,
     Weighing,
@@ -38,8 +40,6 @@ from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderUnknown, OrderUnpaid
 from unqueue.server.trips.service import normal_id
 
-LastContact = Callable[[Connection, str], int | None]
-"""When a lane was last heard of, in microseconds UTC; None for never. The fleet knows."""
 ABANDON_REASON_LENGTH_MAX = 200
 INTERVAL_G = 5
 """Of a scale that did not say."""
@@ -141,9 +141,11 @@ class Exits:
         self, tx: Transaction, device: Principal, order: Order, *, exit_id: str, request_hash: str, pass_id: str | None
     ) -> Exit:
         live = store.live_of_order(tx.connection, order.order_id)
-        if live is not None and live.lane == device.id:
+        if live is not None and live.lane == device.id and live.bay is None:
             return live
         refuse_unless_paid(order)
+        if live is not None and live.bay is not None:
+            return bays.take(tx, device, live)
         if live is not None:
             contact_us = self._last_contact(tx.connection, live.lane)
             if not live.is_stale(last_contact_us=contact_us, now_us=tx.at_us):
@@ -321,6 +323,8 @@ def _own(connection: Connection, device: Principal, exit_id: str) -> Exit:
     one = store.get(connection, exit_id)
     if one is None or one.lane != device.id:
         raise NotFound
+    if one.bay is not None and one.status in {"claimed", "accepted"}:
+        raise OrderAtBay(bay=one.bay)
     return one
 
 

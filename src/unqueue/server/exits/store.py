@@ -29,6 +29,7 @@ from unqueue.kernel.schema import append_only, metadata
 from unqueue.server.exits.model import BINDING_MARGIN_US, Binding, Call, Check, Exit, Weighing
 
 _LIVE = text("status IN ('claimed', 'accepted', 'released')")
+_LIVE_AT_LANE = text("status IN ('claimed', 'accepted', 'released') AND bay IS NULL")
 _OPEN = text("status = 'open'")
 
 exits = Table(
@@ -48,9 +49,10 @@ exits = Table(
     Column("passages", BigInteger),
     Column("claimed_us", BigInteger, nullable=False),
     Column("touched_us", BigInteger, nullable=False),
+    Column("bay", String(40)),
     CheckConstraint("status IN ('claimed', 'accepted', 'released', 'left', 'abandoned')", name="status"),
     Index("exits_live_order", "order_id", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
-    Index("exits_live_lane", "lane", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+    Index("exits_live_lane", "lane", unique=True, sqlite_where=_LIVE_AT_LANE, postgresql_where=_LIVE_AT_LANE),
 )
 
 exit_releases = Table(
@@ -59,7 +61,7 @@ exit_releases = Table(
     Column("order_id", String(32), primary_key=True),
     Column("exit_id", String(32), ForeignKey("exits.exit_id"), nullable=False, unique=True),
     Column("lane", String(40), nullable=False),
-    Column("passages", BigInteger, nullable=False),
+    Column("passages", BigInteger),  # none where a person let the shopper out of a side bay
     Column("at_us", BigInteger, nullable=False),
 )
 append_only(exit_releases)
@@ -127,13 +129,20 @@ def live_of_order(connection: Connection, order_id: str) -> Exit | None:
 
 
 def live_of_lane(connection: Connection, lane: str) -> Exit | None:
-    return _exit(connection.execute(select(exits).where(exits.c.lane == lane, _LIVE)).first())
+    """The exit that goes on at a lane; not those that it sent aside."""
+    return _exit(connection.execute(select(exits).where(exits.c.lane == lane, _LIVE_AT_LANE)).first())
 
 
 def live_by_lane(connection: Connection) -> dict[str, Exit]:
-    """All live exits, by lane."""
-    found = [_exit(row) for row in connection.execute(select(exits).where(_LIVE))]
+    """All exits that go on at lanes, by lane."""
+    found = [_exit(row) for row in connection.execute(select(exits).where(_LIVE_AT_LANE))]
     return {one.lane: one for one in found if one is not None}
+
+
+def in_bays(connection: Connection) -> list[Exit]:
+    """All exits that go on in side bays, in the order in which they came to their lanes."""
+    query = select(exits).where(_LIVE, exits.c.bay.is_not(None)).order_by(exits.c.claimed_us, exits.c.exit_id)
+    return [one for row in connection.execute(query) if (one := _exit(row)) is not None]
 
 
 def insert_exit(tx: Transaction, one: Exit) -> None:
@@ -147,13 +156,12 @@ def update_exit(tx: Transaction, one: Exit) -> None:
 
 def insert_release(tx: Transaction, one: Exit) -> None:
     """Note that the gate may open for an order; the database refuses a second time for the same order."""
-    assert one.passages is not None, "a release tells the gate's counter"
     tx.execute(
         insert(exit_releases),
         {
             "order_id": one.order_id,
             "exit_id": one.exit_id,
-            "lane": one.lane,
+            "lane": one.place,
             "passages": one.passages,
             "at_us": tx.at_us,
         },

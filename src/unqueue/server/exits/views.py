@@ -58,7 +58,8 @@ class CallView(msgspec.Struct, frozen=True):
 
 class ExitView(msgspec.Struct, frozen=True):
     """``checks`` are those that staff have still to clear; ``tags`` is how many goods carry one. ``expected``: between
-    which weights they pass at this lane, as learned; None where the lane's own rule decides.
+    which weights they pass at this lane, as learned; None where the lane's own rule decides. ``bay``: the side bay that
+    the shopper was sent to.
     """
 
     id: str
@@ -73,6 +74,7 @@ class ExitView(msgspec.Struct, frozen=True):
     call: CallView | None
     passages: int | None
     expected: ExpectedWeight | None = None
+    bay: str | None = None
 
 
 class Rotation(msgspec.Struct, frozen=True):
@@ -126,6 +128,7 @@ def exit_view(connection: Connection, one: Exit) -> ExitView:
         weighing=one.weighing,
         call=call_view(connection, call) if call is not None else None,
         passages=one.passages,
+        bay=one.bay,
     )
 
 

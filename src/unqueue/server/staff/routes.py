@@ -63,6 +63,13 @@ class FloorLane(msgspec.Struct, frozen=True):
     exit: ExitView | None
 
 
+class FloorBay(msgspec.Struct, frozen=True):
+    """A side bay, and the exits that go on there."""
+
+    id: str
+    exits: list[ExitView]
+
+
 class FloorView(msgspec.Struct, frozen=True):
     """All that an attendant needs to see at a glance."""
 
@@ -71,6 +78,7 @@ class FloorView(msgspec.Struct, frozen=True):
     kiosks: list[Any]
     calls: list[CallView]
     today: TodayView
+    bays: list[FloorBay] = []
 
 
 class Floor:
@@ -96,7 +104,16 @@ class Floor:
             shown = exit_view(connection, one) if one is not None else None
             lanes.append(FloorLane(lane.id, lane.name, lane.state, lane.seen_at, lane.devices, shown))
         calls = call_views(connection, exits_store.open_calls(connection))
-        return FloorView(self._store, lanes, self._kiosks_of(connection), calls, self._today.view(connection))
+        kiosks, today = self._kiosks_of(connection), self._today.view(connection)
+        return FloorView(self._store, lanes, kiosks, calls, today, _bays(connection))
+
+
+def _bays(connection: Connection) -> list[FloorBay]:
+    """The side bays where somebody is."""
+    found: dict[str, FloorBay] = {}
+    for one in exits_store.in_bays(connection):
+        found.setdefault(one.place, FloorBay(one.place, [])).exits.append(exit_view(connection, one))
+    return list(found.values())
 
 
 def routes(staff: Staff, floor: Floor, calls: Calls, access: Access) -> list[HTTPRouteHandler]:

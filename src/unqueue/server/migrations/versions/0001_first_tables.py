@@ -129,6 +129,7 @@ def upgrade() -> None:
         sa.Column("passages", sa.BigInteger(), nullable=True),
         sa.Column("claimed_us", sa.BigInteger(), nullable=False),
         sa.Column("touched_us", sa.BigInteger(), nullable=False),
+        sa.Column("bay", sa.String(length=40), nullable=True),
         sa.CheckConstraint(
             "status IN ('claimed', 'accepted', 'released', 'left', 'abandoned')", name=op.f("exits_status_check")
         ),
@@ -139,8 +140,8 @@ def upgrade() -> None:
             "exits_live_lane",
             ["lane"],
             unique=True,
-            sqlite_where=sa.text("status IN ('claimed', 'accepted', 'released')"),
-            postgresql_where=sa.text("status IN ('claimed', 'accepted', 'released')"),
+            sqlite_where=sa.text("status IN ('claimed', 'accepted', 'released') AND bay IS NULL"),
+            postgresql_where=sa.text("status IN ('claimed', 'accepted', 'released') AND bay IS NULL"),
         )
         batch_op.create_index(
             "exits_live_order",
@@ -396,7 +397,7 @@ def upgrade() -> None:
         sa.Column("order_id", sa.String(length=32), nullable=False),
         sa.Column("exit_id", sa.String(length=32), nullable=False),
         sa.Column("lane", sa.String(length=40), nullable=False),
-        sa.Column("passages", sa.BigInteger(), nullable=False),
+        sa.Column("passages", sa.BigInteger(), nullable=True),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["exit_id"], ["exits.exit_id"], name=op.f("exit_releases_exit_id_fkey")),
         sa.PrimaryKeyConstraint("order_id", name=op.f("exit_releases_pkey")),
@@ -1027,8 +1028,8 @@ def downgrade() -> None:
         )
         batch_op.drop_index(
             "exits_live_lane",
-            sqlite_where=sa.text("status IN ('claimed', 'accepted', 'released')"),
-            postgresql_where=sa.text("status IN ('claimed', 'accepted', 'released')"),
+            sqlite_where=sa.text("status IN ('claimed', 'accepted', 'released') AND bay IS NULL"),
+            postgresql_where=sa.text("status IN ('claimed', 'accepted', 'released') AND bay IS NULL"),
         )
 
     op.drop_table("exits")
