@@ -32,7 +32,7 @@ export class Checkout {
   pass = $state.raw<ExitPass | null>(null);
   receipt = $state.raw<Receipt | null>(null);
   working = $state<Work | null>(null);
-  /** What the lane said of this visit's exit: `claimed`, `accepted`, `released`. */
+  /** What the lane said of this visit's exit: `claimed`, `accepted`, `released`; `aside` on the way to the side bay. */
   exit = $state<string | null>(null);
   #leaving = $state(false);
 
@@ -220,7 +220,7 @@ export class Checkout {
   }
 
   #onEvent({ event, data }: ServerEvent): void {
-    const status = (data as { status?: string } | null)?.status ?? null;
+    const { status = null, kind = null } = (data as { status?: string; kind?: string } | null) ?? {};
     if (event === "connected") this.#eventsFlow = true;
     if (event === "disconnected") this.#eventsFlow = false;
     const orderEvent = event === "order" || event === "payment" || event === "coupon";
@@ -230,6 +230,9 @@ export class Checkout {
     if (event === "disconnected" && this.order !== null) this.#pollLater();
     if (event !== "exit") return;
     if (status === "left") this.goodbye();
+    else if (kind === "exit.aside") this.exit = "aside";
+    else if (this.exit === "aside" && status === "claimed" && kind !== "exit.taken")
+      return; // one check of several is cleared: still in the bay
     else this.exit = status === "abandoned" ? null : status;
   }
 
