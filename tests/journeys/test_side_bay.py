@@ -35,6 +35,7 @@ def test_the_next_shopper_leaves_while_the_first_waits_in_the_bay(
     shop.wait_for_lane("aside")
     expect(lane.get_by_text("请带商品到旁边的服务位")).to_be_visible()
     expect(lane.get_by_text("Please take your goods to the side bay.")).to_be_visible()
+    expect(first.get_by_text("请带商品到旁边的服务位")).to_be_visible()
     assert shop.lane(body=None, method="GET")["gate"] == "closed"
     shop.lane("/belt", method="DELETE")
     shop.wait_for_lane("idle")

@@ -34,7 +34,7 @@ export class Checkout {
   /** Whether the goods are scanned again on the way out, and why. */
   audit = $state.raw<Audit | null>(null);
   working = $state<Work | null>(null);
-  /** What the lane said of this visit's exit: `claimed`, `accepted`, `released`. */
+  /** What the lane said of this visit's exit: `claimed`, `accepted`, `released`; `aside` on the way to the side bay. */
   exit = $state<string | null>(null);
   #leaving = $state(false);
 
@@ -223,7 +223,7 @@ export class Checkout {
   }
 
   #onEvent({ event, data }: ServerEvent): void {
-    const status = (data as { status?: string } | null)?.status ?? null;
+    const { status = null, kind = null } = (data as { status?: string; kind?: string } | null) ?? {};
     if (event === "connected") this.#eventsFlow = true;
     if (event === "disconnected") this.#eventsFlow = false;
     const orderEvent = event === "order" || event === "payment" || event === "coupon";
@@ -234,6 +234,9 @@ export class Checkout {
     if (event === "disconnected" && this.order !== null) this.#pollLater();
     if (event !== "exit") return;
     if (status === "left") this.goodbye();
+    else if (kind === "exit.aside") this.exit = "aside";
+    else if (this.exit === "aside" && status === "claimed" && kind !== "exit.taken")
+      return; // one check of several is cleared: still in the bay
     else this.exit = status === "abandoned" ? null : status;
   }
 

@@ -152,6 +152,10 @@ export const handset = {
     en: "No network right now. You can type the order number at the exit.",
   },
   "handset.at_lane": { zh: "请把商品放到传送带上", en: "Please lay your items on the belt" },
+  "handset.at_bay": {
+    zh: "请带商品到旁边的服务位，店员会帮您",
+    en: "Please take your goods to the side bay. We will help you there.",
+  },
   "handset.at_lane_open": { zh: "可以走了，请慢走", en: "All good. Please walk through." },
   "handset.show_receipt": { zh: "看小票", en: "Receipt" },
   "handset.keep_receipt": {
