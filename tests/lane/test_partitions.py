@@ -27,11 +27,22 @@ from unqueue.kernel.clock import ManualClock
 from unqueue.lane.alone import Alone
 from unqueue.lane.book import OfflineBook
 from unqueue.lane.offline import OfflineDesk
-from unqueue.lane.sequence.words import Abandon, Claim, ExitInfo, Lane, Left, ReadExits, Release, Request, TellWeighing
+from unqueue.lane.sequence.words import (
+    Abandon,
+    Claim,
+    ExitInfo,
+    Lane,
+    Left,
+    ReadExits,
+    Release,
+    Request,
+    SendAside,
+    TellWeighing,
+)
 from unqueue.lane.server import StoreServer
 from unqueue.lane.weighing import Verdict
 from unqueue.server.app import MerchantServer, application
-from unqueue.server.exits.store import exit_releases
+from unqueue.server.exits.store import exit_releases, live_of_order
 from unqueue.server.fleet.service import register_device
 from unqueue.station.link import ServerRefused, TryLater
 
@@ -41,6 +52,7 @@ pytestmark = pytest.mark.anyio
 LANES = 3
 EXAMPLES = int(os.environ.get("PARTITIONS", "20"))
 """How many interleavings are tried; some thousand by hand."""
+OFF = Verdict(1588, 1060, 6.7, 23, "check", (), 1037, 1083)
 FITS = Verdict(1060, 1060, 6.7, 23, "pass", (), 1037, 1083)
 
 
@@ -121,7 +133,7 @@ class LaneAlone:
         self._stand(request, exits[0] if exits else None)
 
     def _stand(self, request: Request, one: ExitInfo | None) -> None:
-        if one is None or one.status in {"left", "abandoned"}:
+        if one is None or one.status in {"left", "abandoned"} or one.bay is not None:
             self.lane = msgspec.structs.replace(self.lane, exit=None)
             return
         if isinstance(request, Release) and one.status == "released":
@@ -144,6 +156,19 @@ class LaneAlone:
         one = self.lane.exit
         if self.pending is None and one is not None and one.status in {"claimed", "accepted"}:
             self.wants(Abandon(one.exit_id, "no_goods"))
+        await self.go_on()
+
+    async def off(self) -> None:
+        """Something lies there that the order does not have."""
+        one = self.lane.exit
+        if self.pending is None and one is not None and one.status in {"claimed", "accepted"}:
+            self.wants(TellWeighing(one.exit_id, OFF, 5, tags_deactivated=False))
+        await self.go_on()
+
+    async def aside(self) -> None:
+        one = self.lane.exit
+        if self.pending is None and one is not None and one.status in {"claimed", "accepted"} and not one.offline:
+            self.wants(SendAside(one.exit_id, "bay"))
         await self.go_on()
 
 
@@ -232,7 +257,16 @@ LANE = st.integers(0, LANES - 1)
 STEPS = [
     *(["show"], ["step"], ["look"], ["show", "step", "step"], ["show", "step"], ["show", "step", "step", "step"]),
     *(["cut"], ["deaf"], ["cut", "seconds", "look"], ["deaf", "seconds", "look"], ["heal", "look"], ["heal"]),
-    *(["abandon"], ["restart"], ["restart", "step", "look"], ["pass"], ["type"], ["seconds"], ["minute"]),
+    *(
+        ["abandon"],
+        ["off", "aside"],
+        ["restart"],
+        ["restart", "step", "look"],
+        ["pass"],
+        ["type"],
+        ["seconds"],
+        ["minute"],
+    ),
 ]
 MOVES = st.lists(
     st.tuples(st.sampled_from(STEPS), LANE).map(lambda one: [(name, one[1]) for name in one[0]]),
@@ -332,6 +366,29 @@ async def test_what_was_given_up_is_not_taken_over(floor: Floor) -> None:
     moves = [("deaf", 0), ("show", 0), ("heal", 0), ("look", 0), ("look", 0), ("step", 0), ("cut", 0), ("minute", 0)]
     moves += [("look", 0), ("pass", 0), ("show", 1), ("step", 1), ("step", 1)]
     assert await play(floor, *moves, *OUT, *OUT) == [0, 1, 0]
+
+
+async def test_who_was_sent_aside_waits_until_the_lane_has_given_the_order_up(
+    store: MerchantServer, floor: Floor
+) -> None:
+    async def waits_for() -> tuple[str, ...]:
+        order_id = floor.paid.order["id"]
+        one = await store.database.read(lambda connection: live_of_order(connection, order_id))
+        assert one is not None
+        assert one.bay == "bay"
+        return one.checks
+
+    await play(floor, ("show", 0), ("off", 0), ("aside", 0))
+    assert await waits_for() == ("other_lane",)
+    await play(floor, ("look", 0), ("look", 0))
+    assert await waits_for() == ()
+
+
+async def test_a_lane_that_did_not_hear_that_the_order_is_in_the_bay_goes_on_with_it(floor: Floor) -> None:
+    moves = [("show", 0), ("off", 0), ("deaf", 0), ("aside", 0), ("seconds", 0), ("look", 0)]
+    assert await play(floor, *moves, ("go_on", 0), ("go_on", 0), *OUT) == [1, 0, 0]
+    await floor.end()
+    assert await status(floor) == "left"
 
 
 async def test_what_was_let_out_before_a_power_cut_is_told_after_it(floor: Floor) -> None:
