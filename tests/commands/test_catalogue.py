@@ -41,6 +41,13 @@ def test_import_lists_what_it_rejects(shop: Path) -> None:
     assert (shop / "again.csv").exists()
 
 
+def test_a_file_of_which_nothing_is_taken_fails(shop: Path) -> None:
+    (shop / "bad.csv").write_text("gtin,name_zh,unit_price\nabc,x,1\n", encoding="utf-8")
+    told = run("import", "bad.csv", status=1)
+    assert "1 rejected" in told
+    assert "✓" not in told
+
+
 def test_a_dry_run_adds_nothing(shop: Path) -> None:
     assert "1 would be added" in run("import", "--dry-run", str(shop / "products.csv"))
     assert "product_unknown" in run("show", "6901234567892", status=1)

@@ -41,6 +41,11 @@ export function announce(text: string, urgent = false): void {
   else polite = said(polite);
 }
 
+/** Nothing is urgent any more: a screen reader that comes by later does not find what is over. */
+export function hush(): void {
+  assertive = "";
+}
+
 /** For `Notices.svelte`. */
 export const shown = {
   get notices(): readonly Notice[] {

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from unqueue.commands.common import SettingsOption, console, fail, settings_or_exit
-from unqueue.kernel.database import Database
+from unqueue.commands.common import SettingsOption, console, fail, opened_database, settings_or_exit
 from unqueue.kernel.money import format_minor
 
 app = typer.Typer(no_args_is_help=True, help="Random audits: check a day's draws again, and what the audits say.")
@@ -26,7 +25,7 @@ def verify(
     from unqueue.server.audits.service import verify_day
 
     wanted = _day(day)
-    database = Database(settings_or_exit(settings).database_url)
+    database = opened_database(settings_or_exit(settings))
     checked = database.read_now(lambda connection: verify_day(connection, wanted.isoformat()))
     if checked.wrong and not checked.draws:
         fail(f"{wanted}: nothing was drawn on this day.")
@@ -52,7 +51,7 @@ def report(
     read = settings_or_exit(settings)
     end = _day(last) if last else date.today()  # noqa: DTZ011  # the day of whoever asks is near enough
     begin = _day(first) if first else end - timedelta(days=30)
-    database = Database(read.database_url)
+    database = opened_database(read)
     told = estimate(database.read_now(lambda connection: store.sampled(connection, begin.isoformat(), end.isoformat())))
     currency = read.store.currency
     console.print(

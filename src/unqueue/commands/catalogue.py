@@ -27,7 +27,7 @@ def import_(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="CSV or JSONL, also packed (.gz).")],
     rejects: Annotated[
         Path | None,
-        typer.Option(help="Where to list rows that need a look. Without it: <file>.rejects.csv in this directory."),
+        typer.Option(help="Where to list rows that need a look. Without it: FILE.rejects.csv in this directory."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare everything, write nothing.")] = False,
     settings: SettingsOption = None,
@@ -48,6 +48,7 @@ def import_(
     migrate_database(chosen.database_url)
     database = Database(chosen.database_url)
     ctx.call_on_close(database.dispose)
+    nothing_taken = False
     for file in files:
         listed = rejects or Path(f"{file.name}.rejects.csv")
         with _progress() as bars:
@@ -66,6 +67,9 @@ def import_(
                 bars.stop()
                 fail(str(error))
         _show(report, listed, dry_run=dry_run)
+        nothing_taken = nothing_taken or _took_nothing(report)
+    if nothing_taken:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -130,10 +134,15 @@ class _Teller:
         self._bars.update(self._tasks[stage], completed=done, total=total)
 
 
+def _took_nothing(report: "ImportReport") -> bool:
+    return report.rejected > 0 and report.rejected == report.rows
+
+
 def _show(report: "ImportReport", rejects: Path, *, dry_run: bool) -> None:
     would = "would be " if dry_run else ""
     counts = f"{report.added:,} {would}added, {report.changed:,} {would}changed, {report.unchanged:,} unchanged"
-    console.print(f"[green]✓[/] {report.file} ({report.format}): {report.rows:,} rows; {counts}", highlight=False)
+    mark = "[red]✗[/]" if _took_nothing(report) else "[green]✓[/]"
+    console.print(f"{mark} {report.file} ({report.format}): {report.rows:,} rows; {counts}", highlight=False)
     if report.unpriced:
         console.print(
             f"  {report.unpriced:,} have no price yet and cannot be sold: import gtin and unit_price for them"

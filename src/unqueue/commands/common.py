@@ -6,7 +6,9 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from sqlalchemy import inspect, make_url
 
+from unqueue.kernel.database import Database
 from unqueue.kernel.settings import Settings, SettingsError, find_settings, load_settings
 
 console = Console()
@@ -30,6 +32,18 @@ def settings_or_exit(path: Path | None) -> Settings:
         return load_settings(path or find_settings(os.environ, Path.cwd()), os.environ, settings_rules())
     except SettingsError as error:
         fail(str(error))
+
+
+def opened_database(settings: Settings) -> Database:
+    """The database of a store that has been opened before, or an exit that says that there is none."""
+    url = settings.database_url
+    where = make_url(url)
+    missing = where.get_backend_name() == "sqlite" and not Path(where.database or "").exists()
+    database = Database(url) if not missing else None
+    if database is None or not inspect(database.engine).has_table("journal"):
+        place = where.render_as_string(hide_password=True)
+        fail(f"There is no store's database at {place}. `unqueue serve` makes it; or is it elsewhere?")
+    return database
 
 
 def fail(message: str) -> NoReturn:

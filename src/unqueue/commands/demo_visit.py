@@ -55,7 +55,7 @@ def _welcome(store: Demo, seconds: float) -> None:
     assert store.store is not None, "the store is open"
     table = Table.grid(padding=(0, 2))
     table.add_row("Store", f"[bold link={store.public_url}]{store.public_url}[/]")
-    table.add_row("Attendant", f"{store.store.attendant['name']}, PIN {store.store.attendant['pin']}")
+    table.add_row("Manager", f"{store.store.attendant['name']}, PIN {store.store.attendant['pin']}")
     table.add_row("Kept in", str(store.options.directory))
     console.print(Panel(table, title=f"不排队 · Unqueue is open ({seconds:.1f} s)", expand=False, border_style="green"))
     if store.store.lan is not None:

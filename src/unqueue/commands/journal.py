@@ -5,10 +5,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from unqueue.commands.common import SettingsOption, console, fail, settings_or_exit
+from unqueue.commands.common import SettingsOption, console, fail, opened_database, settings_or_exit
 from unqueue.kernel import journal
 from unqueue.kernel.clock import from_micros
-from unqueue.kernel.database import Database
 
 app = typer.Typer(no_args_is_help=True, help="Read and check the journal: what happened, in order, hash-chained.")
 
@@ -16,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Read and check the journal: what h
 @app.command()
 def verify(settings: SettingsOption = None) -> None:
     """Check that no row of the journal was changed, taken out or put in."""
-    database = Database(settings_or_exit(settings).database_url)
+    database = opened_database(settings_or_exit(settings))
     wrong = database.read_now(journal.verify)
     if wrong is not None:
         fail(f"The chain breaks at event {wrong}: that row, or the one before it, is not what was written.")
@@ -32,7 +31,7 @@ def show(
     limit: Annotated[int, typer.Option(min=1, help="How many at the most.")] = 50,
 ) -> None:
     """Print the latest events, oldest first; with --after, those that follow an event."""
-    database = Database(settings_or_exit(settings).database_url)
+    database = opened_database(settings_or_exit(settings))
     table = Table("event", "time (UTC)", "what", "to", "by", "data", box=None, pad_edge=False)
     if after is None:
         events = database.read_now(lambda connection: journal.latest(connection, limit, stream))

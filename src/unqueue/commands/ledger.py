@@ -5,9 +5,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from unqueue.commands.common import SettingsOption, console, fail, settings_or_exit
+from unqueue.commands.common import SettingsOption, console, fail, opened_database, settings_or_exit
 from unqueue.kernel.clock import from_micros
-from unqueue.kernel.database import Database
 from unqueue.kernel.money import format_minor
 
 app = typer.Typer(no_args_is_help=True, help="The books: double entry, nothing changed in place.")
@@ -24,7 +23,7 @@ def balance(
     """The trial balance: every account that holds something. Debits and credits come to the same."""
     from unqueue.server.ledger import store
 
-    database = Database(settings_or_exit(settings).database_url)
+    database = opened_database(settings_or_exit(settings))
     held = database.read_now(store.balances)
     rows: dict[tuple[str, str], tuple[int, int]] = {}
     for (account, currency), amount_minor in held.items():
@@ -60,7 +59,7 @@ def account(
     """An account: its newest postings, and what it holds."""
     from unqueue.server.ledger import store
 
-    database = Database(settings_or_exit(settings).database_url)
+    database = opened_database(settings_or_exit(settings))
     postings = database.read_now(lambda connection: store.of_account(connection, name, limit))
     if not postings:
         fail(f"There is no account {name}. `unqueue ledger balance --all` lists those that hold something.")
@@ -87,7 +86,7 @@ def order(
     from unqueue.server.orders import store as orders
     from unqueue.server.payments import store as payments
 
-    database = Database(settings_or_exit(settings).database_url)
+    database = opened_database(settings_or_exit(settings))
     plain = "".join(number.split())
     found = database.read_now(lambda connection: orders.by_number(connection, plain) or orders.get(connection, plain))
     if found is None:

@@ -50,7 +50,7 @@ PROMPTS: dict[str, Prompt] = {
     "take_slip": Prompt(
         "找零不足，请拿凭条到服务台领取", "Some change is missing. Please take the slip to the service desk."
     ),
-    "still_there": Prompt("您还在吗？不然款项会退回", "Are you still there? Otherwise your money comes back."),
+    "still_there": Prompt("您还在吗？请点一下屏幕", "Are you still there? Please touch the screen."),
     # What went wrong.
     "number_wrong": Prompt(
         "没有这个订单号，请再看一下", "There is no such order number. Please look again.", voice=None

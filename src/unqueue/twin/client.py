@@ -53,6 +53,8 @@ class StoreClient:
         """The decoded answer; Refused for a permanent refusal; TimeoutError when the store stays away."""
         async with asyncio.timeout(self._patience_s):
             while True:
+                if self._http.is_closed:  # the demo ends while a page still asks
+                    raise TimeoutError(f"{method} {path}: the store is closed")
                 try:
                     response = await self._http.request(method, path, **arguments)
                 except httpx.TransportError:

@@ -43,6 +43,13 @@ class Presented(msgspec.Struct, frozen=True):
     outcome: Literal["approve", "decline", "wrong_pin", "removed"] = "approve"
 
 
+class MouthClosed(DomainError):
+    code = "mouth_closed"
+    status = 409
+    zh = "纸币口没有开：请先在付款机上选现金"
+    en = "The note mouth is closed. Please choose cash at the kiosk first."
+
+
 class HandRefused(DomainError):
     """Details: ``detail``, in the device's words."""
 
@@ -86,7 +93,7 @@ class KioskWorld:
                 quality = "counterfeit" if inserted.false else "genuine"
                 held = await self._recycler.ask(insert=str(piece), quality=quality)
                 if not held["taken"]:
-                    raise HandRefused(detail="the note mouth is closed")
+                    raise MouthClosed
         except ControlRefused as refused:
             raise HandRefused(detail=str(refused)) from None
 

@@ -108,7 +108,7 @@ export const console_ = {
   "console.let_go": { zh: "放行", en: "Let go" },
   "console.reweigh": { zh: "再称一次", en: "Weigh again" },
   "console.refuse": { zh: "不放行", en: "Refuse" },
-  "console.of_age": { zh: "年龄没问题，放行", en: "Old enough, let go" },
+  "console.of_age": { zh: "年龄没问题", en: "Old enough" },
   "console.audit_skip": { zh: "不扫，直接放行", en: "Let go without a rescan" },
   "console.to_desk": { zh: "请到服务台", en: "To the service desk" },
   "console.tag_settled": { zh: "已处理", en: "Settled" },

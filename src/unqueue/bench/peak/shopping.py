@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from unqueue.lane.weighing import Line
+from unqueue.passes.signed import PREFIX
 
 
 class Habits(msgspec.Struct, frozen=True):
@@ -81,7 +82,7 @@ class Visit(msgspec.Struct):
     @property
     def code(self) -> str:
         """What the shopper shows: the lane asks the server what it is worth."""
-        return f"UQ1.{self.number}.x"
+        return f"{PREFIX}.{self.number}.x.x"
 
 
 class Chance:
