@@ -186,8 +186,12 @@ def held(page: Page, command: str) -> Iterator[None]:
     pattern = f"**{KIOSK}/{command}"
     page.route(pattern, lambda route: answers.append((route, route.fetch())), times=1)
     yield
-    for route, answer in answers:
-        route.fulfill(response=answer)
+    for _ in range(200):
+        if answers:
+            break
+        page.wait_for_timeout(50)  # on a slow machine the screen may only now be asking
+    ((route, answer),) = answers
+    route.fulfill(response=answer)
     expect(page.locator("[aria-busy]")).to_have_count(0, timeout=20_000)
 
 
