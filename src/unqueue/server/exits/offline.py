@@ -118,6 +118,7 @@ class OfflineLanes:
             one = store.get(tx.connection, exit_id)
             if one is not None and (one.lane != device.id or one.order_id != order.order_id):
                 raise ExitConflict
+            bindings.take(tx, order.order_id, device)  # a lane that restarts must hear that it has left
             if one is None or one.status not in {"released", "left"}:
                 if _has_left_elsewhere(tx, order, exit_id):
                     return _twice(tx, device, order, told)
