@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 EVENTS ?= 50000
 SEED ?= 1
 
-.PHONY: help install demo test bench bench-weighing bench-peak simulate-money lint format lock clean \
+.PHONY: help install demo test bench bench-weighing bench-peak bench-lane simulate-money lint format lock clean \
 	lint-style lint-format lint-types lint-imports lint-licences lint-web-types lint-web-format
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make bench     measure"
 	@echo "make bench-weighing   the weigh check beside an oracle, on simulated stores; draws its curves"
 	@echo "make bench-peak       simulated peak hours: lanes that wait for exceptions, and lanes that send them aside"
+	@echo "make bench-lane       how long a lane takes from the pass to the open gate"
 	@echo "make simulate-money EVENTS=1000000 SEED=1   play a million events of money against its invariants"
 	@echo "make format    format all sources"
 	@echo "make lock      resolve the dependencies again, into requirements/ and web/package-lock.json"
@@ -51,6 +52,10 @@ bench-weighing:
 bench-peak:
 	@$(BOOTSTRAP) test
 	@$(BIN)/python -m unqueue.bench.peak.figures --out peak.svg $(ARGS)
+
+bench-lane:
+	@$(BOOTSTRAP) test
+	@$(BIN)/python -m unqueue.bench.lane.figures $(ARGS)
 
 simulate-money:
 	@$(BOOTSTRAP) test

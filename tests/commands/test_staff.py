@@ -31,10 +31,38 @@ def test_add_and_list(shop: Path) -> None:
     assert shop.is_dir()
     run("add", "Li Wei", "--pin", "482915")
     run("add", "Wang", "--pin", "482915", "--role", "supervisor")
-    assert run("list")[1:] == ["Li Wei attendant", "Wang supervisor"]
+    assert run("list")[1:] == ["Li Wei attendant ✓", "Wang supervisor ✓"]
     run("add", "Wang", "--pin", "111222")
     run("add", "Li Wei", "--pin", "482915", "--role", "it")
-    assert run("list")[1:] == ["Li Wei it", "Wang supervisor"]
+    assert run("list")[1:] == ["Li Wei it ✓", "Wang supervisor ✓"]
+
+
+def test_remove(shop: Path) -> None:
+    assert shop.is_dir()
+    run("add", "Li Wei", "--pin", "482915")
+    run("remove", "Li Wei")
+    assert run("list")[1:] == []
+    assert "Nobody on the staff is called Li Wei" in " ".join(run("remove", "Li Wei", status=1))
+    run("add", "Li Wei", "--pin", "482915")
+    assert run("list")[1:] == ["Li Wei attendant ✓"]
+
+
+def test_forget_passkeys(shop: Path) -> None:
+    assert shop.is_dir()
+    run("add", "Li Wei", "--pin", "482915")
+    assert "Li Wei: 0 forgotten" in " ".join(run("forget-passkeys", "Li Wei"))
+    run("forget-passkeys", "nobody", status=1)
+
+
+def test_link_to_head_office(shop: Path) -> None:
+    run("add", "Li Wei", "--pin", "482915")
+    assert "no head office" in " ".join(run("link", "Li Wei", "7c1e40", status=1))
+    office = '[staff.oidc]\nissuer = "https://login.example"\nclient_id = "shop"\n'
+    office += '[staff.oidc.roles]\nstaff = "attendant"\n'
+    (shop / "unqueue.toml").write_text(office, encoding="utf-8")
+    run("link", "Li Wei", "7c1e40")
+    assert run("list")[1:] == ["Li Wei attendant ✓ ✓"]
+    run("link", "nobody", "7c1e40", status=1)
 
 
 def test_a_role_that_is_none(shop: Path) -> None:

@@ -132,6 +132,8 @@ def test_the_database_url_names_its_driver(file: Path, url: str, expected: str) 
         ('[database]\nurl = "mysql://x"\n', "2 database.url", "SQLite file or a PostgreSQL", "postgresql://"),
         ('[server]\ntls_key_file = "k"\n', "2 server.tls_key_file", "stands without tls_certificate_file", "both"),
         ('[server]\ntls_certificate_file = "c"\n', "2 server.tls_certificate_file", "without tls_key_file", "both"),
+        ('[staff.oidc]\nissuer = "login"\n', "2 staff.oidc.issuer", "web address", "https://"),
+        ('[staff.oidc.roles]\nx = "boss"\n', "2 staff.oidc.roles.x", 'found "boss"', '"attendant"'),
         ("[weighing]\nsigmas = 0\n", "2 weighing.sigmas", "from 1 to 10", "3.3"),
         ("[weighing]\ntolerance_g_min = 1.5\n", "2 weighing.tolerance_g_min", "whole grams", "= 10"),
         ("payments.providers = 1\n", "1 payments.providers", "expected a list, found 1", "[ … ]"),

@@ -8,7 +8,8 @@ import pytest
 
 from unqueue.devices.simulators.process import SimulatorProcess
 from unqueue.kernel.findings import Finding, examine
-from unqueue.kernel.settings import Cash, CashDevice, Kiosk, Printer, Scanner, Settings
+from unqueue.kernel.settings import Cash, CashDevice, Kiosk, Settings
+from unqueue.kernel.settings_lane import Printer, Scanner
 from unqueue.kiosk import doctor
 from unqueue.station.doctor import of_running
 from unqueue.twin.ports import free_port

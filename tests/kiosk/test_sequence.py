@@ -458,3 +458,28 @@ def test_a_till_that_takes_for_nobody_is_told_to_give_back(order_id: str | None)
     rig.start(order_id)
     rig.till()
     assert CancelCash("payment-9", "shopper") in rig.commands
+
+
+def test_part_paid_in_cash_says_which_change_to_take() -> None:
+    rig = Rig().open()
+    rig.hear(Pay("cash", 1000))
+    rig.serve()
+    rig.insert(2000)
+    notice = rig.shown().notice
+    assert notice is not None
+    assert (rig.shown().phase, rig.shown().prompt.id, notice.code) == ("order", "still_due", "still_due")
+    assert "¥10.00" in notice.zh
+    assert "¥10.00" in notice.en
+
+
+def test_who_cancels_cash_is_told_what_came_back() -> None:
+    rig = Rig().open()
+    rig.hear(Pay("cash"))
+    rig.serve()
+    rig.insert(500)
+    rig.hear(Cancel())
+    notice = rig.shown().notice
+    assert notice is not None
+    assert (rig.shown().phase, notice.code) == ("order", "cash_came_back")
+    assert "¥5.00" in notice.zh
+    assert "¥5.00" in notice.en

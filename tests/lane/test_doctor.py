@@ -9,7 +9,7 @@ import pytest
 
 from unqueue.devices.simulators.process import SimulatorProcess
 from unqueue.kernel.findings import Finding
-from unqueue.kernel.settings import Io, Lane, Printer, Scale, Scanner
+from unqueue.kernel.settings_lane import Io, Lane, Printer, Rfid, Scale, Scanner
 from unqueue.lane import doctor
 from unqueue.lane.hardware import Hardware, open_hardware
 from unqueue.station.doctor import listed
@@ -110,3 +110,21 @@ def test_a_fire_alarm_and_an_open_gate_are_told() -> None:
 def test_a_signal_that_does_not_exist_is_told() -> None:
     (finding,) = _ask(doctor.io_module(Io(host="127.0.0.1", map={"door": 3})))
     assert (finding.level, "door" in finding.found) == ("failed", True)
+
+
+def test_the_gate_s_reader_greets_and_is_left_as_it_is() -> None:
+    async def ask() -> tuple[list[Finding], dict[str, Any]]:
+        with SimulatorProcess.start("rfid") as simulator:
+            settings = Rfid(host=simulator.announced["host"], port=simulator.announced["port"])
+            found = [finding async for finding in doctor.rfid(settings)]
+            async with simulator.control() as hand:
+                state = await hand.ask(fault="busy")
+                found += [finding async for finding in doctor.rfid(settings)]
+            return found, state
+
+    findings, state = asyncio.run(ask())
+    assert _levels(findings) == [("rfid", "ok"), ("rfid", "failed")]
+    assert "another client has the reader" in findings[1].found
+    assert (state["rospec"], state["connected"]) == (None, False)
+    assert _levels(_ask(doctor.rfid(Rfid(host="127.0.0.1", port=9)))) == [("rfid", "failed")]
+    assert _ask(doctor.rfid(None)) == []

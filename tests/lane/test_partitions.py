@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select
+from tests.support.applications import application
 from tests.support.lanes import Buy, Paid, buy, clients
 from tests.support.stores import MILK
 
@@ -41,8 +42,10 @@ from unqueue.lane.sequence.words import (
 )
 from unqueue.lane.server import StoreServer
 from unqueue.lane.weighing import Verdict
-from unqueue.server.app import MerchantServer, application
-from unqueue.server.exits.store import exit_releases, live_of_order
+from unqueue.server.access import Principal
+from unqueue.server.app import MerchantServer
+from unqueue.server.exits.calls import Answer
+from unqueue.server.exits.store import exit_releases, live_of_order, pass_bindings
 from unqueue.server.fleet.service import register_device
 from unqueue.station.link import ServerRefused, TryLater
 
@@ -57,16 +60,35 @@ FITS = Verdict(1060, 1060, 6.7, 23, "pass", (), 1037, 1083)
 
 
 class Line(httpx.AsyncBaseTransport):
-    """A lane's network: whole, cut, or deaf (what is sent arrives, and no answer comes back)."""
+    """A lane's network: whole, cut, or deaf (what is sent arrives, and no answer comes back). ``is_refused``: the
+    server does not take what this lane did alone.
+    """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
         self.is_cut = False
         self.is_deaf = False
+        self.is_refused = False
+        self.delays = ""
+        """What is asked of paths that end so is on its way until it is delivered, and has no answer."""
+        self._late: list[httpx.Request] = []
+
+    async def deliver(self) -> None:
+        """What was late arrives."""
+        for request in self._late:
+            await self._inner.handle_async_request(request)
+
+    def mend(self) -> None:
+        self.is_cut = self.is_deaf = self.is_refused = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.is_cut:
             raise httpx.ConnectError("cut", request=request)
+        if self.is_refused and request.url.path.endswith("/offline-exits"):
+            return httpx.Response(409, json={"code": "exit_conflict", "permanent": True}, request=request)
+        if self.delays and request.url.path.endswith(self.delays):
+            self._late.append(request)
+            raise httpx.ReadTimeout("late", request=request)
         response = await self._inner.handle_async_request(request)
         if self.is_deaf:
             raise httpx.ReadError("deaf", request=request)
@@ -165,14 +187,14 @@ class LaneAlone:
             self.wants(TellWeighing(one.exit_id, OFF, 5, tags_deactivated=False))
         await self.go_on()
 
-    async def aside(self) -> None:
+    async def aside(self, bay: str = "bay") -> None:
         one = self.lane.exit
         if self.pending is None and one is not None and one.status in {"claimed", "accepted"} and not one.offline:
-            self.wants(SendAside(one.exit_id, "bay"))
+            self.wants(SendAside(one.exit_id, bay))
         await self.go_on()
 
 
-WAITS_S = {"seconds": 12, "minute": 61}
+WAITS_S = {"seconds": 12, "minute": 61, "hour": 3700}
 
 
 class Floor:
@@ -187,6 +209,7 @@ class Floor:
     async def move(self, name: str, at: int) -> None:
         lane = self.lanes[at]
         world = {"cut": self._cut, "deaf": self._deaf, "heal": self._heal, "restart": LaneAlone.restart}
+        world["refused"] = self._refused
         if name in world:
             world[name](lane)
         elif name in WAITS_S:
@@ -195,6 +218,8 @@ class Floor:
             await self._fetch_pass()
         elif name in {"show", "type"}:
             await lane.show(self.code if name == "show" else "", self.paid.order["number"])
+        elif name == "aside_to_next":
+            await lane.aside(self.lanes[(at + 1) % LANES].name)
         elif name == "look":
             await lane.alone.look()
         else:
@@ -209,8 +234,12 @@ class Floor:
         lane.line.is_deaf = True
 
     @staticmethod
+    def _refused(lane: LaneAlone) -> None:
+        lane.line.is_refused = True
+
+    @staticmethod
     def _heal(lane: LaneAlone) -> None:
-        lane.line.is_cut = lane.line.is_deaf = False
+        lane.line.mend()
 
     async def _fetch_pass(self) -> None:
         response = await self.paid.handset.http.get(f"/api/orders/{self.paid.order['id']}/pass")
@@ -227,7 +256,7 @@ class Floor:
     async def end(self) -> None:
         """Everything is mended, and everybody goes on."""
         for lane in self.lanes:
-            lane.line.is_cut = lane.line.is_deaf = False
+            lane.line.mend()
         for _ in range(4):
             for lane in self.lanes:
                 await lane.alone.look()
@@ -266,6 +295,9 @@ STEPS = [
         ["type"],
         ["seconds"],
         ["minute"],
+        ["hour"],
+        ["refused"],
+        ["off", "aside_to_next"],
     ),
 ]
 MOVES = st.lists(
@@ -322,7 +354,8 @@ async def test_another_lane_waits_for_staff_while_the_bound_one_is_silent(store:
     (waiting,) = await store.calls.list(status="open")
     assert (waiting.kind, waiting.evidence["bound_to"]) == ("other_lane", floor.lanes[0].name)
     # The lane is there again, and has not let it out: nobody has to look any more.
-    assert await play(floor, ("heal", 0), ("look", 0), ("look", 0), ("step", 1), ("step", 1)) == [0, 1, 0]
+    await play(floor, ("heal", 0), ("go_on", 0), ("go_on", 0), ("look", 0), ("look", 0))
+    assert await play(floor, ("step", 1), ("step", 1)) == [0, 1, 0]
     assert await store.calls.list(status="open") == []
 
 
@@ -365,7 +398,10 @@ async def test_what_was_given_up_is_not_taken_over(floor: Floor) -> None:
     """The answer to the claim was lost; the lane gave the order up before it heard that it has it."""
     moves = [("deaf", 0), ("show", 0), ("heal", 0), ("look", 0), ("look", 0), ("step", 0), ("cut", 0), ("minute", 0)]
     moves += [("look", 0), ("pass", 0), ("show", 1), ("step", 1), ("step", 1)]
-    assert await play(floor, *moves, *OUT, *OUT) == [0, 1, 0]
+    assert await play(floor, *moves, *OUT, *OUT) == [0, 0, 0]
+    # It had the order again since, so the other lane waits for its word.
+    await play(floor, ("heal", 0), ("go_on", 0), ("go_on", 0), ("look", 0), ("look", 0))
+    assert await play(floor, ("step", 1), ("step", 1)) == [0, 1, 0]
 
 
 async def test_who_was_sent_aside_waits_until_the_lane_has_given_the_order_up(
@@ -391,6 +427,226 @@ async def test_a_lane_that_did_not_hear_that_the_order_is_in_the_bay_goes_on_wit
     assert await status(floor) == "left"
 
 
+async def test_time_alone_frees_no_order(store: MerchantServer, floor: Floor) -> None:
+    """The bound lane let it out, and is still cut off when the pass has long ended."""
+    moves = [*ALONE, ("show", 0), *OUT, ("hour", 0), ("hour", 0), ("pass", 0), ("show", 1), ("step", 1), ("step", 1)]
+    assert await play(floor, *moves) == [1, 0, 0]
+    (waiting,) = await store.calls.list(status="open")
+    assert waiting.kind == "other_lane"
+    await floor.end()
+    assert await status(floor) == "left"
+    assert floor.lanes[1].opened == []
+
+
+async def test_a_binding_ends_when_its_lane_says_that_the_pass_has_ended(store: MerchantServer, floor: Floor) -> None:
+    def bound(connection: Connection) -> int:
+        return len(list(connection.execute(select(pass_bindings))))
+
+    await play(floor, ("cut", 0), ("hour", 0), ("hour", 0), ("pass", 0), ("show", 1))
+    assert await store.database.read(bound) == 1
+    await play(floor, ("heal", 0), ("look", 0))
+    assert await store.database.read(bound) == 0
+    # The shopper shows a fresh pass, which may be bound to any lane now.
+    assert sum(await play(floor, ("pass", 0), ("show", 1), ("step", 1), ("step", 1), ("look", 0), ("step", 1))) == 1
+
+
+@pytest.mark.parametrize("goes_on", [[], [("show", 1)], [("show", 1), ("step", 1), ("step", 1)]])
+async def test_a_lost_word_that_the_order_is_at_the_side_bay(floor: Floor, goes_on: list[tuple[str, int]]) -> None:
+    """The bay has a gate of its own; the lane did not hear that the shopper was sent there, and let them out."""
+    moves = [("show", 0), ("off", 0), ("deaf", 0), ("aside_to_next", 0), *goes_on, ("seconds", 0), ("look", 0)]
+    assert await play(floor, *moves, ("go_on", 0), ("go_on", 0), *OUT) == [1, 0, 0]
+    await floor.end()
+    assert await status(floor) == "left"
+    assert floor.lanes[0].book.untold() == []
+
+
+async def test_what_the_server_does_not_take_is_told_until_it_does(store: MerchantServer, floor: Floor) -> None:
+    await play(floor, *ALONE, ("show", 0), *OUT, ("step", 0), ("refused", 0))
+    floor.lanes[0].line.is_cut = False
+    for at in (0, 1):  # a copy of the pass, at the same lane and at another one
+        await play(floor, ("look", 0), ("show", at), ("step", at), ("step", at), ("look", 0), ("step", at))
+    assert [len(lane.opened) for lane in floor.lanes] == [1, 0, 0]
+    calls = await store.calls.list(status="open")
+    assert sorted((call.kind for call in calls), reverse=True) == ["other_lane", "help"]
+    await play(floor, ("heal", 0), ("look", 0))
+    assert await status(floor) == "left"
+
+
+async def test_a_lane_that_restarted_hears_what_it_has_given_up(floor: Floor) -> None:
+    """So it does not take over alone what another lane may have let out by now."""
+    moves = [
+        ("show", 1),
+        ("look", 0),
+        ("look", 0),
+        ("abandon", 1),
+        ("restart", 0),
+        ("step", 0),
+        ("look", 0),
+        ("show", 0),
+    ]
+    assert await play(floor, *moves, *ALONE, ("step", 0), ("step", 0)) == [0, 0, 0]
+    assert await play(floor, ("minute", 0), ("pass", 0), ("show", 1), ("step", 1), ("step", 1)) == [0, 0, 0]
+    await play(floor, ("heal", 0), ("go_on", 0), ("go_on", 0), ("look", 0), ("look", 0))
+    assert await play(floor, ("step", 1), ("step", 1)) == [0, 1, 0]
+
+
+async def test_what_is_told_late_of_giving_up_counts_no_more(floor: Floor) -> None:
+    """It is on its way while the lane restarts, and has the order again."""
+    a, b = floor.lanes[0], floor.lanes[1]
+    await play(floor, ("show", 1), ("look", 0))
+    a.line.delays = "/briefing"
+    await play(floor, ("look", 0), ("abandon", 1), ("restart", 0), ("step", 0), ("show", 0))
+    assert a.lane.exit is not None
+    a.line.delays = ""
+    await play(floor, ("look", 0), ("cut", 0))
+    await a.line.deliver()
+    await play(floor, ("minute", 0), ("look", 0), ("step", 0), ("step", 0))
+    await play(floor, ("pass", 0), ("show", 1), ("step", 1), ("step", 1))
+    assert len(a.opened) + len(b.opened) == 1
+
+
+async def test_who_gave_an_order_up_and_has_it_again_has_it(floor: Floor) -> None:
+    """It says so late, too; then it restarts, and knows no more that it gave the order up."""
+    a = floor.lanes[0]
+    await play(floor, ("show", 1), ("look", 0), ("look", 0), ("abandon", 1), ("restart", 0), ("step", 0), ("look", 0))
+    await play(floor, ("restart", 0), ("step", 0), ("show", 0), ("look", 0))
+    assert a.lane.exit is not None
+    await play(floor, *ALONE, ("step", 0), ("step", 0), ("minute", 0), ("pass", 0), ("show", 1))
+    assert sum(await play(floor, ("step", 1), ("step", 1))) <= 1
+
+
+async def test_a_report_that_is_not_taken_holds_the_order_at_other_lanes(floor: Floor) -> None:
+    moves = [*ALONE, ("show", 0), *OUT, ("step", 0), ("refused", 0)]
+    await play(floor, *moves)
+    floor.lanes[0].line.is_cut = False
+    moves = [("look", 0), ("show", 1), ("look", 0), ("look", 0), ("step", 1), ("step", 1)]
+    assert await play(floor, *moves) == [1, 0, 0]
+    moves = [("hour", 0), ("hour", 0), ("look", 0), ("look", 0), ("type", 1), ("step", 1), ("step", 1)]
+    assert await play(floor, *moves) == [1, 0, 0]
+
+
+async def test_an_order_in_hand_is_not_given_up(floor: Floor) -> None:
+    """The sequence forgot it, its desk did not."""
+    a = floor.lanes[0]
+    await play(floor, *ALONE, ("show", 0), ("step", 0), ("show", 1))
+    a.lane = Lane()
+    await play(floor, ("heal", 0), ("look", 0), ("look", 0), ("step", 1), ("step", 1))
+    a.wants(ReadExits())
+    assert sum(await play(floor, ("go_on", 0), *OUT)) == 1
+
+
+async def test_the_bay_does_not_go_on_with_what_the_lane_let_out(store: MerchantServer, floor: Floor) -> None:
+    moves = [("show", 0), ("off", 0), ("deaf", 0), ("aside_to_next", 0), ("show", 1), ("step", 1), ("step", 1)]
+    await play(floor, *moves, ("seconds", 0), ("look", 0), ("go_on", 0), ("go_on", 0), *OUT, ("heal", 0), ("look", 0))
+    assert await play(floor, ("step", 1), ("go_on", 1), ("go_on", 1), ("step", 1), ("step", 1)) == [1, 0, 0]
+    order_id = floor.paid.order["id"]
+    assert await store.database.read(lambda connection: released_by(connection, order_id)) == floor.lanes[0].name
+
+
+async def test_nobody_is_let_out_of_a_bay_by_nobody(store: MerchantServer, floor: Floor) -> None:
+    """All was well but for the other lane's word; in the bay nobody has seen the goods."""
+    await play(floor, ("show", 1), ("step", 1), ("aside", 1), ("look", 0), ("look", 0))
+    assert await status(floor) == "paid"
+    (call,) = await store.calls.list(status="open")
+    assert call.kind == "other_lane"
+    answer = Answer(uuid.uuid4().hex, "let_go", "seen by a person", call.evidence_id)
+    await store.calls.answer(Principal("staff", "s1", "小李", "manager"), call.id, answer)
+    assert await status(floor) == "left"
+
+
+async def test_staff_hear_of_goods_that_wait_since_long_before_the_server_was_back(
+    store: MerchantServer, floor: Floor
+) -> None:
+    await play(
+        floor, *ALONE, ("show", 0), ("off", 0), ("minute", 0), ("minute", 0), ("heal", 0), ("look", 0), ("off", 0)
+    )
+    (waiting,) = await store.calls.list(status="open")
+    assert (waiting.kind, waiting.lane) == ("weight", floor.lanes[0].name)
+
+
+async def test_an_old_pass_is_good_at_no_other_lane_for_being_called_old(floor: Floor) -> None:
+    other = floor.lanes[1]
+    shown_s = floor.clock.now().timestamp()
+    await play(floor, ("minute", 0), ("minute", 0))
+    with pytest.raises(ServerRefused, match="pass_expired"):
+        await other.server.ask(Claim(pass_=floor.code, shown_s=shown_s), uuid.uuid4().hex)
+
+
+async def test_a_call_that_was_lost_is_made_again(store: MerchantServer, floor: Floor) -> None:
+    lane = floor.lanes[0]
+    await play(floor, *ALONE, ("show", 0), *OUT, ("step", 0), ("refused", 0))
+    lane.line.is_cut, lane.line.delays = False, "/alarms"
+    await play(floor, ("look", 0))
+    lane.line.delays = ""
+    await play(floor, ("look", 0), ("look", 0))
+    (call,) = await store.calls.list(status="open")
+    assert (call.kind, call.evidence.get("times")) == ("help", None)
+
+
+async def test_nothing_is_kept_of_what_has_ended(floor: Floor) -> None:
+    lane = floor.lanes[0]
+    await play(floor, *ALONE, ("show", 0), *OUT, ("restart", 0), ("heal", 0), ("go_on", 0), ("look", 0), ("step", 0))
+    assert await status(floor) == "left"
+    assert lane.book.is_empty()
+
+
+async def test_a_number_that_was_typed_before_the_cut_does_not_spoil_the_pass(floor: Floor) -> None:
+    lane = floor.lanes[0]
+    await play(floor, ("type", 0), ("cut", 0), ("seconds", 0), ("look", 0), ("step", 0))
+    assert lane.lane.exit is not None
+    exit_id, lane.lane = lane.lane.exit.exit_id, msgspec.structs.replace(lane.lane, exit=None)
+    lane.wants(Abandon(exit_id, "server_away"))
+    assert await play(floor, ("go_on", 0), ("show", 0), *OUT) == [1, 0, 0]
+
+
+async def test_what_was_told_is_known_after_a_restart(floor: Floor) -> None:
+    out = [*ALONE, ("show", 0), *OUT, ("step", 0), ("heal", 0), ("look", 0)]
+    assert await play(floor, *out, ("restart", 0), ("step", 0), ("look", 0), *ALONE, ("show", 0), *OUT) == [1, 0, 0]
+
+
+async def test_a_copy_that_comes_before_the_lane_has_told(floor: Floor) -> None:
+    moves = [*ALONE, ("show", 0), *OUT, ("step", 0), ("heal", 0)]
+    await play(floor, *moves)
+    floor.lanes[0].lane = Lane()  # it has heard that the server is there, and not been asked to tell yet
+    assert await play(floor, ("show", 0), *OUT, ("step", 0)) == [1, 0, 0]
+
+
+async def test_an_exit_that_began_alone_goes_on_when_the_server_is_back(store: MerchantServer, floor: Floor) -> None:
+    """Goods that do not fit: nobody could be called while the lane was alone, and now staff are."""
+    await play(floor, *ALONE, ("show", 0), ("off", 0), ("heal", 0), ("look", 0), ("off", 0))
+    (waiting,) = await store.calls.list(status="open")
+    assert (waiting.kind, waiting.lane) == ("weight", floor.lanes[0].name)
+    assert await play(floor, ("step", 0), ("step", 0), ("step", 0)) == [1, 0, 0]
+
+
+async def test_what_the_lane_decided_is_not_over_because_the_server_is_back(floor: Floor) -> None:
+    await play(floor, *ALONE, ("show", 0), ("step", 0))
+    lane = floor.lanes[0]
+    await play(floor, ("heal", 0), ("look", 0))
+    lane.wants(ReadExits())
+    assert await play(floor, ("go_on", 0), *OUT) == [1, 0, 0]
+    await floor.end()
+    assert await status(floor) == "left"
+
+
+async def test_a_person_let_the_order_out_of_the_bay_meanwhile(store: MerchantServer, floor: Floor) -> None:
+    """By name, without a look at the lane that had it: staff hear that it left twice, once."""
+    await play(floor, ("show", 0), ("off", 0), ("deaf", 0), ("aside", 0), ("seconds", 0), ("look", 0))
+    for kind in ("weight", "other_lane"):  # the second is opened by the answer to the first
+        (call,) = await store.calls.list(status="open")
+        assert call.kind == kind
+        answer = Answer(uuid.uuid4().hex, "let_go", "seen by a person", call.evidence_id)
+        await store.calls.answer(Principal("staff", "s1", "小李", "manager"), call.id, answer)
+    assert await status(floor) == "left"
+    await play(floor, ("go_on", 0), ("go_on", 0), *OUT)
+    for lane in floor.lanes[:1]:
+        lane.line.mend()
+        await lane.alone.look()
+        await lane.alone.look()
+    (told,) = await store.calls.list(status="open")
+    assert (told.kind, told.evidence.get("times")) == ("help", None)
+
+
 async def test_what_was_let_out_before_a_power_cut_is_told_after_it(floor: Floor) -> None:
     assert await play(floor, *ALONE, ("show", 0), *OUT, ("restart", 0)) == [1, 0, 0]
     await play(floor, ("heal", 0))
@@ -413,7 +669,7 @@ async def test_no_order_leaves_twice(
     store: MerchantServer, clock: ManualClock, buy: Buy, lanes: list[LaneAlone], moves: list[tuple[str, int]]
 ) -> None:
     for lane in lanes:
-        lane.line.is_cut = lane.line.is_deaf = False
+        lane.line.mend()
         lane.restart()
     paid = await buy(MILK)
     floor = Floor(lanes, paid, clock)

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from tests.support.lane_rig import EXPECTED_G, NUMBER, PASS, Rig, alarms, loaded, new_pass, opened, ready
 
+from unqueue.devices.ports import NotReady, UnstableWeight, Weighing
 from unqueue.lane.sequence import outputs
 from unqueue.lane.sequence.arrival import REFUSALS
 from unqueue.lane.sequence.codes import identify
@@ -13,9 +14,19 @@ from unqueue.lane.sequence.words import (
     Refused,
     Tick,
     Timing,
+    Weighed,
 )
 
 T = Timing()
+
+
+def asked() -> Rig:
+    """Goods lay there when the pass was shown, and the server has not answered yet."""
+    rig = ready()
+    rig.lay(EXPECTED_G)
+    rig.wait(1.0)
+    rig.show_pass()
+    return rig
 
 
 class TestHonest:
@@ -58,6 +69,27 @@ class TestHonest:
         rig.show_pass()
         rig.wait(1.0)
         assert rig.screen.state == "open"
+
+    @pytest.mark.parametrize("weighed_meanwhile", [True, False])
+    def test_goods_that_were_weighed_while_the_server_was_asked_are_not_weighed_again(
+        self, weighed_meanwhile: bool
+    ) -> None:
+        rig = asked()
+        if weighed_meanwhile:
+            rig.now_s += 0.05
+            rig.look()
+        rig.answer()
+        assert rig.lane.phase == ("judging" if weighed_meanwhile else "loading")
+
+    @pytest.mark.parametrize("since", [UnstableWeight(), NotReady("the scale does not answer")])
+    def test_goods_that_have_moved_since_are(self, since: Weighing) -> None:
+        rig = asked()
+        rig.now_s += 0.05
+        rig.look()
+        rig.now_s += 0.05
+        rig.hear(Weighed(since))
+        rig.answer()
+        assert rig.lane.phase == "loading"
 
     def test_the_gate_opens_at_once_when_nothing_is_in_the_way(self) -> None:
         rig = loaded()

@@ -8,7 +8,8 @@ import pytest
 from tests.support.obedient_server import TOKEN, ObedientServer
 
 from unqueue.kernel.findings import Check, Finding, examine
-from unqueue.kernel.settings import Cash, CashDevice, Io, Kiosk, Lane, Scale, Settings
+from unqueue.kernel.settings import Cash, CashDevice, Kiosk, Settings
+from unqueue.kernel.settings_lane import Io, Lane, Scale
 from unqueue.kiosk import doctor as kiosk_doctor
 from unqueue.lane import doctor as lane_doctor
 from unqueue.station import doctor

@@ -93,6 +93,22 @@ class TestHeartbeat:
             heart.hurry()
             await until(lambda: len(beats) == 3)
 
+    async def test_what_changes_in_quick_succession_is_told_once(self) -> None:
+        beats: list[int] = []
+
+        async def send() -> None:
+            beats.append(1)
+
+        heart = Heartbeat(send, lambda *_: None, kind="lane", every_s=60, gather_s=0.2)
+        async with going_on(heart.run()):
+            await until(lambda: len(beats) == 1)
+            for _ in range(3):
+                heart.hurry()
+                await asyncio.sleep(0.02)
+            await until(lambda: len(beats) == 2)
+            await asyncio.sleep(0.3)
+        assert len(beats) <= 3  # the last hurry may have come after the second was on its way
+
 
 class TestCalls:
     async def test_a_call_keeps_its_id_until_the_server_takes_it(self, monkeypatch: pytest.MonkeyPatch) -> None:

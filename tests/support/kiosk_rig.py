@@ -216,13 +216,17 @@ class Rig:
                     self.begins_later.append(command)
                     return
                 self.cash = CashInfo(
-                    state="taking", payment_id=payment_id, currency="CNY", due_minor=amount.amount_minor
+                    state="taking",
+                    payment_id=payment_id,
+                    currency="CNY",
+                    due_minor=amount.amount_minor,
+                    cash_due_minor=amount.amount_minor,
                 )
                 self.hear(CashSeen(self.cash))
             case CancelCash(payment_id):
                 if self.cash.payment_id == payment_id and self.cash.state == "taking":
                     self.till(state="returning", outcome="cancelled")
-                    self.till(state="finished", inserted_minor=0)
+                    self.till(state="finished")
                     self.report("closed")
             case PayOut(order_id) if self.gives_refunds:
                 back = [one.amount.amount_minor for one in self.payments if (one.method, one.status) == _CASH_BACK]

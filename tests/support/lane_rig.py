@@ -44,7 +44,8 @@ from unqueue.lane.sequence.words import (
 )
 from unqueue.lane.weighing import Line, Verdict
 from unqueue.passes.signed import PassClaims, sign
-from unqueue.server.exits.model import Action, CallKind, Exit, OrderAtBay, OrderLeft, Suspect, Weighing, actions_of
+from unqueue.server.exits.answers import Action, CallKind, actions_of
+from unqueue.server.exits.model import Exit, OrderAtBay, OrderLeft, Suspect, Weighing
 
 ORDER_ID, NUMBER = "0f" * 16, "104729389"
 _KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -145,6 +146,11 @@ class Rig:
             self.hear(self.answer_to(pending))
             if self.lane.request is not None and self.lane.request.number == pending.number:
                 return
+
+    def answer(self) -> None:
+        """The server answers what it was asked, once."""
+        assert self.lane.request is not None, "nothing was asked"
+        self.hear(self.answer_to(self.lane.request))
 
     def restart(self) -> None:
         """Kill −9: what the lane knew is gone."""

@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.support.applications import application
 from tests.support.stores import Handset
 
-from unqueue.server.app import MerchantServer, application
+from unqueue.server.app import MerchantServer
 from unqueue.server.fleet.service import register_device
 from unqueue.server.orders import store as orders_store
 from unqueue.server.staff.service import create_staff

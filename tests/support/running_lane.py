@@ -12,9 +12,6 @@ from tests.support.running_store import Hands, Processes
 from unqueue.server.orders import store as orders_store
 
 _LANE = """
-[lane.scale]
-port = "{scale}"
-parity = "none"
 [lane.io]
 host = "127.0.0.1"
 port = {io}
@@ -22,6 +19,21 @@ port = {io}
 port = "{scanner}"
 [lane.printer]
 url = "{printer}"
+"""
+_SCALE = """
+[lane.scale]
+port = "{scale}"
+parity = "none"
+"""
+_FLOOR_SCALE = """
+[lane.scale]
+driver = "toledo_continuous"
+port = "{scale}"
+parity = "none"
+interval_g = 10
+[lane.trolley]
+tare_g = 21500
+tare_g_sd = 150.0
 """
 # The devices answer at once and weigh exactly, so that a test waits for the lane alone.
 _SIMULATORS = {
@@ -32,14 +44,24 @@ _SIMULATORS = {
 }
 
 
+_TROLLEYS = {
+    "floor-scale": ("--interval-g", "10", "--swing-share", "0.05", "--noise-g-sd", "2", "--rate-hz", "50"),
+    **{name: options for name, options in _SIMULATORS.items() if name != "scale"},
+}
+
+
 @contextmanager
-def running_lane(directory: Path, database_url: str, *, of_lane: str = "") -> Iterator[Processes]:
+def running_lane(
+    directory: Path, database_url: str, *, of_lane: str = "", weighs_trolleys: bool = False
+) -> Iterator[Processes]:
     """A store's processes, up and idle; ``of_lane`` is more of the lane's settings."""
+    simulators = _TROLLEYS if weighs_trolleys else _SIMULATORS
     with ExitStack() as stack:
-        processes = Processes(directory, database_url, stack, station="lane", simulators=_SIMULATORS)
-        announced = {name: device.announced for name, device in processes.devices.items()}
+        processes = Processes(directory, database_url, stack, station="lane", simulators=simulators)
+        announced = {name.removeprefix("floor-"): device.announced for name, device in processes.devices.items()}
         urls = {name: announced[name]["url"] for name in ("scale", "scanner", "printer")}
-        processes.write_settings("", of_lane + _LANE.format(**urls, io=announced["io"]["port"]))
+        settings = of_lane + _LANE + (_FLOOR_SCALE if weighs_trolleys else _SCALE)
+        processes.write_settings("", settings.format(**urls, io=announced["io"]["port"]))
         yield stack.enter_context(processes.running())
 
 
@@ -64,8 +86,9 @@ class LaneVisit:
 
     async def __aenter__(self) -> Self:
         hands = await self._stack.enter_async_context(self._hands)
+        devices = {name.removeprefix("floor-"): device for name, device in hands.devices.items()}
         self.scale, self.io, self.scanner, self.printer = (
-            hands.devices[name] for name in ("scale", "io", "scanner", "printer")
+            devices[name] for name in ("scale", "io", "scanner", "printer")
         )
         self.server, self.screen, self.state = hands.server, hands.screen, hands.state
         return self

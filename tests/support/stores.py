@@ -8,12 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.support.applications import application
 
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.settings import Catalogue as CatalogueSettings
 from unqueue.kernel.settings import Database as DatabaseSettings
 from unqueue.kernel.settings import Server, Settings, Store, StoreCode, Weighing
-from unqueue.server.app import MerchantServer, application
+from unqueue.server.app import MerchantServer
 from unqueue.server.catalogue.importing import import_products
 from unqueue.server.promotions.service import import_rules, load_rules
 

@@ -14,7 +14,7 @@ def world() -> LaneWorld:
     """A lane whose devices are not asked: hands alone are looked at."""
     away = ControlClient(0)
     goods = {good.gtin: good for good in (MILK, APPLES)}
-    return LaneWorld("lane-1", scale=away, io=away, scanner=away, goods=goods, seed=1)
+    return LaneWorld("lane-1", scale=away, io=away, scanner=away, rfid=away, goods=goods, seed=1)
 
 
 def test_a_piece_taken_off_the_belt_is_laid_again_as_it_was(world: LaneWorld) -> None:

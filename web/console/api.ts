@@ -1,6 +1,7 @@
 import { Problem, request, requestText, type RequestOptions } from "../shared/api.ts";
 import type {
   Call,
+  Finding,
   Money,
   OrderSummary,
   Payment,
@@ -9,6 +10,7 @@ import type {
   StoredCard,
   Suspect,
 } from "../shared/types.ts";
+import type { AuditFigures, FiguresOfDays } from "./figures/types.ts";
 import type { AuditScan, Comparison, Seen, StaffAudit } from "./audit/types.ts";
 import type {
   BackBy,
@@ -36,6 +38,8 @@ export interface Session {
   readonly role: string;
   /** What the role may do, as the server names it. */
   readonly may: readonly May[];
+  /** How it began; an `enrolment` only adds the first passkey. */
+  readonly way: "pin" | "passkey" | "oidc" | "enrolment";
 }
 
 export type May =
@@ -53,7 +57,8 @@ export type May =
   | "block_cards"
   | "unblock_cards"
   | "reconcile"
-  | "audit_figures";
+  | "audit_figures"
+  | "figures";
 
 /** A slip of the desk: of a return (its id), or of what a kiosk owes (its number). */
 export interface Slip {
@@ -107,6 +112,9 @@ export interface FloorKiosk {
 }
 
 export interface FloorLane extends FloorKiosk {
+  /** Who took it out, and since when it takes no new shopper. */
+  readonly closed_by: string | null;
+  readonly closed_at: string | null;
   readonly exit: Exit | null;
 }
 
@@ -134,6 +142,27 @@ export interface Answer {
   readonly reason: string;
   /** The call's, as it was looked at: 409 `call_changed` when there is something else to see by now. */
   readonly evidence_id: string;
+  readonly finding?: Finding | null;
+  /** Goods that were not paid, where they are known. */
+  readonly found?: readonly Found[];
+}
+
+/** Goods by their product, or by a scanned code. */
+export interface Found {
+  readonly product_id?: string;
+  readonly code?: string;
+  readonly quantity?: number;
+}
+
+/** The extra order of a call: what turned up unpaid and is paid for now. */
+export interface Supplement {
+  readonly order_id: string;
+  readonly number: string;
+  readonly status: "open" | "paid" | "left" | "closed";
+  readonly total: Money;
+  readonly url: string;
+  readonly svg: string;
+  readonly by: string;
 }
 
 export function signIn(name: string, pin: string): Promise<Session> {
@@ -159,6 +188,24 @@ export function staffApi(token: string, onEnded: () => void = () => undefined) {
     current: () => send<Omit<Session, "token">>("/api/staff/sessions/current"),
     floor: () => send<Floor>("/api/staff/floor"),
     answer: (call: string, body: Answer) => post<Call>(`/api/staff/calls/${path(call)}/answer`, body),
+    openGate: (lane: string, id: string) =>
+      post<{ readonly status: "taken" | "waiting" }>(`/api/staff/lanes/${path(lane)}/gate-openings`, { id }),
+    closeLane: (lane: string, closed: boolean) =>
+      send<null>(`/api/staff/lanes/${path(lane)}/closed`, { method: "POST", body: { closed } }),
+    look: (call: string) => post<Call>(`/api/staff/calls/${path(call)}/look`),
+    callSecurity: (call: string, reason: string) => post<Call>(`/api/staff/calls/${path(call)}/security`, { reason }),
+    takePayment: (call: string, items: readonly Found[]) =>
+      post<Supplement>(`/api/staff/calls/${path(call)}/payment`, { items }),
+    paymentOf: (call: string) => send<Supplement>(`/api/staff/calls/${path(call)}/payment`),
+    withdrawPayment: (call: string) => send<null>(`/api/staff/calls/${path(call)}/payment`, { method: "DELETE" }),
+    /** The last seven days of the store's own calendar. */
+    figuresOfWeek: () => send<FiguresOfDays>("/api/staff/figures"),
+    figures: (first: string, last: string, lane: string | null) =>
+      send<FiguresOfDays>(
+        `/api/staff/figures?first=${path(first)}&last=${path(last)}${lane === null ? "" : `&lane=${path(lane)}`}`,
+      ),
+    auditFigures: (first: string, last: string) =>
+      send<AuditFigures>(`/api/audits/figures?first=${path(first)}&last=${path(last)}`),
     audit: (order: string) => send<StaffAudit>(`/api/staff/audits/${path(order)}`),
     lookAtAudit: (order: string, scan: AuditScan) => post<Seen>(`/api/staff/audits/${path(order)}/look`, scan),
     compareAudit: (order: string, scans: readonly AuditScan[]) =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Call } from "../shared/types.ts";
-import { adviceOf, choicesOf, inOrder, patience, stopwatch } from "./calls.ts";
+import { adviceOf, choicesOf, findingOf, inOrder, SHOP_FLOOR, unpaidGuesses, patience, stopwatch } from "./calls.ts";
 
 function call(id: string, kind: Call["kind"], minute: number, status: Call["status"] = "open"): Call {
   return {
@@ -19,6 +19,10 @@ function call(id: string, kind: Call["kind"], minute: number, status: Call["stat
     evidence: null,
     evidence_id: "1",
     actions: [],
+    payable: false,
+    looked_by: null,
+    security: null,
+    finding: null,
   };
 }
 
@@ -57,7 +61,7 @@ test("patience ends after two minutes", () => {
 });
 
 const ANSWERS: readonly (readonly [Call["kind"], Call["actions"]])[] = [
-  ["weight", ["let_go", "reweigh", "refuse"]],
+  ["weight", ["let_go", "take_off", "reweigh", "refuse"]],
   ["min_age", ["let_go", "refuse"]],
   ["other_lane", ["let_go", "refuse"]],
   ["live_tag", ["let_go", "done"]],
@@ -112,4 +116,41 @@ test("advice: of the kind, and of what can be done", () => {
   assert.equal(advice("help", ["done"]), "console.advice.help");
   assert.equal(advice("device", ["done"]), "console.advice.device");
   assert.equal(advice("device", ["done", "let_go", "refuse"]), "console.advice.device_at_order");
+});
+
+test("advice: goods that the gate read are named, whatever the bell says", () => {
+  const good = { product_id: "wine", name_zh: "红酒", name_en: "Wine", read: 2, paid: 1 };
+  const bell = { ...call("a", "live_tag", 1), evidence: { cause: "not_on_order" as const } };
+  assert.equal(adviceOf(bell), "console.advice.not_on_order");
+  assert.equal(adviceOf({ ...bell, evidence: { ...bell.evidence, goods: [good] } }), "console.advice.goods_at_gate");
+});
+
+test("the queue: a guard’s call before all, and whoever is not at a lane yet last", () => {
+  const guarded = { ...call("guarded", "help", 9), security: { by: "A", at: "2026-01-02T10:09:00Z", reason: "x" } };
+  const early = { ...call("early", "min_age", 1), lane: SHOP_FLOOR };
+  const calls = [early, call("tag", "live_tag", 2), call("weight", "weight", 3), guarded];
+  assert.deepEqual(
+    inOrder(calls).map(({ id }) => id),
+    ["guarded", "tag", "weight", "early"],
+  );
+});
+
+test("findings: what a reason says of the goods, only where they were looked at", () => {
+  assert.equal(findingOf(call("a", "weight", 1), "console.reason.own_bag"), "nothing");
+  assert.equal(findingOf(call("a", "weight", 1), "console.reason.put_back"), "unpaid");
+  assert.equal(findingOf(call("a", "live_tag", 1), "console.reason.walked_on"), null);
+  assert.equal(findingOf(call("a", "help", 1), "console.reason.checked"), null);
+});
+
+test("guesses: what may lie there unpaid, of which the product is known", () => {
+  const suspects = [
+    { kind: "missed", zh: "茶", en: "Tea", product_id: "tea" },
+    { kind: "missed", zh: "一件商品", en: "An item" },
+    { kind: "extra", zh: "奶", en: "Milk", product_id: "milk" },
+  ] as const;
+  const found = unpaidGuesses({ ...call("a", "weight", 1), evidence: { suspects } });
+  assert.deepEqual(
+    found.map(({ product_id }) => product_id),
+    ["tea"],
+  );
 });

@@ -1,8 +1,11 @@
 import type { PlainMessageKey } from "../shared/messages.ts";
-import type { Call } from "../shared/types.ts";
+import type { Call, Finding, Suspect } from "../shared/types.ts";
 import type { Action } from "./api.ts";
 
 type Kind = Call["kind"];
+
+/** Where a call is about a shopper who is not at a lane yet. */
+export const SHOP_FLOOR = "shop-floor";
 
 /** Who waits most: someone at the gate, then someone at the belt, then a device that nobody stands before. */
 const URGENCY: Readonly<Record<Kind, number>> = {
@@ -15,13 +18,19 @@ const URGENCY: Readonly<Record<Kind, number>> = {
   device: 2,
 };
 
+/** Before all others: where somebody called the guard. Last: who has not come to a lane, and waits for nobody yet. */
+function urgency(call: Call): number {
+  if (call.security !== null) return -1;
+  return call.lane === SHOP_FLOOR ? 2 : URGENCY[call.kind];
+}
+
 /** Open calls, most urgent first, and of those equally urgent the oldest first. */
 export function inOrder(calls: readonly Call[]): Call[] {
   return calls
     .filter((call) => call.status === "open")
     .sort(
       (one, other) =>
-        URGENCY[one.kind] - URGENCY[other.kind] ||
+        urgency(one) - urgency(other) ||
         Date.parse(one.opened_at) - Date.parse(other.opened_at) ||
         (one.id < other.id ? -1 : 1),
     );
@@ -83,6 +92,13 @@ const CHOICES: Readonly<Record<Kind, readonly Choice[]>> = {
         "console.reason.record_wrong",
         "console.reason.scale_unsettled",
       ],
+    },
+    {
+      action: "take_off",
+      label: "console.take_off",
+      look: "secondary",
+      needed: true,
+      reasons: ["console.reason.not_wanted", "console.reason.by_accident"],
     },
     { action: "reweigh", label: "console.reweigh", look: "secondary", needed: false, reasons: [] },
     {
@@ -200,6 +216,34 @@ export function adviceOf(call: Call): PlainMessageKey {
   if (call.actions.includes("open_again")) return "console.advice.gate";
   if (call.kind === "device" && call.actions.includes("let_go")) return "console.advice.device_at_order";
   if (call.kind === "audit" && call.evidence?.outcome === "differences") return "console.advice.audit_found";
+  if (call.kind === "live_tag" && call.evidence?.goods?.length) return "console.advice.goods_at_gate";
   if (call.kind === "live_tag" && call.evidence?.cause) return `console.advice.${call.evidence.cause}`;
   return `console.advice.${call.kind}`;
+}
+
+/** What a reason says was found, where the goods were looked at for it; a reason of one's own says nothing. */
+const FINDINGS: Partial<Record<PlainMessageKey, Finding>> = {
+  "console.reason.checked": "nothing",
+  "console.reason.own_bag": "nothing",
+  "console.reason.record_wrong": "nothing",
+  "console.reason.scale_unsettled": "nothing",
+  "console.reason.tag_stayed": "nothing",
+  "console.reason.false_alarm": "nothing",
+  "console.reason.foreign_tag": "nothing",
+  "console.reason.scan_rest": "unpaid",
+  "console.reason.put_back": "unpaid",
+  "console.reason.handed_back": "unpaid",
+  "console.reason.paid_now": "unpaid",
+};
+
+/** What a tapped reason tells of the goods, for the figures of false alarms and of what was found unpaid. */
+export function findingOf(call: Call, reason: PlainMessageKey): Finding | null {
+  return call.kind === "weight" || call.kind === "live_tag" ? (FINDINGS[reason] ?? null) : null;
+}
+
+/** What may lie there unpaid, of which the product is known: one tap takes it off, or has it paid. */
+export function unpaidGuesses(call: Call): readonly Suspect[] {
+  return (call.evidence?.suspects ?? []).filter(
+    ({ kind, product_id }) => product_id && (kind === "missed" || kind === "more" || kind === "swapped"),
+  );
 }

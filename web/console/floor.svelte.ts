@@ -2,7 +2,7 @@ import { asProblem, Problem, serverNow } from "../shared/api.ts";
 import { listen } from "../shared/events.ts";
 import { t } from "../shared/language.svelte.ts";
 import { staffApi, type Exit, type Floor, type StaffApi } from "./api.ts";
-import { inOrder } from "./calls.ts";
+import { inOrder, SHOP_FLOOR } from "./calls.ts";
 import { placeOf } from "./places.ts";
 import { oneAtATime } from "./reading.ts";
 
@@ -33,6 +33,7 @@ export class FloorWatch {
 
   /** What a call's place is called: “Lane 1”, “Kiosk 1”. */
   placeName(id: string): string {
+    if (id === SHOP_FLOOR) return t("console.shop_floor");
     const { kind, name } = placeOf(this.floor, id);
     return t(`console.${kind}`, { name }).trim();
   }

@@ -4,7 +4,7 @@ import { placeOf } from "./places.ts";
 
 const device = { state: "idle", seen_at: null, devices: {} };
 const floor = {
-  lanes: [{ ...device, id: "lane-1", name: "A", exit: null }],
+  lanes: [{ ...device, id: "lane-1", name: "A", exit: null, closed_by: null, closed_at: null }],
   kiosks: [{ ...device, id: "kiosk-1", name: "K" }],
   bays: [{ id: "east", exits: [] }],
 };

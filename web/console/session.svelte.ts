@@ -7,7 +7,7 @@ function kept(): Session | null {
   try {
     const read = JSON.parse(sessionStorage.getItem(KEY) ?? "null") as Partial<Session> | null;
     return read?.token && read.name
-      ? { token: read.token, name: read.name, role: read.role ?? "", may: read.may ?? [] }
+      ? { token: read.token, name: read.name, role: read.role ?? "", may: read.may ?? [], way: read.way ?? "pin" }
       : null;
   } catch {
     return null;

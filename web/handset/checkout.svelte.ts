@@ -5,7 +5,16 @@ import { Extras } from "../shared/extras.svelte.ts";
 import { clearNotices, notify } from "../shared/notices.svelte.ts";
 import { channelFor, sorted } from "../shared/paying.ts";
 import { soundDone, soundLook } from "../shared/sound.ts";
-import type { Audit, ExitPass, Order, Payment, PaymentAction, PaymentMethod, Receipt } from "../shared/types.ts";
+import type {
+  AgeCheck,
+  Audit,
+  ExitPass,
+  Order,
+  Payment,
+  PaymentAction,
+  PaymentMethod,
+  Receipt,
+} from "../shared/types.ts";
 import { uuid } from "../shared/uuid.ts";
 import type { Visit } from "./visit.svelte.ts";
 
@@ -33,6 +42,8 @@ export class Checkout {
   receipt = $state.raw<Receipt | null>(null);
   /** Whether the goods are scanned again on the way out, and why. */
   audit = $state.raw<Audit | null>(null);
+  /** Whether a person still has to look at the shopper's ID. */
+  age = $state.raw<AgeCheck | null>(null);
   working = $state<Work | null>(null);
   /** What the lane said of this visit's exit: `claimed`, `accepted`, `released`; `aside` on the way to the side bay. */
   exit = $state<string | null>(null);
@@ -170,6 +181,11 @@ export class Checkout {
     }
   }
 
+  /** What the pass says has changed. */
+  renewPass(): void {
+    if (this.order?.status === "paid") void this.#renewPass();
+  }
+
   /** The shopper has gone through the gate, or gives up: forget everything, say goodbye, be ready for the next. */
   goodbye(): void {
     soundDone();
@@ -230,6 +246,7 @@ export class Checkout {
     if (this.order !== null && (orderEvent || event === "connected")) void this.refresh();
     // An order that this tab has not seen; the basket tells which. At a new connection it is read anyway.
     if (this.order === null && orderEvent) void this.visit.refresh().then(() => this.follow());
+    if (event === "call" && this.order !== null) void this.#readAge(this.order);
     if (event === "audit" && this.order?.status === "paid") void this.#readAudit(this.order);
     if (event === "disconnected" && this.order !== null) this.#pollLater();
     if (event !== "exit") return;
@@ -254,6 +271,7 @@ export class Checkout {
     if (order.status === "paid" && before?.status === "open") soundDone();
     if (order.status === "paid" && this.#passTimer === undefined) void this.#renewPass();
     if (order.status === "paid") void this.#readAudit(order);
+    void this.#readAge(order);
     if (order.status === "open" && this.methods === null) void this.loadMethods();
     this.#pollLater();
   }
@@ -302,11 +320,17 @@ export class Checkout {
     if (audit !== null && this.order?.id === order.id) this.audit = audit;
   }
 
+  async #readAge(order: Order): Promise<void> {
+    if (order.basket.lines.every(({ age_limit }) => age_limit === null)) return;
+    const age = await this.visit.api.ageCheck(order.id).catch(() => null);
+    if (age !== null && this.order?.id === order.id) this.age = age;
+  }
+
   #drop(): void {
     clearTimeout(this.#pollTimer);
     clearTimeout(this.#passTimer);
     this.#passTimer = undefined;
-    this.order = this.pass = this.receipt = this.audit = this.exit = null;
+    this.order = this.pass = this.receipt = this.audit = this.age = this.exit = null;
     for (const name of ["order", "pass", "attempt"]) this.visit.keep.write(name, null);
   }
 

@@ -111,6 +111,23 @@ export function settle(action: BatchAction, basket: Basket): BatchBody {
   };
 }
 
+/** An action as it is handed to a kiosk: what was tried to be sent goes as it was, the rest as it was done. */
+export function handed(action: Action): object {
+  if (action.kind === "scan") {
+    const { kind, id, code, quantity, symbology, at } = action;
+    return { kind, id, code, quantity, at, ...(symbology === null ? {} : { symbology }) };
+  }
+  const { kind, id, body } = action;
+  if (body !== null) return { ...body, kind };
+  const parts = {
+    add: action.add,
+    change: action.change,
+    delete: action.delete,
+    delete_coupons: action.delete_coupons,
+  };
+  return { kind, id, ...Object.fromEntries(Object.entries(parts).filter(([, list]) => list.length > 0)) };
+}
+
 export function isEmptyBody(body: BatchBody): boolean {
   return !body.add?.length && !body.set?.length && !body.delete?.length && !body.delete_coupons?.length;
 }

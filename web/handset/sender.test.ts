@@ -68,6 +68,7 @@ function world(store: Store, shelf = new MemoryShelf()) {
       if (answer !== null) known = answer.basket;
       log.push(`batch ${action.id}`);
     },
+    onTaken: (action) => log.push(`taken ${action.id}`),
     onRefused: (action, refusal) => log.push(`refused ${action.id} ${refusal.code}`),
     onVisitLost: (refusal) => log.push(`lost ${refusal.code}`),
     onConnection: (connected) => log.push(connected ? "up" : "down"),
@@ -133,6 +134,19 @@ test("a change whose answer was lost goes again unchanged after a reload", async
   await after.sender.kick();
   assert.equal(store.basket.lines[0]?.quantity, 2);
   assert.equal(store.requests, 2);
+});
+
+test("what a kiosk has brought to the store already is taken off without a word", async () => {
+  const store = new Store();
+  const { queue, sender, ports, log } = world(store);
+  ports.batch = () => Promise.reject(problem("scan_conflict", 409, true));
+  for (const action of [change("up", 1), scan("B")]) queue.add(action);
+  await sender.kick();
+  assert.deepEqual(
+    log.filter((entry) => !["up", "down"].includes(entry)),
+    ["taken up", "scan B"],
+  );
+  assert.equal(queue.entries().length, 0);
 });
 
 test("a permanent refusal is dropped and told, and the rest goes on", async () => {

@@ -22,6 +22,8 @@ export interface SenderPorts {
   pause(pause_ms: number): Promise<void>;
   onScan(action: ScanAction, answer: LineAnswer): void;
   onBatch(action: BatchAction, answer: BatchAnswer | null): void;
+  /** The server has it already, by another way than this queue. */
+  onTaken(action: Action): void;
   /** Refused for good: the action is dropped and the shopper is told. */
   onRefused(action: Action, problem: Problem): void;
   /** The visit itself is over or unknown: nothing more can be sent. */
@@ -105,7 +107,8 @@ export class Sender {
         this.#ports.onConnection(error.status !== 0);
         if (!isForGood(error)) return sent;
         this.#queue.remove(entry);
-        this.#ports.onRefused(entry.action, error);
+        if (error.code === "scan_conflict") this.#ports.onTaken(entry.action);
+        else this.#ports.onRefused(entry.action, error);
         this.#ports.onShorter();
         sent += 1;
       }

@@ -6,13 +6,16 @@ import { announce, clearNotices, notify } from "../shared/notices.svelte.ts";
 import { soundDone, soundLook, unlockSound } from "../shared/sound.ts";
 import type { Basket, BasketCoupon, BatchAnswer, Line, LineAnswer } from "../shared/types.ts";
 import { uuid } from "../shared/uuid.ts";
+import { canPack, partsOf } from "../shared/basket-parts.ts";
 import { browserShelf, Keep } from "./keep.ts";
-import { expect, Queue, type Action, type Addition, type ScanAction } from "./queue.ts";
+import { expect, handed, Queue, type Action, type Addition, type ScanAction } from "./queue.ts";
 import { isVisitLost, Sender } from "./sender.ts";
 
 export interface Trip {
   readonly id: string;
   readonly token: string;
+  /** Seals what is handed to a kiosk without a network. */
+  readonly basket_key?: string | null;
 }
 
 /** How a line came into the bag: to put it back after a deletion, and to show the latest first. */
@@ -118,9 +121,9 @@ export class Visit {
   /** Throws a `Problem` where no trip can be had. */
   async start(): Promise<void> {
     unlockSound();
-    const { id, token, basket } = await this.api.startTrip({ language: language.current });
+    const { id, token, basket, basket_key } = await this.api.startTrip({ language: language.current });
     this.keep.clear();
-    this.keep.write("trip", { id, token } satisfies Trip);
+    this.keep.write("trip", { id, token, basket_key } satisfies Trip);
     this.keep.write("basket", basket);
     language.set(language.current);
     this.resume();
@@ -197,6 +200,18 @@ export class Visit {
     return this.#queue.entries().length === 0;
   }
 
+  /** Whether the basket can go to a kiosk without a network. */
+  get canHandOver(): boolean {
+    return typeof this.trip?.basket_key === "string" && canPack();
+  }
+
+  /** The parts that hand what waits to a kiosk. */
+  async handOver(): Promise<readonly string[]> {
+    const { trip, actions } = this;
+    if (typeof trip?.basket_key !== "string") throw new Error("this visit has no key");
+    return await partsOf(trip.id, { version: 1, actions: actions.map(handed) }, trip.basket_key);
+  }
+
   /** Asks the server for the basket. */
   async refresh(): Promise<void> {
     const { trip } = this;
@@ -238,6 +253,7 @@ export class Visit {
       pause: (pause_ms) => this.#pause(pause_ms),
       onScan: (action, answer) => this.#onScan(action, answer),
       onBatch: (_action, answer) => this.#onBatch(answer),
+      onTaken: (action) => this.#onTaken(action),
       onRefused: (action, problem) => this.#onRefused(action, problem),
       onVisitLost: () => this.#lost(),
       onConnection: (connected) => (this.connected = connected),
@@ -368,6 +384,12 @@ export class Visit {
     this.#compareSoon();
     this.apply(answer.basket);
     for (const { code, problem } of answer.refused) this.#refuse(code, problem.zh, problem.en);
+  }
+
+  /** A kiosk has brought it to the store while the network was away. */
+  #onTaken(action: Action): void {
+    if (action.kind === "scan") this.#answered(action.id);
+    void this.refresh();
   }
 
   #onRefused(action: Action, problem: Problem): void {

@@ -8,7 +8,7 @@ export type * from "./types.ts";
 const TIMEOUT_MS = 10_000;
 
 export interface RequestOptions {
-  readonly method?: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly body?: unknown;
   readonly token?: string | null;
   readonly timeout_ms?: number;
@@ -19,6 +19,13 @@ export interface RequestOptions {
 
 /** Server's clock minus this device's, in milliseconds, from the latest answer's Date header; to the second. */
 let clock_offset_ms = 0;
+
+/** The store's time zone, which its receipts use (IANA name); this device's own until the server has told it. */
+let store_zone: string | undefined;
+
+export function storeZone(): string | undefined {
+  return store_zone;
+}
 
 /** What time it is at the server: the one clock that decides when a pass expires. */
 export function serverNow(): number {
@@ -70,6 +77,7 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
 function noteClock(response: Response): void {
   const date = Date.parse(response.headers.get("Date") ?? "");
   if (!Number.isNaN(date)) clock_offset_ms = date - Date.now();
+  store_zone = response.headers.get("Store-Time-Zone") ?? store_zone;
 }
 
 function read<T>(response: Response, text: string): T {
@@ -144,11 +152,16 @@ export function shopperApi(token: string | null) {
     closePayment: (id: string, payment: string) =>
       post<contract.Payment>(`/api/orders/${path(id)}/payments/${path(payment)}/close`),
     pass: (id: string) => send<contract.ExitPass>(`/api/orders/${path(id)}/pass`),
+    bags: (id: string) => send<contract.Bags>(`/api/orders/${path(id)}/bags`),
+    declareBags: (id: string, count: number) =>
+      send<contract.Bags>(`/api/orders/${path(id)}/bags`, { method: "PUT", body: { count } }),
+    ageCheck: (id: string) => send<contract.AgeCheck>(`/api/orders/${path(id)}/age-check`),
     audit: (id: string) => send<contract.Audit>(`/api/orders/${path(id)}/audit`),
     receipt: (id: string) => send<contract.Receipt>(`/api/orders/${path(id)}/receipt`),
     receiptSms: (id: string) => send<contract.ReceiptSms>(`/api/orders/${path(id)}/receipt/sms`),
     sendReceipt: (id: string, body: { number: string; keep: boolean; language: string }) =>
       post<contract.ReceiptSms>(`/api/orders/${path(id)}/receipt/sms`, body),
+    forgetNumber: (id: string) => send<null>(`/api/orders/${path(id)}/receipt/sms`, { method: "DELETE" }),
     /** The receipt as a page to keep: its HTML. */
     receiptPage: (id: string, language: string) =>
       requestText(`/api/orders/${path(id)}/receipt.html?language=${language}`, token),

@@ -27,6 +27,8 @@ export interface Line {
   readonly quantity: number;
   readonly weight_g: number | null;
   readonly net_weight_g: number | null;
+  /** What the package says it holds: “500 ml”. */
+  readonly quantity_text: string;
   readonly unit_price: Money;
   readonly unit: "piece" | "kg";
   readonly subtotal: Money;
@@ -86,6 +88,8 @@ export interface TripStarted {
   readonly id: string;
   readonly token: string;
   readonly basket: Basket;
+  /** Seals a basket that is handed to a kiosk while there is no network. */
+  readonly basket_key: string | null;
 }
 
 export interface ScanBody {
@@ -312,6 +316,12 @@ export interface Receipt {
 }
 
 /** How far a receipt's SMS is; `number` is masked. */
+/** The shopper's own bags: how many were declared, and how many may be. */
+export interface Bags {
+  readonly count: number;
+  readonly count_max: number;
+}
+
 export interface ReceiptSms {
   readonly status:
     "waiting" | "due" | "sending" | "uncertain" | "sent" | "delivered" | "failed" | "perhaps" | "withdrawn";
@@ -361,7 +371,16 @@ export interface OrderSummary {
   readonly total: Money;
 }
 
-export type CallAction = "let_go" | "reweigh" | "refuse" | "done" | "open_again" | "deactivate";
+export type CallAction = "let_go" | "reweigh" | "take_off" | "refuse" | "done" | "open_again" | "deactivate";
+
+/** Goods of which more pieces were read at the gate than are paid. */
+export interface GateGood {
+  readonly product_id: string;
+  readonly name_zh: string;
+  readonly name_en: string;
+  readonly read: number;
+  readonly paid: number;
+}
 
 export interface Call {
   readonly id: string;
@@ -389,6 +408,8 @@ export interface Call {
     readonly times?: number;
     /** Why a tag may ring: the deactivator counted fewer than the order has, or all of them. */
     readonly cause?: "tag_missed" | "not_on_order" | null;
+    /** What the gate's reader saw more of than is paid on the order. */
+    readonly goods?: readonly GateGood[];
     readonly age_limit?: number | null;
     /** The lane that the order's pass is bound to, and that does not answer. */
     readonly bound_to?: string | null;
@@ -401,6 +422,22 @@ export interface Call {
   readonly evidence_id: string;
   /** What can be answered now. */
   readonly actions: readonly CallAction[];
+  /** Goods that turn up can be paid for at it. */
+  readonly payable: boolean;
+  /** Who opened it first on a console. */
+  readonly looked_by: string | null;
+  /** Who called the guard to it. */
+  readonly security: { readonly by: string; readonly at: string; readonly reason: string } | null;
+  readonly finding: Finding | null;
+}
+
+/** What whoever answered a call found: that nothing was wrong with the goods, or that some were not paid. */
+export type Finding = "nothing" | "unpaid";
+
+/** Whether a person still has to look at the shopper's ID. */
+export interface AgeCheck {
+  readonly status: "none" | "due" | "cleared";
+  readonly age_limit: number | null;
 }
 
 export interface LaneState {
@@ -476,6 +513,8 @@ export interface KioskState {
   readonly prompt: { readonly id: string; readonly zh: string; readonly en: string };
   readonly voice: string | null;
   readonly order: KioskOrder | null;
+  /** A handset's basket that is being read: of so many parts, the missing ones. */
+  readonly basket: { readonly count: number; readonly missing: readonly number[] } | null;
   readonly methods: readonly {
     readonly method: string;
     readonly zh: string;

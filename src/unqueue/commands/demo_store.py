@@ -38,6 +38,7 @@ STORE_CODES = {
     "weight in code": "22=21 IIIII WW.WWW C",
     "weight and price, eighteen digits": "28=21 IIIII WWWWW PPPPP C",
 }
+HEAD_OFFICE_ROLES = {"store-managers": "manager", "store-supervisors": "supervisor", "store-staff": "attendant"}
 LABEL_WEIGHTS_G = (412, 655, 1080)
 
 
@@ -168,11 +169,28 @@ def _server_toml(place: Place, directory: Path, port: int) -> str:
         'template_zh = "SMS_RECEIPT_ZH"',
         'template_en = "SMS_RECEIPT_EN"',
     ]
+    lines += _head_office_toml(place)
     for account in accounts(place.wallets, place.kiosk["terminal"]):
         lines += toml_of(account)
     for name, template in STORE_CODES.items():
         lines += ["[[catalogue.store_codes]]", f"name = {text(name)}", f"template = {text(template)}"]
     return "\n".join(lines) + "\n"
+
+
+def _head_office_toml(place: Place) -> list[str]:
+    """Sign-in through the sandbox: by the front door, where browsers and this server find it under one name."""
+    office = place.wallets["head-office"]
+    lines = [
+        "[staff.oidc]",
+        f"issuer = {text(office['issuer'])}",
+        f"client_id = {text(office['client_id'])}",
+        f"client_secret_file = {text(office['client_secret_file'])}",
+        'zh = "总部账号（沙盒）"',
+        'en = "the head office (sandbox)"',
+    ]
+    if place.public_url.startswith("https:"):  # nobody else vouches for the certificate that was made for --lan
+        lines.append(f"ca_file = {text(place.directory / 'tls' / 'certificate.pem')}")
+    return [*lines, "[staff.oidc.roles]", *(f"{value} = {text(role)}" for value, role in HEAD_OFFICE_ROLES.items())]
 
 
 def _lane_toml(lane: str, devices: Mapping[str, Any], token: str, port: int, server_port: int, bay: str) -> str:
@@ -195,5 +213,8 @@ def _lane_toml(lane: str, devices: Mapping[str, Any], token: str, port: int, ser
         f"port = {text(devices['scanner']['url'])}",
         "[lane.printer]",
         f"url = {text(devices['printer']['url'])}",
+        "[lane.rfid]",
+        f"host = {text(devices['rfid']['host'])}",
+        f"port = {devices['rfid']['port']}",
     ]
     return "\n".join(lines) + "\n"

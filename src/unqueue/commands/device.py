@@ -7,7 +7,7 @@ import typer
 
 from unqueue.commands.common import SettingsOption, console, fail, settings_or_exit
 from unqueue.kernel.database import Database
-from unqueue.kernel.settings import IDENTIFIER_IS, Identifier
+from unqueue.kernel.settings_types import IDENTIFIER_IS, Identifier
 
 app = typer.Typer(no_args_is_help=True, help="Devices that may speak to the server.")
 

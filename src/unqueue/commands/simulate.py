@@ -13,6 +13,7 @@ from unqueue.devices.simulators.command import app as devices
 SANDBOXES: Mapping[str, str] = {
     "alipay": "unqueue.providers.alipay.sandbox.command",
     "card-terminal": "unqueue.providers.card_terminal_sandbox.command",
+    "head-office": "unqueue.providers.oidc.sandbox.command",
     "sms": "unqueue.providers.sms.sandbox.command",
     "unionpay": "unqueue.providers.unionpay.sandbox.command",
     "wallet": "unqueue.providers.sandbox_wallet.sandbox.command",

@@ -35,19 +35,81 @@ def add(
     console.print(f"[green]✓[/] {name} can sign in at /console/.")
 
 
+@app.command()
+def remove(
+    name: Annotated[str, typer.Argument(help="Who has left.")],
+    settings: SettingsOption = None,
+) -> None:
+    """Let a member of staff go: PIN, passkeys and head office account open nothing any more, and all sessions end."""
+    from unqueue.server.setup import migrate_database
+    from unqueue.server.staff.service import remove_staff
+
+    url = settings_or_exit(settings).database_url
+    migrate_database(url)
+    try:
+        remove_staff(Database(url), name)
+    except DomainError as error:
+        fail(error.text_en)
+    console.print(f"[green]✓[/] {name} can't sign in any more. The name stays in the journal.")
+
+
+@app.command("forget-passkeys")
+def forget_passkeys(
+    name: Annotated[str, typer.Argument(help="Whose phone or key was lost.")],
+    settings: SettingsOption = None,
+) -> None:
+    """Forget all passkeys of a member of staff, and end all sessions. The PIN stays."""
+    from unqueue.server.setup import migrate_database
+    from unqueue.server.staff.passkeys import remove_passkeys
+
+    url = settings_or_exit(settings).database_url
+    migrate_database(url)
+    try:
+        count = remove_passkeys(Database(url), name)
+    except DomainError as error:
+        fail(error.text_en)
+    console.print(f"[green]✓[/] {name}: {count} forgotten, and signed out everywhere.")
+
+
+@app.command()
+def link(
+    name: Annotated[str, typer.Argument(help="Who signs in with a PIN here.")],
+    subject: Annotated[str, typer.Argument(help="The person's number at head office (the claim `sub`).")],
+    settings: SettingsOption = None,
+) -> None:
+    """Say that a member of staff is that person at head office: one person, with both ways to sign in."""
+    from unqueue.server.setup import migrate_database
+    from unqueue.server.staff.head_office import link_member
+
+    known = settings_or_exit(settings)
+    if not known.staff.oidc.issuer:
+        fail("This store has no head office in its settings: [staff.oidc], as in unqueue.toml.example.")
+    migrate_database(known.database_url)
+    try:
+        link_member(Database(known.database_url), known.staff.oidc.issuer, name, subject)
+    except DomainError as error:
+        fail(error.text_en)
+    console.print(f"[green]✓[/] {name} is {subject} at head office.")
+
+
 @app.command("list")
 def list_all(settings: SettingsOption = None) -> None:
-    """Everybody who may sign in, with their roles."""
+    """Everybody who may sign in, with their roles, and how they can."""
     from rich.table import Table
 
     from unqueue.server.setup import migrate_database
+    from unqueue.server.staff.head_office import list_linked
+    from unqueue.server.staff.passkeys import list_passkeys
     from unqueue.server.staff.service import list_staff
 
     url = settings_or_exit(settings).database_url
     migrate_database(url)
-    table = Table("Name", "Role", box=None)
-    for member in list_staff(Database(url)):
-        table.add_row(member.name, member.role)
+    database = Database(url)
+    passkeys, linked = list_passkeys(database), list_linked(database)
+    table = Table("Name", "Role", "PIN", "Passkeys", "Head office", box=None)
+    for member in list_staff(database):
+        pin, office = ("✓" if has else "" for has in (member.knows_pin, member.staff_id in linked))
+        table.add_row(member.name, member.role, pin, str(passkeys.get(member.staff_id, "")), office)
     console.print(table)
 
 

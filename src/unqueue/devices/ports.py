@@ -1,6 +1,6 @@
 """What a lane and a kiosk ask of their hardware, in the words of UnifiedPOS 1.16 (OMG retail/2024: Scale, Scanner,
-Belt, Gate, Lights, ToneIndicator, POSPrinter, CoinAcceptor, BillAcceptor, CoinDispenser, BillDispenser). UnifiedPOS
-has no tag deactivator, EAS detector or fire alarm: those names are ours.
+Belt, Gate, Lights, ToneIndicator, RFIDScanner, POSPrinter, CoinAcceptor, BillAcceptor, CoinDispenser, BillDispenser).
+UnifiedPOS has no tag deactivator, EAS detector or fire alarm: those names are ours.
 
 Every device is *claimed* before use and *released* after it, which `async with` does. A claimed device looks after its
 connection by itself: unplugging it makes `status` say so, plugging it in again makes it ready. Counters only grow
@@ -80,6 +80,17 @@ class Scan(msgspec.Struct, frozen=True):
 
     code: str
     symbology: str | None = None
+
+
+class TagRead(msgspec.Struct, frozen=True):
+    """A tag that a radio reader saw. ``epc`` is what stands in it, padded to whole bytes; ``rssi_dbm`` the strongest of
+    ``count`` reads since the last report; ``antenna`` counts from 1. None where the reader does not say.
+    """
+
+    epc: bytes
+    antenna: int | None = None
+    rssi_dbm: int | None = None
+    count: int = 1
 
 
 class Device(Protocol):
@@ -163,6 +174,16 @@ class TagDeactivator(Device, Protocol):
 class EasDetector(Device, Protocol):
     async def alarm_count(self) -> int:
         """Live tags that passed the pedestals since counting began."""
+        ...
+
+
+class RFIDScanner(Device, Protocol):
+    """A reader of radio tags that reads all the time, as UnifiedPOS RFIDScanner after ``startReadTags``."""
+
+    def reads(self) -> AsyncIterator[TagRead]:
+        """The tags as they are seen, the same ones again and again, until the reader is released. When nobody takes
+        them, the oldest are forgotten.
+        """
         ...
 
 

@@ -17,85 +17,36 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from unqueue.kernel.settings_lane import Lane, Printer, Scanner
 from unqueue.kernel.settings_reading import Complaint, Reader, place_environment
+from unqueue.kernel.settings_staff import Staff
+from unqueue.kernel.settings_types import (
+    Amount,
+    Bags,
+    CategoryName,
+    CompanyPrefix,
+    Count,
+    Country,
+    Currency,
+    DatabaseUrl,
+    Factor,
+    Gln,
+    Grams,
+    HttpUrl,
+    Identifier,
+    Minutes,
+    Name,
+    OptionalHttpUrl,
+    Port,
+    Rate,
+    SerialPort,
+    Share,
+    Sigmas,
+    TimeZone,
+)
 from unqueue.kernel.toml_lines import Key, key_lines
 
 DEFAULT_DATA_DIR = Path(".unqueue")
-
-Name = Annotated[str, Meta(min_length=1, description="text that is not empty")]
-# With a prefix such as "provider:" it fits the narrowest column that holds one, 64 characters.
-IDENTIFIER_IS = "a name of a-z, 0-9, - and _, at most 40 characters"
-Identifier = Annotated[
-    str,
-    Meta(
-        pattern="^[a-z0-9][a-z0-9_-]*$",
-        max_length=40,
-        description=IDENTIFIER_IS,
-        examples=["name-1"],
-    ),
-]
-OptionalIdentifier = Annotated[
-    str, Meta(pattern="^([a-z0-9][a-z0-9_-]*)?$", max_length=40, description=IDENTIFIER_IS, examples=["bay"])
-]
-Port = Annotated[int, Meta(ge=0, le=65535, description="a port number from 0 to 65535", examples=[8000])]
-Channel = Annotated[int, Meta(ge=0, le=63, description="a channel of the module from 0 to 63", examples=[6])]
-Minutes = Annotated[int, Meta(ge=1, description="whole minutes, at least 1", examples=[30])]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="a currency of ISO 4217", examples=["CNY"])]
-Country = Annotated[str, Meta(pattern="^([A-Z]{2})?$", description="a country of ISO 3166", examples=["CN"])]
-TimeZone = Annotated[str, Meta(min_length=1, description="a time zone's name", examples=["Asia/Shanghai"])]
-Sigmas = Annotated[float, Meta(ge=1, le=10, description="a number from 1 to 10", examples=[3.3])]
-Rate = Annotated[
-    float, Meta(ge=0.0001, le=0.2, description="a share from 0.0001 to 0.2 (one per cent is 0.01)", examples=[0.01])
-]
-Share = Annotated[float, Meta(ge=0, le=1, description="a share from 0 to 1 (one in fifty is 0.02)", examples=[0.02])]
-Factor = Annotated[float, Meta(ge=1, le=100, description="a number from 1 to 100", examples=[2.0])]
-Count = Annotated[int, Meta(ge=0, le=1000, description="a number from 0 to 1000", examples=[3])]
-BaudRate = Annotated[int, Meta(ge=300, le=921_600, description="a baud rate from 300 up", examples=[9600])]
-Interval = Annotated[int, Meta(ge=1, le=1000, description="whole grams from 1 to 1000", examples=[5])]
-Amount = Annotated[int, Meta(ge=0, description="whole minor units (fen, cents), not negative", examples=[20_000])]
-Grams = Annotated[int, Meta(ge=0, description="whole grams, not negative", examples=[10])]
-CategoryName = Annotated[
-    str,
-    Meta(pattern="^[a-z0-9-]{1,40}$", description="a category of the catalogue: a-z, 0-9 and -", examples=["tobacco"]),
-]
-CompanyPrefix = Annotated[
-    str, Meta(pattern="^[0-9]{6,12}$", description="a GS1 company prefix of 6 to 12 digits", examples=["0614141"])
-]
-Gln = Annotated[
-    str,
-    Meta(pattern="^([0-9]{13})?$", description="the 13 digits of a GLN", examples=["0614141999996"]),
-]
-_WEB_ADDRESS = "a web address (http or https) without a slash at its end"
-HttpUrl = Annotated[
-    str, Meta(pattern=r"^https?://[^\s/](\S*[^\s/])?$", description=_WEB_ADDRESS, examples=["https://store.example"])
-]
-OptionalHttpUrl = Annotated[
-    str, Meta(pattern=r"^(https?://[^\s/](\S*[^\s/])?)?$", description=_WEB_ADDRESS, examples=["https://pay.example"])
-]
-DatabaseUrl = Annotated[
-    str,
-    Meta(
-        pattern=r"^(sqlite:///\S+|postgresql(\+psycopg)?://\S+)?$",
-        description="the address of a SQLite file or a PostgreSQL database",
-        examples=["sqlite:////var/lib/unqueue/unqueue.db", "postgresql://unqueue@localhost/unqueue"],
-    ),
-]
-SerialPort = Annotated[
-    str,
-    Meta(
-        pattern=r"^(/\S+|socket://\S+:\d+|COM\d+)$",
-        description="a serial port",
-        examples=["/dev/ttyUSB0", "socket://10.0.0.7:4001"],
-    ),
-]
-PrinterUrl = Annotated[
-    str,
-    Meta(
-        pattern=r"^(tcp://\S+:\d+|serial:/\S+|file:/\S+)$",
-        description="the address of a printer",
-        examples=["tcp://10.0.0.8:9100", "serial:/dev/ttyUSB1"],
-    ),
-]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -226,7 +177,7 @@ class Weighing(_Section, frozen=True, kw_only=True):
     """When a weight is suspicious. While it `learns`, the store finds out what its goods weigh, and `false_alarm` is
     the share of honest baskets that are looked at all the same. Else, and where nothing is known yet: more than
     `sigmas` standard deviations off; 3.3 raises about one false alarm in a thousand. Never less than
-    `tolerance_g_min`.
+    `tolerance_g_min`. Shoppers may name up to `bags_max` bags of their own, which are then expected on the scale.
     """
 
     learns: bool = True
@@ -234,6 +185,7 @@ class Weighing(_Section, frozen=True, kw_only=True):
     sigmas: Sigmas = 3.3
     tolerance_g_min: Grams = 10
     own_bag_g_max: Grams = 0
+    bags_max: Bags = 2
 
 
 class Audits(_Section, frozen=True, kw_only=True):
@@ -254,65 +206,6 @@ class Audits(_Section, frozen=True, kw_only=True):
     full_share: Share = 0.2
     partial_articles: Annotated[int, Meta(ge=1, le=100, description="a number from 1 to 100", examples=[5])] = 5
     month_max: Annotated[int, Meta(ge=1, le=100, description="a number from 1 to 100", examples=[2])] = 2
-
-
-class Scale(_Section, frozen=True, kw_only=True):
-    """The lane's scale. `parity` is checked by the `line` (9600 7E1), by `software` (a line at 8N1), or by none."""
-
-    port: SerialPort
-    driver: Literal["toledo_8217"] = "toledo_8217"
-    unit: Literal["kg", "lb"] = "kg"
-    interval_g: Interval = 5
-    parity: Literal["line", "software", "none"] = "line"
-    resynchronise: Literal["echo", "silence"] = "echo"
-
-
-class Io(_Section, frozen=True, kw_only=True):
-    """The Modbus TCP module of belt, deactivator, EAS gate, lamp and barrier. `map` moves signals to other channels."""
-
-    host: Name
-    driver: Literal["moxa_e1212"] = "moxa_e1212"
-    port: Port = 502
-    map: dict[str, Channel] = {}
-
-
-class Scanner(_Section, frozen=True, kw_only=True):
-    port: SerialPort
-    baud_rate: BaudRate = 9600
-
-
-class Printer(_Section, frozen=True, kw_only=True):
-    url: PrinterUrl
-    width_chars: Annotated[int, Meta(ge=24, le=96, description="a number from 24 to 96", examples=[48])] = 48
-    baud_rate: BaudRate = 9600
-    answers_status: bool = True
-    logo_file: Path | None = None
-
-
-class Lane(_Section, frozen=True, kw_only=True):
-    """An exit lane's own process, on the lane's computer. What needs a person is sent to the `side_bay`, a weight that
-    does not fit after the shopper looked for `side_bay_after_s`; without a bay the lane waits. A lane whose `id` is the
-    name of a bay is that bay's own scale and gate. With a `data_dir` of its own a lane may let orders out while the
-    server is away: those whose passes are bound to it.
-    """
-
-    id: Identifier
-    server_url: HttpUrl
-    token: Name
-    scale: Scale
-    io: Io
-    name: Name = "1"
-    host: Name = "127.0.0.1"
-    port: Port = 8100
-    scanner: Scanner | None = None
-    printer: Printer | None = None
-    language: Literal["zh", "en"] = "zh"
-    data_dir: Path | None = None
-    side_bay: OptionalIdentifier = ""
-    side_bay_after_s: Annotated[int, Meta(ge=0, le=120, description="seconds from 0 to 120", examples=[12])] = 12
-
-    def __repr__(self) -> str:
-        return f"Lane(id={self.id!r}, server_url={self.server_url!r})"  # the token stays out of logs
 
 
 class CashDevice(_Section, frozen=True, kw_only=True):
@@ -394,6 +287,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     exit_pass: ExitPass = ExitPass()
     weighing: Weighing = Weighing()
     audits: Audits = Audits()
+    staff: Staff = Staff()
     lane: Lane | None = None
     kiosk: Kiosk | None = None
 

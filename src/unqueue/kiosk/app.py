@@ -42,7 +42,7 @@ from unqueue.station.process import log_to_stderr, serve
 WEB = Path(__file__).parent.parent / "web_dist" / "kiosk"
 VOICE = Path(__file__).parent / "voice"
 ANSWER_S_MAX = 15.0
-_GOOD_NEWS = frozenset({"coupon_on", "still_due"})
+_GOOD_NEWS = frozenset({"coupon_on", "still_due", "left_out"})
 """Notices that tell of no refusal."""
 
 
@@ -70,9 +70,9 @@ class KioskRefused(DomainError):
 
 
 class CodeRead(msgspec.Struct, frozen=True):
-    """An order's code or number; with an order open, a coupon's or a card's."""
+    """An order's code or number, or a part of a basket; with an order open, a coupon's or a card's."""
 
-    code: Annotated[str, msgspec.Meta(max_length=512)]
+    code: Annotated[str, msgspec.Meta(max_length=640)]
 
 
 class Chosen(msgspec.Struct, frozen=True):

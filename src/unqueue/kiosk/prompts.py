@@ -19,6 +19,14 @@ PROMPTS: dict[str, Prompt] = {
     # The order.
     "starting": Prompt("付款机正在准备，请稍候", "This kiosk is getting ready. One moment please.", voice=None),
     "welcome": Prompt("请扫描订单码，或输入订单号", "Please scan your order code, or type its number."),
+    "more_parts": Prompt(
+        "请继续对准，还有几张码没有读到", "Please hold on: some codes are still to be read.", voice=None
+    ),
+    "basket_stays": Prompt(
+        "付款机也断网了，购物篮还在手机上，请稍后再试",
+        "This kiosk is offline, too. Your basket stays on your phone. Try again later.",
+        voice=None,
+    ),
     "one_moment": Prompt("请稍候", "One moment please.", voice=None),
     "choose_tender": Prompt("请选择付款方式", "Please choose how to pay."),
     "still_due": Prompt("已收到一部分，请付余下的金额", "Part of it is paid. Please choose how to pay the rest."),

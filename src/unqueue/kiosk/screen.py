@@ -117,6 +117,13 @@ class ShownReceipt(msgspec.Struct, frozen=True):
     problem: str | None
 
 
+class ShownBasket(msgspec.Struct, frozen=True):
+    """A handset's basket that is being read: ``count`` parts, of which ``missing`` were not read yet."""
+
+    count: int
+    missing: tuple[int, ...]
+
+
 class KioskState(ScreenState, frozen=True):
     """``voice`` is the prompt to say, None for silence."""
 
@@ -127,6 +134,7 @@ class KioskState(ScreenState, frozen=True):
     prompt: ShownPrompt
     voice: str | None
     order: ShownOrder | None
+    basket: ShownBasket | None
     methods: tuple[ShownMethod, ...]
     tender: ShownTender | None
     cash: ShownCash | None
@@ -157,6 +165,7 @@ def show(kiosk: Kiosk, now_s: float, config: Config, *, name: str, seq: int) -> 
         prompt=ShownPrompt(prompt, PROMPTS[prompt].zh, PROMPTS[prompt].en),
         voice=recording_of(prompt) if is_visited else None,
         order=_order(kiosk.order, kiosk.methods) if kiosk.order is not None else None,
+        basket=_basket(kiosk) if phase == "welcome" else None,
         methods=tuple(_method(kiosk, one) for one in kiosk.methods),
         tender=_tender(kiosk, cash),
         cash=_cash(cash) if cash is not None else None,
@@ -195,7 +204,9 @@ def _welcome(kiosk: Kiosk) -> tuple[Shown, str]:
         return "out_of_service", "server_away"
     if kiosk.phase == "welcome" and not kiosk.methods and "server" in kiosk.devices:
         return "out_of_service", "out_of_service"
-    return "welcome", "welcome" if kiosk.phase == "welcome" else "one_moment"
+    if kiosk.phase == "opening":
+        return "welcome", "one_moment"
+    return "welcome", "more_parts" if kiosk.basket is not None else "welcome"
 
 
 def _giving_back_prompt(kiosk: Kiosk) -> str:
@@ -270,6 +281,10 @@ def _order(order: OrderInfo, methods: tuple[MethodInfo, ...]) -> ShownOrder:
             for one in order.payments
         ),
     )
+
+
+def _basket(kiosk: Kiosk) -> ShownBasket | None:
+    return ShownBasket(kiosk.basket.count, kiosk.basket.missing) if kiosk.basket is not None else None
 
 
 def _method(kiosk: Kiosk, method: MethodInfo) -> ShownMethod:

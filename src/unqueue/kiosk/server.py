@@ -26,7 +26,9 @@ from unqueue.kiosk.sequence.words import (
     ReadOrder,
     RemoveCoupon,
     Request,
+    TakeBasket,
 )
+from unqueue.passes import baskets
 from unqueue.station.link import ANSWER_S, ServerEvent, ServerLink, ServerRefused, TryLater
 
 _PAYMENT_ANSWER_S = 20.0
@@ -102,6 +104,11 @@ class _Order(_Wire):
     coupons: list[Any]
 
 
+class _TakenOver(_Wire):
+    order: _Order
+    left_out: list[Any]
+
+
 class _Card(_Wire):
     balance: Money
 
@@ -128,6 +135,8 @@ class StoreServer:
         match request:
             case OpenOrder(code):
                 return _order_info(await self._send("POST", f"{self._kiosk}/orders", {"code": code}))
+            case TakeBasket(content):
+                return await self._take_over(content)
             case ReadCard(_, code):
                 card = msgspec.json.decode(
                     await self._send("POST", "/api/stored-value/balance", {"code": code}), type=_Card
@@ -147,6 +156,11 @@ class StoreServer:
             case GiveAllBack(order_id):
                 return _order_info(await self._send("POST", f"/api/orders/{order_id}/give-back"))
         return await self.order(order_id)
+
+    async def _take_over(self, content: bytes) -> OrderInfo:
+        answer = await self._send("POST", f"{self._kiosk}/baskets", {"basket": baskets.to_text(content)})
+        taken = msgspec.json.decode(answer, type=_TakenOver)
+        return msgspec.structs.replace(_info_of(taken.order), left_out=len(taken.left_out))
 
     async def _begin(self, request: BeginPayment, payment_id: str) -> PaymentInfo:
         body: dict[str, Any] = {"method": request.method, "id": payment_id, "amount_minor": request.amount_minor}
@@ -246,7 +260,10 @@ def _payment_info(wire: _Payment) -> PaymentInfo:
 
 
 def _order_info(content: bytes) -> OrderInfo:
-    wire = msgspec.json.decode(content, type=_Order)
+    return _info_of(msgspec.json.decode(content, type=_Order))
+
+
+def _info_of(wire: _Order) -> OrderInfo:
     return OrderInfo(
         order_id=wire.id,
         number=wire.number,

@@ -2,12 +2,14 @@
 decides.
 """
 
+import contextlib
 import logging
-from collections.abc import Callable
-from typing import Never, Protocol
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Never, Protocol
 
 from unqueue.lane.offline import OfflineDesk
-from unqueue.lane.sequence.words import Claim, ExitInfo, Lane, ReadExits, Request
+from unqueue.lane.sequence.words import Claim, ExitInfo, Lane, Left, RaiseAlarm, ReadExits, Request
 from unqueue.lane.server import StoreServer
 from unqueue.station.jobs import Bell
 from unqueue.station.link import ServerRefused, TryLater
@@ -32,6 +34,7 @@ class Alone:
         self._tell = tell
         self._at_lane = at_lane
         self._said: list[str] = []
+        self._refused: dict[str, str] = {}
 
     async def run(self) -> Never:
         """Stay ready until cancelled."""
@@ -59,17 +62,23 @@ class Alone:
         await self.tell_server()
         heard = self.desk.give_up(self._at_lane())
         asked_s = self.desk.clock()
-        self.desk.hear(await self._server.brief(heard), asked_s)
+        briefing = await self._server.brief(heard, let_out=self.desk.let_out(), now_s=self.desk.now_s())
+        self.desk.hear(briefing, asked_s)
         self._said = heard
+        for exit_id, claim in self.desk.undecided():
+            with contextlib.suppress(ServerRefused):  # then the server does not know the exit, and the lane gives it up
+                await self._server.ask(claim, exit_id)
+            self.desk.hand_over(exit_id)
 
     async def tell_server(self) -> None:
-        """What was decided alone, in order. One that the server will never take is kept aside. TryLater."""
+        """What was decided alone, in order. One that the server does not take is told again, until somebody has seen to
+        that: as long as it does not know, nobody else may let the order out. TryLater.
+        """
         for exit_id, version, body in self.desk.untold():
             try:
                 await self._server.tell_offline(body)
             except ServerRefused as refusal:
-                logger.warning("the server does not take exit %s, which left: %s", exit_id, refusal.code)
-                self.desk.put_aside(exit_id, version)
+                await self._not_taken(exit_id, body, refusal.code)
             else:
                 self.desk.told(exit_id, version)
         for request, request_id in self.desk.later():
@@ -79,6 +88,17 @@ class Alone:
                 logger.info("%s: %s", type(request).__name__, refusal.code)
             self.desk.done(request_id)
 
+    async def _not_taken(self, exit_id: str, body: Mapping[str, Any], code: str) -> None:
+        """Say once that the server does not take what this lane did: in the log, and to staff."""
+        if self._refused.get(exit_id) == code:
+            return
+        logger.warning("the server does not take exit %s, which left: %s", exit_id, code)
+        number = body.get("number") or exit_id
+        detail = f"order {number} left here while the lane was cut off, and the server does not take that: {code}"
+        with contextlib.suppress(ServerRefused):
+            await self._server.alarm(RaiseAlarm(0, "help", None, detail), uuid.uuid5(uuid.NAMESPACE_OID, exit_id).hex)
+        self._refused[exit_id] = code
+
     async def ask(self, lane: Lane, request: Request, request_id: str) -> tuple[ExitInfo, ...]:
         """The answer to one of the sequence's requests: the lane's own where it decides, else the server's. TryLater,
         ServerRefused.
@@ -87,8 +107,10 @@ class Alone:
         if own is not None:
             return own
         try:
-            if isinstance(request, ReadExits):
-                await self.tell_server()  # after a restart it must know what was decided before it says how things are
+            if isinstance(request, ReadExits | Claim):
+                await self.tell_server()  # it must know what was decided here before it says how things are
+            if isinstance(request, Claim):
+                self.desk.refuse_if_let_out(request)
             exits = await self._server.ask(request, request_id)
         except TryLater:
             own = self._instead(lane, request, request_id)
@@ -96,6 +118,8 @@ class Alone:
                 raise
             return own
         self.desk.used_by(exits)
+        if isinstance(request, Left):
+            self.desk.ended(request.exit_id)
         return exits
 
     def _own(self, lane: Lane, request: Request, request_id: str) -> tuple[ExitInfo, ...] | None:
@@ -103,20 +127,20 @@ class Alone:
         if self.desk.holds(getattr(request, "exit_id", "")):
             self.due.ring()
             return (self.desk.answer(request),)
-        if not lane.offline:
-            return None
-        if isinstance(request, Claim):
+        if isinstance(request, ReadExits) and (lane.offline or self.desk.in_hand()):
+            return self.desk.in_hand()  # what it decides about is not over because the server is back
+        if isinstance(request, Claim) and lane.offline:
             return (self.desk.claim(request.pass_, request_id),)
-        return self.desk.in_hand() if isinstance(request, ReadExits) else None
+        return None
 
     def _instead(self, lane: Lane, request: Request, request_id: str) -> tuple[ExitInfo, ...] | None:
         """The lane's own answer after the server gave none, about an exit that began with it; None where it has none.
-        Refusal.
+        An end needs no more than to be told later. Refusal.
         """
-        one = lane.exit
-        if not lane.offline or one is None or getattr(request, "exit_id", "") != one.exit_id:
+        if not lane.offline:
             return None
-        if self.desk.take_over(one, lane.code):
+        one = lane.exit
+        is_at_lane = one is not None and getattr(request, "exit_id", "") == one.exit_id
+        if is_at_lane and one is not None and self.desk.take_over(one, lane.code):
             return (self.desk.answer(request),)
-        ended = self.desk.answer_later(request, request_id, one)
-        return (ended,) if ended is not None else None
+        return () if self.desk.ask_later(request, request_id) else None

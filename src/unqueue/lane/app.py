@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from pathlib import Path
 
 import msgspec
@@ -9,9 +10,10 @@ from litestar import Litestar, post
 from litestar.handlers import HTTPRouteHandler
 
 from unqueue.kernel.errors import DomainError
-from unqueue.kernel.settings import Lane as LaneSettings
 from unqueue.kernel.settings import Settings
+from unqueue.kernel.settings_lane import Lane as LaneSettings
 from unqueue.lane.book import OfflineBook
+from unqueue.lane.gate_tags import TagRule
 from unqueue.lane.hardware import open_hardware
 from unqueue.lane.offline import OfflineDesk
 from unqueue.lane.prompts import PROMPTS, RECORDINGS
@@ -20,7 +22,7 @@ from unqueue.lane.screen import LaneState
 from unqueue.lane.sequence.codes import is_of_shopper
 from unqueue.lane.sequence.words import Code, Config, HelpAsked, Phase, Timing
 from unqueue.lane.server import StoreServer
-from unqueue.lane.weighing import Rule
+from unqueue.lane.weighing import Rule, Tare
 from unqueue.station import web
 from unqueue.station.link import ServerRefused, TryLater
 from unqueue.station.process import log_to_stderr, serve
@@ -119,6 +121,13 @@ def commands(runner: LaneRunner, language: str) -> list[HTTPRouteHandler]:
     return [read_code, ask_for_help, receipt]
 
 
+def seconds_awake_or_not() -> float:
+    """A monotonic clock that goes on while the computer sleeps, where the system has one: passes end meanwhile."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
 def create_app(runner: LaneRunner, *, language: str = "zh") -> Litestar:
     """The ASGI application of a lane's screen; ``runner`` is run by whoever serves it."""
     return web.application([*web.showing(runner.screen, VOICE, RECORDINGS), *commands(runner, language)], WEB)
@@ -132,12 +141,14 @@ async def run(settings: Settings, own: LaneSettings) -> None:
     server = StoreServer(own.server_url, own.id, own.token, interval_g=own.scale.interval_g)
     hardware = open_hardware(own, time_zone=settings.store.time_zone)
     timing = Timing(check_s=own.side_bay_after_s) if own.side_bay else Timing()
-    config = Config(rule=rule, timing=timing, side_bay=own.side_bay)
+    trolley = Tare(own.trolley.tare_g, own.trolley.tare_g_sd) if own.trolley is not None else None
+    config = Config(rule=rule, timing=timing, side_bay=own.side_bay, trolley=trolley)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(server.close)
         desk = None
         if own.data_dir is not None:
             book = stack.enter_context(OfflineBook(own.data_dir / "offline.db"))
-            desk = OfflineDesk(own.id, book, asyncio.get_running_loop().time)
-        runner = LaneRunner(own.id, own.name, hardware, server, config, desk=desk)
+            desk = OfflineDesk(own.id, book, seconds_awake_or_not)
+        tags = TagRule(own.rfid.rssi_dbm_min, own.rfid.reads_min, own.rfid.nearby_s) if own.rfid is not None else None
+        runner = LaneRunner(own.id, own.name, hardware, server, config, desk=desk, tags=tags)
         await serve(create_app(runner, language=own.language), own, runner.run())

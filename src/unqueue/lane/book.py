@@ -60,10 +60,13 @@ class OfflineBook:
 
     def told(self, exit_id: str, version: int) -> None:
         """The server has it, as of a version. What can't grow any more is forgotten."""
-        self.put_aside(exit_id, version)
+        self._connection.execute("UPDATE exits SET told = ? WHERE exit_id = ?", (version, exit_id))
         ended = "told = version AND json_extract(body, '$.left_passages') IS NOT NULL"
         self._connection.execute(f"DELETE FROM exits WHERE exit_id = ? AND {ended}", (exit_id,))  # noqa: S608  # ours
 
-    def put_aside(self, exit_id: str, version: int) -> None:
-        """The server will not take it, as of a version. It stays, for whoever looks into it."""
-        self._connection.execute("UPDATE exits SET told = ? WHERE exit_id = ?", (version, exit_id))
+    def ended(self, exit_id: str) -> None:
+        """Nothing more comes of an exit; what the server has still to hear of it stays."""
+        self._connection.execute("DELETE FROM exits WHERE exit_id = ? AND told = version", (exit_id,))
+
+    def is_empty(self) -> bool:
+        return self._connection.execute("SELECT 1 FROM exits LIMIT 1").fetchone() is None

@@ -14,8 +14,9 @@ from pymodbus.exceptions import ModbusException
 from unqueue.devices.wire.modbus_io import LANE_WIRING, MOXA_E1212, Wiring
 from unqueue.kernel import machine
 from unqueue.kernel.findings import Check, Finding, failed, ok, warning
-from unqueue.kernel.settings import Io, Lane, Settings
-from unqueue.lane.hardware import Hardware, open_hardware
+from unqueue.kernel.settings import Settings
+from unqueue.kernel.settings_lane import Io, Lane, Rfid
+from unqueue.lane.hardware import Hardware, open_hardware, rfid_status
 from unqueue.station import doctor as station
 
 WEB = Path(__file__).parent.parent / "web_dist"
@@ -24,6 +25,7 @@ _MENDS = {
     "io": "Check its power and network cable, and [lane.io]: host, port. ping it.",
     "scanner": "Check its power and cable, and [lane.scanner] port. Another program may hold the line.",
     "printer": "Check paper, cover, power and cable, and [lane.printer] url.",
+    "rfid": "Check its power, network and antenna cables, and [lane.rfid] host, port. Is another program its client?",
 }
 
 
@@ -45,6 +47,7 @@ def checks(settings: Settings, lane: Lane) -> list[Check]:
 def _device_checks(lane: Lane) -> list[Check]:
     return [
         Check("io", lambda: station.listed(io_module(lane.io))),
+        Check("rfid", lambda: station.listed(rfid(lane.rfid))),
         *(
             Check(name, _asking(ask, lane))
             for name, ask in {"scale": scale, "scanner": scanner, "printer": printer}.items()
@@ -84,6 +87,17 @@ async def printer(lane: Lane, hardware: Hardware) -> AsyncIterator[Finding]:
     """The printer answers and has paper."""
     if lane.printer and hardware.printer:
         yield await station.ask_device("printer", lane.printer.url, hardware.printer, mend_of("printer"))
+
+
+async def rfid(settings: Rfid | None) -> AsyncIterator[Finding]:
+    """The gate's reader greets and would take a client. What it is set to is left alone."""
+    if settings is not None:
+        status = await rfid_status(settings)
+        at = f"{settings.host}:{settings.port}"
+        if status.status == "failed":
+            yield failed("rfid", f"{at} ({status.detail})", mend_of("rfid"))
+        else:
+            yield ok("rfid", f"{at} speaks LLRP and takes a client")
 
 
 async def io_module(settings: Io) -> AsyncIterator[Finding]:

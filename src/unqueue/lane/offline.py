@@ -2,10 +2,10 @@
 
 A pass names the one lane that may take it in that time, and the server binds every pass before it hands it out: so two
 lanes that are cut off never let the same order out. A lane that can still ask the server releases an order that is
-bound to another lane only after that one said that it knows (:mod:`unqueue.server.exits.bindings`). So what matters
-here: an order that the server said is taken is never let out, nor one that was at this lane before; and a pass that has
-ended by the server's clock, which is reckoned from the last time it was heard, never in the server's disfavour. A lane
-that has not heard the server since it started knows neither, and lets nobody out by itself.
+bound to another lane only after that one said that it knows, or that it is too late for its passes and it has not let
+it out (:mod:`unqueue.server.exits.bindings`). So what matters here: an order that the server said is taken is never let
+out, nor one that was at this lane before, nor one whose pass has ended by the clock that the server was told of. A lane
+that has not heard the server since it started knows none of this, and lets nobody out by itself.
 """
 
 import base64
@@ -17,12 +17,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from unqueue.kernel.ids import new_id
 from unqueue.lane.book import OfflineBook
-from unqueue.lane.sequence.words import Abandon, ExitInfo, Left, Release, Request, TellWeighing
+from unqueue.lane.sequence.words import Abandon, Claim, ExitInfo, Left, Release, Request, TellWeighing
 from unqueue.lane.server import Briefing, weighing_body
 from unqueue.lane.weighing import Expected, Line
 from unqueue.passes import signed
 from unqueue.passes.signed import PassClaims, PassExpired, PassInvalid
 from unqueue.station.link import ServerRefused
+
+FORGET_AFTER_S = 7 * 24 * 3600.0
+"""No pass is good for so long."""
 
 
 class Refusal(ServerRefused):
@@ -38,6 +41,7 @@ class _Held(msgspec.Struct):
     exit: ExitInfo
     claims: PassClaims
     text: str
+    shown_s: float
     weighing: dict[str, Any] | None = None
     tags_deactivated: bool | None = None
     left_passages: int | None = None
@@ -52,11 +56,14 @@ class OfflineDesk:
         self.clock = clock
         self._briefing: Briefing | None = None
         self._heard_s = 0.0
+        self._clock_s = 0.0
         self._key: Ed25519PublicKey | None = None
-        self._used: set[str] = set()
-        """Orders that came to a lane that asked the server, this one or another."""
-        self._given_up: set[str] = set()
+        self._used: dict[str, float] = {}
+        """Orders that came to a lane that asked the server, this one or another; and since when that is known."""
+        self._given_up: dict[str, float] = {}
         self._held: dict[str, _Held] = {}
+        self._orders: dict[str, str] = {}
+        """The order of the exit that the server told of last."""
         self._later: list[tuple[Request, str]] = []
 
     # What it knows.
@@ -66,7 +73,15 @@ class OfflineDesk:
         self._briefing = briefing
         self._heard_s = asked_s
         self._key = Ed25519PublicKey.from_public_bytes(base64.b64decode(briefing.public_key))
-        self._used.update(briefing.taken)
+        self._note(self._used, briefing.taken)
+        self._note(self._given_up, briefing.given_up)
+
+    def _note(self, orders: dict[str, float], order_ids: Iterable[str]) -> None:
+        """Remember orders, and forget those whose passes have long ended."""
+        now_s = self.clock()
+        orders.update(dict.fromkeys(order_ids, now_s))
+        for order_id in [one for one, since_s in orders.items() if now_s - since_s > FORGET_AFTER_S]:
+            del orders[order_id]
 
     def heard(self, at_lane: str | None) -> list[str]:
         """The orders that this lane has been told not to take, and can give up: neither is one of them at the lane, as
@@ -74,15 +89,18 @@ class OfflineDesk:
         """
         if self._briefing is None:
             return []
-        in_hand = {at_lane, *(held.exit.order_id for held in self._held.values())}
-        in_hand.update(body["order_id"] for _, _, body in self._book.untold())
+        in_hand = {at_lane, *(held.exit.order_id for held in self._held.values()), *self.let_out()}
         return [one for one in self._briefing.taken if one not in in_hand]
 
     def give_up(self, at_lane: str | None) -> list[str]:
         """The same, given up for good: once the server hears of it, another lane may let them out."""
         given_up = self.heard(at_lane)
-        self._given_up.update(given_up)
+        self._note(self._given_up, given_up)
         return given_up
+
+    def let_out(self) -> list[str]:
+        """The orders that this lane let out by itself, and that the server does not know of."""
+        return [body["order_id"] for _, _, body in self._book.untold()]
 
     def silent_s(self) -> float | None:
         """How long the server has not been heard; None where it never was."""
@@ -90,7 +108,9 @@ class OfflineDesk:
 
     def used_by(self, exits: Iterable[ExitInfo]) -> None:
         """Exits that the server told of: their orders may have left by now."""
-        self._used.update(one.order_id for one in exits)
+        exits = list(exits)
+        self._note(self._used, (one.order_id for one in exits))
+        self._orders = {one.exit_id: one.order_id for one in exits if one.status in {"claimed", "accepted"}}
 
     # What it decides.
 
@@ -100,10 +120,26 @@ class OfflineDesk:
     def in_hand(self) -> tuple[ExitInfo, ...]:
         return tuple(held.exit for held in self._held.values())
 
+    def refuse_if_let_out(self, request: Claim) -> None:
+        """Refusal for an order that has left here, which the server does not take from this lane."""
+        let_out = self._book.untold()
+        if not let_out:
+            return
+        if self._briefing is None or self._key is None:
+            raise Refusal("pass_needs_staff")
+        try:
+            shown = signed.authentic(request.pass_ or "", self._key, store_id=self._briefing.store_id)
+            order_id = shown.order_id.hex()
+        except PassInvalid:
+            order_id = ""
+        if any(order_id == body["order_id"] or request.order_number == body.get("number") for _, _, body in let_out):
+            raise Refusal("order_left")
+
     def claim(self, text: str | None, exit_id: str) -> ExitInfo:
         """An order by its pass; Refusal."""
         claims = self._read(text or "")
-        if claims.order_id.hex() in self._used | self._given_up:
+        order_id = claims.order_id.hex()
+        if order_id in self._used or order_id in self._given_up or order_id in self.let_out():
             raise Refusal("pass_needs_staff")  # it may have left, and the server can't be asked
         one = ExitInfo(
             exit_id=exit_id,
@@ -116,21 +152,25 @@ class OfflineDesk:
             expected=_limits(claims),
             offline=True,
         )
-        self._used.add(one.order_id)
-        self._held[exit_id] = _Held(one, claims, text or "")
+        self._note(self._used, [order_id])
+        self._held[exit_id] = _Held(one, claims, text or "", self.now_s() or 0.0)
         return one
 
     def take_over(self, one: ExitInfo, text: str) -> bool:
-        """Go on alone with an exit that began with the server. Whether the pass that was shown for it allows that."""
+        """Go on alone with an exit that began with the server. Whether the pass that was shown for it allows that, and
+        nobody has to look at it.
+        """
+        if one.checks and one.status != "released":
+            return False
         try:
             claims = self._of_this_lane(text)
         except Refusal:
             return False
         if claims.order_id.hex() != one.order_id or one.order_id in self._given_up:
             return False
-        if self._now_s() >= claims.expires_s:
+        if self._has_ended(claims):
             return False
-        self._held[one.exit_id] = _Held(msgspec.structs.replace(one, offline=True), claims, text)
+        self._held[one.exit_id] = _Held(msgspec.structs.replace(one, offline=True), claims, text, self.now_s() or 0.0)
         return True
 
     def answer(self, request: Request) -> ExitInfo:
@@ -151,26 +191,49 @@ class OfflineDesk:
             case Abandon(exit_id, reason):
                 held.exit = _with(held.exit, status="abandoned")
                 # The order was never let out, so it may come again, here too.
-                self._used.discard(held.exit.order_id)
-                self._later.append((Abandon(exit_id, reason), new_id()))
-                del self._held[exit_id]
+                self._used.pop(held.exit.order_id, None)
+                self._give_back(held, reason)
             case _:
                 raise Refusal("exit_conflict")
         return held.exit
 
-    def answer_later(self, request: Request, request_id: str, one: ExitInfo) -> ExitInfo | None:
-        """An end that changes nothing any more is told when the server is back; None for anything else."""
-        if isinstance(request, Left | Abandon):
+    def ask_later(self, request: Request, request_id: str) -> bool:
+        """Whether a request can wait for the server, for what it says is over changes nothing any more."""
+        can_wait = isinstance(request, Left | Abandon)
+        if can_wait:
             self._later.append((request, request_id))
-            return _with(one, status="left" if isinstance(request, Left) else "abandoned")
-        return None
+        if isinstance(request, Abandon):  # it was not let out, so it may come again with its pass
+            self._used.pop(self._orders.pop(request.exit_id, ""), None)
+        return can_wait
+
+    def undecided(self) -> list[tuple[str, Claim]]:
+        """Exits in hand that wait for a look at the goods, each with how to claim it: once the server is back, staff
+        can help with them.
+        """
+        waiting = [(exit_id, held) for exit_id, held in self._held.items() if held.exit.status == "claimed"]
+        return [(exit_id, Claim(pass_=held.text, shown_s=held.shown_s)) for exit_id, held in waiting]
+
+    def ended(self, exit_id: str) -> None:
+        """The server heard from the sequence that a shopper left, whose exit this lane had decided."""
+        self._book.ended(exit_id)
+
+    def hand_over(self, exit_id: str) -> None:
+        """The server decides about an exit from now on, unless it was cleared meanwhile."""
+        held = self._held.get(exit_id)
+        if held is not None and held.exit.status == "claimed":
+            del self._held[exit_id]
+
+    def _give_back(self, held: _Held, reason: str) -> None:
+        self._later.append((Abandon(held.exit.exit_id, reason), new_id()))
+        del self._held[held.exit.exit_id]
 
     def _release(self, held: _Held, passages: int, *, tags_deactivated: bool) -> None:
         if held.exit.status == "released":
             return
         if held.exit.status != "accepted":
             raise Refusal("exit_not_accepted")
-        if self._now_s() >= held.claims.expires_s:
+        if self._has_ended(held.claims):
+            self._give_back(held, "pass_expired")
             raise Refusal("pass_expired")  # from now on another lane may have it
         held.tags_deactivated = tags_deactivated
         released = _with(held.exit, status="released", passages=passages)
@@ -182,6 +245,7 @@ class OfflineDesk:
         return {
             "id": now.exit_id,
             "order_id": now.order_id,
+            "number": now.number,
             "pass": held.text,
             "passages": now.passages or 0,
             "weighing": held.weighing,
@@ -198,10 +262,6 @@ class OfflineDesk:
     def told(self, exit_id: str, version: int) -> None:
         self._book.told(exit_id, version)
 
-    def put_aside(self, exit_id: str, version: int) -> None:
-        """The server will never take it."""
-        self._book.put_aside(exit_id, version)
-
     def later(self) -> list[tuple[Request, str]]:
         """Requests that can wait, each with its id."""
         return list(self._later)
@@ -211,16 +271,25 @@ class OfflineDesk:
 
     # Passes.
 
-    def _now_s(self) -> float:
-        assert self._briefing is not None, "a pass is read only after the server was heard"
-        return self._briefing.now_s + (self.clock() - self._heard_s)
+    def now_s(self) -> float | None:
+        """The server's clock, in seconds since 1970, never behind it and never going back; None where it was never
+        heard.
+        """
+        if self._briefing is None:
+            return None
+        self._clock_s = max(self._clock_s, self._briefing.now_s + (self.clock() - self._heard_s))
+        return self._clock_s
+
+    def _has_ended(self, claims: PassClaims) -> bool:
+        now_s = self.now_s()
+        return now_s is None or now_s >= claims.expires_s
 
     def _read(self, text: str) -> PassClaims:
         self._of_this_lane(text)
         assert self._briefing is not None
         assert self._key is not None
         try:
-            return signed.verify(text, self._key, store_id=self._briefing.store_id, now_s=self._now_s())
+            return signed.verify(text, self._key, store_id=self._briefing.store_id, now_s=self.now_s() or 0.0)
         except PassExpired as error:
             raise Refusal("pass_expired") from error
         except PassInvalid as error:

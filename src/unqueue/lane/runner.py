@@ -15,12 +15,15 @@ import msgspec
 from unqueue.devices.ports import DeviceFailed, NotReady
 from unqueue.kernel.ids import new_id
 from unqueue.lane.alone import Alone
+from unqueue.lane.gate_tags import TagRule
+from unqueue.lane.gate_watch import GateWatch
 from unqueue.lane.hardware import Hardware
 from unqueue.lane.offline import OfflineDesk
 from unqueue.lane.screen import LaneState, show
 from unqueue.lane.sequence import DECIDED_BY_STAFF, outputs, step
 from unqueue.lane.sequence.words import (
     Answered,
+    AskTare,
     CallInfo,
     CallSeen,
     Code,
@@ -40,13 +43,14 @@ from unqueue.lane.sequence.words import (
     Refused,
     Request,
     Sound,
+    TareSeen,
     Tick,
     Weighed,
     ZeroScale,
 )
 from unqueue.lane.server import StoreServer
 from unqueue.station.calls import StaffCalls
-from unqueue.station.devices import SERVER, attend, for_heartbeat, log_change
+from unqueue.station.devices import SERVER, attend, for_heartbeat, log_change, watch_status
 from unqueue.station.heartbeat import Heartbeat
 from unqueue.station.jobs import Bell, Jobs, Pursuit
 from unqueue.station.link import ServerEvent, ServerRefused, TryLater, follow, until_answered
@@ -63,11 +67,14 @@ class Pace(msgspec.Struct, frozen=True):
 
     tick_s: float = 0.1
     io_s: float = 0.1
-    scale_s: float = 0.05
+    io_deactivating_s: float = 0.02
+    scale_s: float = 0.01
     scale_idle_s: float = 0.4
     status_s: float = 2.0
     heartbeat_s: float = 5.0
     refresh_s: float = 2.0
+    gather_s: float = 0.25
+    """So long the server is not told how the lane is after a change: it has better things to answer just then."""
 
 
 class LaneRunner:
@@ -83,6 +90,7 @@ class LaneRunner:
         *,
         pace: Pace | None = None,
         desk: OfflineDesk | None = None,
+        tags: TagRule | None = None,
     ) -> None:
         self.lane = Lane()
         self.hardware = hardware
@@ -94,12 +102,21 @@ class LaneRunner:
         self._jobs = Jobs()
         self._pursuit = Pursuit(self._jobs, self._ask)
         self._calls = StaffCalls(server.alarm, self._hear_of_call)
-        self._heartbeat = Heartbeat(self._beat, self._seen, kind="lane", every_s=self._pace.heartbeat_s)
+        self._heartbeat = Heartbeat(
+            self._beat, self._seen, kind="lane", every_s=self._pace.heartbeat_s, gather_s=self._pace.gather_s
+        )
+        self._gate = self._gate_watch(tags or TagRule())
         self._outputs_stale = asyncio.Event()
-        self._refresh_due, self._io_due = Bell(), Bell()
+        self._refresh_due, self._io_due, self._opening_due, self._scale_due = Bell(), Bell(), Bell(), Bell()
         self.screen: LiveScreen[LaneState] = LiveScreen(
             lambda seq: show(self.lane, self._clock(), lane_id=lane_id, name=name, seq=seq)
         )
+
+    def _gate_watch(self, rule: TagRule) -> GateWatch | None:
+        reader, surplus = self.hardware.rfid, self.server.surplus
+        if reader is None:
+            return None
+        return GateWatch(reader, rule, lane=lambda: self.lane, surplus=surplus, hear=self.hear, clock=self._clock)
 
     async def run(self) -> None:
         """Work until cancelled; then every output is switched off. An error of our own ends it: whoever started the
@@ -117,7 +134,9 @@ class LaneRunner:
                 self._heartbeat.run(),
                 self._follow_events(),
                 self._refresh(),
+                self._open_for_staff(),
                 *([self._alone.run()] if self._alone is not None else []),
+                *(self._gate.jobs() if self._gate is not None else ()),
                 *attend(
                     hardware.scanner,
                     hardware.printer,
@@ -125,6 +144,7 @@ class LaneRunner:
                     notice=self._seen,
                     every_s=self._pace.status_s,
                 ),
+                *([watch_status("rfid", hardware.rfid, self._seen, self._pace.status_s)] if hardware.rfid else []),
             )
 
     def hear(self, heard: Input) -> None:
@@ -133,6 +153,8 @@ class LaneRunner:
         self.lane, commands = step(before, heard, self._clock(), self._config)
         if self.lane.phase != before.phase:
             logger.info("%s → %s", before.phase, self.lane.phase)
+            if self.lane.phase == "claiming":
+                self._scale_due.ring()  # the goods are weighed while the server is asked
         for command in commands:
             self._do(command)
         if outputs(self.lane) != outputs(before):
@@ -153,12 +175,32 @@ class LaneRunner:
                 self._jobs.start(self._order("tone", self.hardware.tone.sound(cycles=cycles)))
             case ZeroScale():
                 self._jobs.start(self._order("scale", self.hardware.scale.zero()))
+            case AskTare(code):
+                self._jobs.start(self._ask_tare(code))
             case RaiseAlarm():
                 self._jobs.start(self._calls.begin(command.key, command))
+
+    async def _ask_tare(self, code: str) -> None:
+        """What a trolley weighs. One that nobody knows has the usual tare, and its code goes with the weighing."""
+        usual = self._config.trolley
+        assert usual is not None, "only a lane that weighs trolleys asks"
+        try:
+            self.hear(TareSeen(await self.server.trolley(code)))
+        except (TryLater, ServerRefused):
+            self.hear(TareSeen(msgspec.structs.replace(usual, code=code)))
 
     async def _open_gate(self) -> None:
         await self._order("gate", self.hardware.gate.open())
         self._io_due.ring()  # the screen says that the gate is open when its contact does
+
+    async def _open_for_staff(self) -> None:
+        """A person opens the gate, whatever the sequence is at: nobody is ever shut in."""
+        while True:
+            await self._opening_due.wait(self._pace.heartbeat_s)
+            with contextlib.suppress(TryLater, ServerRefused):
+                if await self.server.take_gate_openings():
+                    logger.info("staff open the gate")
+                    await self._open_gate()
 
     async def _order(self, device: str, order: Coroutine[Any, Any, Any]) -> None:
         """Tell a device something, once."""
@@ -220,6 +262,8 @@ class LaneRunner:
             try:
                 await self._apply(wanted, applied)
                 applied = wanted
+                if wanted.deactivator:
+                    self._io_due.ring()
             except DeviceFailed as failure:
                 applied = None
                 self._seen("io", "failed", str(failure.details["detail"]))
@@ -263,7 +307,8 @@ class LaneRunner:
                 self._seen("io", "ready")
             except DeviceFailed as failure:
                 self._seen("io", "failed", str(failure.details["detail"]))
-            await self._io_due.wait(self._pace.io_s)
+            is_deactivating = self.lane.phase == "deactivating"
+            await self._io_due.wait(self._pace.io_deactivating_s if is_deactivating else self._pace.io_s)
 
     async def _watch_scale(self) -> None:
         failures = 0
@@ -275,8 +320,8 @@ class LaneRunner:
             elif not failures:
                 self._seen("scale", "ready")
             self.hear(Weighed(weighing))
-            in_use = self.lane.exit is not None
-            await asyncio.sleep(self._pace.scale_s if in_use and not failures else self._pace.scale_idle_s)
+            in_use = self.lane.exit is not None or self.lane.phase == "claiming"
+            await self._scale_due.wait(self._pace.scale_s if in_use and not failures else self._pace.scale_idle_s)
 
     async def _beat(self) -> None:
         await self.server.heartbeat(self.screen.shown.state, for_heartbeat(self.lane.devices))
@@ -285,6 +330,8 @@ class LaneRunner:
         def heard(event: ServerEvent) -> None:
             if self._concerns_us(event):
                 self._refresh_due.ring()
+            if event.name == "lane":
+                self._opening_due.ring()
             if event.name == "lane" and self._alone is not None:
                 self._alone.due.ring()  # perhaps an order that is bound to this lane is at another one
 
@@ -302,10 +349,22 @@ class LaneRunner:
             if self.lane.phase not in DECIDED_BY_STAFF or self.lane.exit_id is None:
                 continue
             serial = self.lane.serial
-            with contextlib.suppress(TryLater, ServerRefused):
-                one = await self.server.exit(self.lane.exit_id)
-                if self.lane.serial == serial:  # else something newer was asked meanwhile
+            with contextlib.suppress(TryLater):
+                one = await self._read_exit(self.lane.exit)
+                if one is not None and self.lane.serial == serial:  # else something newer was asked meanwhile
                     self.hear(ExitSeen(one))
+
+    async def _read_exit(self, one: ExitInfo | None) -> ExitInfo | None:
+        """The exit as the server knows it; abandoned, where it does not know one that this lane began alone and could
+        not hand over. None while the lane decides itself. TryLater.
+        """
+        if one is None or (self._alone is not None and self._alone.desk.holds(one.exit_id)):
+            return None
+        try:
+            return await self.server.exit(one.exit_id)
+        except ServerRefused as refusal:
+            is_unknown = one.offline and refusal.code == "not_found"
+            return msgspec.structs.replace(one, status="abandoned") if is_unknown else None
 
     def _seen(self, name: str, status: Status, detail: str = "") -> None:
         known, seen = self.lane.devices.get(name), DeviceSeen(name, status, detail)

@@ -120,7 +120,7 @@ def _state_and_prompt(lane: Lane, now_s: float) -> tuple[State, str]:
     state, prompt = _SHOWN[lane.phase]
     broken = trouble(lane)
     if broken is not None:
-        return _in_trouble(lane.phase, broken, state, prompt)
+        return _in_trouble(lane, broken, state, prompt)
     if lane.phase == "loading" and lane.verdict is not None and lane.belt_g > lane.verdict.tolerance_g:
         return "weighing", "lay_goods" if lane.verdict.difference_g < 0 else "weighing"
     if lane.phase == "idle" and lane.left_behind and now_s - lane.since_s >= LEFT_BEHIND_AFTER_S:
@@ -140,12 +140,16 @@ def _at_the_gate(lane: Lane, since_s: float) -> tuple[State, str]:
     return "open", "walk_out" if since_s >= WALK_OUT_AFTER_S else thanks
 
 
-def _in_trouble(phase: Phase, broken: str, state: State, prompt: str) -> tuple[State, str]:
+def _in_trouble(lane: Lane, broken: str, state: State, prompt: str) -> tuple[State, str]:
     """A lane that nobody uses is closed; one that somebody uses says what it waits for."""
+    phase = lane.phase
     if phase in _UNUSED:
         return "out_of_service", "server_away" if broken == "server" else "out_of_service"
     if broken == "server":
-        return state, "server_away" if phase in {"judging", "releasing", "sending_aside"} else prompt
+        if phase not in {"judging", "releasing", "sending_aside"}:
+            return state, prompt
+        # The lane may go on alone, but not with this order: its shopper need not wait for the end of that.
+        return ("staff", "offline_staff") if lane.offline else (state, "server_away")
     return ("staff", "device_wait") if phase in {"loading", "deactivating", "check", "staff"} else (state, prompt)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -11,6 +12,7 @@ from unqueue.lane.sequence.words import (
     CallInfo,
     Claim,
     ExitInfo,
+    GateGood,
     Left,
     RaiseAlarm,
     ReadExits,
@@ -19,7 +21,7 @@ from unqueue.lane.sequence.words import (
     SendAside,
     TellWeighing,
 )
-from unqueue.lane.weighing import Expected, Line, Suspect, Verdict
+from unqueue.lane.weighing import Expected, Line, Suspect, Tare, Verdict
 from unqueue.station.link import ServerEvent, ServerLink
 
 
@@ -81,15 +83,29 @@ class _Call(_Wire):
     action: str | None
 
 
+class _Trolley(_Wire):
+    tare_g: float
+    tare_g_sd: float
+
+
+class _OpeningsTaken(_Wire):
+    taken: int
+
+
+class _GateGoods(_Wire):
+    surplus: list[GateGood]
+
+
 class Briefing(_Wire):
     """What the lane needs while it is cut off: the server's clock (seconds since 1970), the key that verifies passes
-    (base64), and the orders bound to this lane that it must not take.
+    (base64), the orders bound to this lane that it must not take, and which of them it has given up for good.
     """
 
     store_id: str
     now_s: float
     public_key: str
     taken: list[str]
+    given_up: list[str] = []
 
 
 class StoreServer:
@@ -119,9 +135,10 @@ class StoreServer:
             case ReadExits():
                 found = await self._link.send("GET", f"/api/lanes/{self._lane}/exits")
                 return tuple(exit_info(one) for one in msgspec.json.decode(found, type=list[_Exit]))
-            case Claim(pass_, order_number):
+            case Claim(pass_, order_number, shown_s):
                 path = f"/api/lanes/{self._lane}/exits"
                 body: dict[str, Any] = {"id": request_id, "pass": pass_, "order_number": order_number}
+                body["shown_s"] = shown_s
                 body["interval_g"] = self._interval_g
             case TellWeighing(exit_id):
                 path, body = f"/api/exits/{exit_id}/weighings", weighing_body(request, request_id)
@@ -148,14 +165,32 @@ class StoreServer:
             "exit_id": alarm.exit_id,
             "detail": alarm.detail,
             "cause": alarm.cause,
+            "goods": msgspec.to_builtins(alarm.goods),
         }
         call = msgspec.json.decode(await self._link.send("POST", f"/api/lanes/{self._lane}/alarms", body), type=_Call)
         return CallInfo(call.id, call.status, call.kind, call.action)
 
-    async def brief(self, heard: list[str]) -> Briefing:
-        """What to know before the server is away; ``heard`` are the orders that this lane will not take any more."""
-        path = f"/api/lanes/{self._lane}/briefing"
-        return msgspec.json.decode(await self._link.send("POST", path, {"heard": heard}), type=Briefing)
+    async def surplus(self, exit_id: str, counts: Mapping[str, int]) -> tuple[GateGood, ...]:
+        """Of what passed the gate with an exit, pieces by GTIN-14: the goods that are more than was paid."""
+        body = {"exit_id": exit_id, "counts": dict(counts)}
+        answer = await self._link.send("POST", f"/api/lanes/{self._lane}/gate-goods", body)
+        return tuple(msgspec.json.decode(answer, type=_GateGoods).surplus)
+
+    async def take_gate_openings(self) -> int:
+        """How often staff asked a moment ago that the gate opens; each wish is told once."""
+        path = f"/api/lanes/{self._lane}/gate-openings/take"
+        return msgspec.json.decode(await self._link.send("POST", path), type=_OpeningsTaken).taken
+
+    async def brief(
+        self, heard: list[str], *, let_out: list[str] | None = None, now_s: float | None = None
+    ) -> Briefing:
+        """What to know before the server is away. ``heard`` are the orders that this lane will not take any more,
+        ``let_out`` those that it let out and could not tell of; passes that end before ``now_s`` have ended here.
+        """
+        body = {"heard": heard, "let_out": let_out or [], "now_s": now_s}
+        return msgspec.json.decode(
+            await self._link.send("POST", f"/api/lanes/{self._lane}/briefing", body), type=Briefing
+        )
 
     async def tell_offline(self, body: Mapping[str, Any]) -> None:
         """An exit that the lane decided alone. The same again is the same."""
@@ -164,6 +199,12 @@ class StoreServer:
     async def heartbeat(self, state: str, devices: Mapping[str, Mapping[str, str]]) -> None:
         """Say how the lane and its devices are."""
         await self._link.send("POST", f"/api/lanes/{self._lane}/heartbeat", {"state": state, "devices": devices})
+
+    async def trolley(self, code: str) -> Tare:
+        """What a trolley weighs. ServerRefused for one that nobody knows yet."""
+        found = await self._link.send("GET", f"/api/lanes/{self._lane}/trolleys/{quote(code, safe='')}")
+        one = msgspec.json.decode(found, type=_Trolley)
+        return Tare(round(one.tare_g), one.tare_g_sd, code)
 
     async def receipt(self, exit_id: str) -> dict[str, Any]:
         """The ``Receipt`` of an exit's order."""
@@ -219,7 +260,7 @@ def exit_info(wire: _Exit) -> ExitInfo:
 
 
 def weighing_body(request: TellWeighing, request_id: str) -> dict[str, Any]:
-    verdict = request.verdict
+    verdict, tare = request.verdict, request.tare
     return {
         "id": request_id,
         "measured_g": verdict.measured_g,
@@ -233,4 +274,7 @@ def weighing_body(request: TellWeighing, request_id: str) -> dict[str, Any]:
         "verdict": verdict.verdict,
         "suspects": msgspec.to_builtins(verdict.suspects),
         "tags_deactivated": request.tags_deactivated,
+        "tare_g": tare.tare_g if tare is not None else 0,
+        "tare_g_sd": tare.tare_g_sd if tare is not None else 0.0,
+        "trolley": tare.code if tare is not None else None,
     }

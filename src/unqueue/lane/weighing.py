@@ -96,8 +96,21 @@ class Verdict(msgspec.Struct, frozen=True):
         return self.measured_g - self.expected_g
 
 
-def check(lines: Sequence[Line], reading: Reading, rule: Rule, expected: Expected | None = None) -> Verdict:
-    """Whether the weight fits, and if not, what is likeliest to be wrong; by the server's word where there is one.
+class Tare(msgspec.Struct, frozen=True):
+    """What a trolley weighs that is weighed together with its goods: grams, and their standard deviation. ``code`` is
+    its own; None for the lane's usual one.
+    """
+
+    tare_g: int
+    tare_g_sd: float
+    code: str | None = None
+
+
+def check(
+    lines: Sequence[Line], reading: Reading, rule: Rule, expected: Expected | None = None, *, tare: Tare | None = None
+) -> Verdict:
+    """Whether the weight fits, and if not, what is likeliest to be wrong; by the server's word where there is one. The
+    reading is without the ``tare``, whose doubt widens what fits.
 
     >>> milk = Line(1, "milk", "牛奶", "Milk", 2, 2080, 11.3)
     >>> tea = Line(2, "tea", "茶", "Tea", 1, 125, 2.0)
@@ -107,6 +120,8 @@ def check(lines: Sequence[Line], reading: Reading, rule: Rule, expected: Expecte
     ['Milk']
     """
     known = expected or _reckoned(lines, reading, rule)
+    if tare is not None:
+        known = _in_trolley(known, tare, rule)
     least_g = max(rule.tolerance_g_min, _INTERVALS_MIN * reading.interval_g)
     low_g = min(known.low_g, known.expected_g - least_g)
     high_g = max(known.high_g, known.expected_g + least_g)
@@ -134,6 +149,18 @@ def _reckoned(lines: Sequence[Line], reading: Reading, rule: Rule) -> Expected:
     sigma_g = math.hypot(*(line.weight_g_sd for line in lines), scale_error_sd_g(reading))
     tolerance_g = math.ceil(rule.sigmas * sigma_g)
     return Expected(expected_g, sigma_g, expected_g - tolerance_g, expected_g + tolerance_g)
+
+
+def _in_trolley(goods: Expected, tare: Tare, rule: Rule) -> Expected:
+    """What goods and trolley should weigh without the trolley's tare: as far from the mean, in standard deviations."""
+    sigma_g = math.hypot(goods.sigma_g, tare.tare_g_sd)
+    if goods.sigma_g <= 0:
+        tolerance_g = math.ceil(rule.sigmas * sigma_g)
+        return Expected(goods.expected_g, sigma_g, goods.low_g - tolerance_g, goods.high_g + tolerance_g)
+    wider = sigma_g / goods.sigma_g
+    low_g = goods.expected_g - math.ceil(wider * (goods.expected_g - goods.low_g))
+    high_g = goods.expected_g + math.ceil(wider * (goods.high_g - goods.expected_g))
+    return Expected(goods.expected_g, sigma_g, low_g, high_g)
 
 
 def scale_error_sd_g(reading: Reading) -> float:

@@ -15,7 +15,7 @@ from unqueue.kernel.database import Database
 from unqueue.kernel.errors import DomainError, NotAuthenticated, NotFound
 from unqueue.kernel.ids import new_token, token_hash
 
-Kind = Literal["trip", "order", "device", "staff"]
+Kind = Literal["trip", "order", "device", "staff", "enrolment"]
 May = Literal[
     "floor",
     "calls",
@@ -32,14 +32,16 @@ May = Literal[
     "unblock_cards",
     "reconcile",
     "audit_figures",
+    "figures",
 ]
 """What a member of staff may do; ``staff.model`` says which role may do what, and what each of these is."""
-_LETTERS: dict[Kind, str] = {"trip": "t", "order": "o", "device": "d", "staff": "s"}
+_LETTERS: dict[Kind, str] = {"trip": "t", "order": "o", "device": "d", "staff": "s", "enrolment": "e"}
 
 
 class Principal(msgspec.Struct, frozen=True):
     """Who asks. ``id`` is the trip's, order's, device's or staff member's id; ``name`` is for people to read.
 
+    An ``enrolment`` is a member of staff who may add a passkey, and nothing else yet.
     ``role`` is a staff member's role, or a device's kind. ``may``: what a member of staff may do; empty for others.
     """
 

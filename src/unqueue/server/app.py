@@ -3,19 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Request, get, post
-from litestar.datastructures import CacheControlHeader, State
+from litestar import Litestar, Request, get
+from litestar.datastructures import ResponseHeader, State
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.params import FromPath
-from litestar.response import File, Redirect
-from litestar.router import Router
-from litestar.static_files import create_static_files_router
 from sqlalchemy import Connection
 
 from unqueue import __version__
@@ -25,8 +20,11 @@ from unqueue.kernel.database import Database
 from unqueue.kernel.errors import NotFound
 from unqueue.kernel.settings import Provider as Account
 from unqueue.kernel.settings import Settings
+from unqueue.kernel.settings_staff import origin_of, passkey_host
+from unqueue.passes import baskets
 from unqueue.providers.invoicing import open_invoice_page
 from unqueue.providers.kinds import OWN_KINDS, notify_bases, open_providers
+from unqueue.providers.oidc import open_oidc
 from unqueue.providers.port import Provider
 from unqueue.providers.sms import default_country, open_sender
 from unqueue.server import events
@@ -42,16 +40,25 @@ from unqueue.server.coupons.policy import policy_of
 from unqueue.server.coupons.redeeming import Redeeming
 from unqueue.server.coupons.service import Coupons
 from unqueue.server.exits import routes as exits_routes
+from unqueue.server.exits.bags import Bags
 from unqueue.server.exits.bays import Bays
+from unqueue.server.exits.before_lane import AgeChecks
 from unqueue.server.exits.calls import Calls
+from unqueue.server.exits.gate import Gates
 from unqueue.server.exits.issuing import Passes
 from unqueue.server.exits.keys import signing_key
 from unqueue.server.exits.offline import OfflineLanes
 from unqueue.server.exits.service import Exits
+from unqueue.server.exits.supplements import Supplements
+from unqueue.server.exits.trolleys import Trolleys
+from unqueue.server.figures import routes as figures_routes
+from unqueue.server.figures.service import StoreFigures
 from unqueue.server.fleet import routes as fleet_routes
-from unqueue.server.fleet.service import Fleet, device_principal, kiosks, lanes
-from unqueue.server.fleet.store import last_contact
+from unqueue.server.fleet.service import Fleet, device_principal, kiosks, lanes, open_lanes
+from unqueue.server.fleet.store import is_closed, last_contact
 from unqueue.server.guesses import Guard
+from unqueue.server.handovers import routes as handovers_routes
+from unqueue.server.handovers.service import Handovers
 from unqueue.server.keys import secret_file
 from unqueue.server.members import Members
 from unqueue.server.orders import routes as orders_routes
@@ -77,12 +84,21 @@ from unqueue.server.returns import routes as returns_routes
 from unqueue.server.returns import store as returns_store
 from unqueue.server.returns.service import Returns
 from unqueue.server.returns.views import ReturnView, return_view
+from unqueue.server.screens import screens
 from unqueue.server.settlement import routes as settlement_routes
 from unqueue.server.settlement.service import Settlement
 from unqueue.server.staff import routes as staff_routes
+from unqueue.server.staff import sign_in_routes
+from unqueue.server.staff.head_office import HeadOffice
+from unqueue.server.staff.passkeys import Passkeys
 from unqueue.server.staff.routes import Floor, StoreName
 from unqueue.server.staff.service import Staff
+from unqueue.server.staff.sessions import Sessions
+from unqueue.server.staff.settings_rules import console_url
+from unqueue.server.staff.sign_in_routes import Named, SignInWays
+from unqueue.server.staff.tickets import Tickets
 from unqueue.server.staff.today import Today
+from unqueue.server.staff.webauthn import RelyingParty
 from unqueue.server.stored_value import routes as stored_value_routes
 from unqueue.server.stored_value.service import StoredValue, StoredValueProvider
 from unqueue.server.tills import routes as tills_routes
@@ -94,7 +110,6 @@ from unqueue.server.trips.door import ScanDoor
 from unqueue.server.trips.service import Trips
 from unqueue.server.weigh_check.service import WeighCheck
 
-WEB = Path(__file__).parent.parent / "web_dist"
 BODY_BYTES_MAX = 1_000_000
 
 
@@ -118,6 +133,7 @@ class MerchantServer:
         self.guard = Guard()
         members_key = secret_file(settings.server.data_dir / "keys" / "members.key")
         self.members = Members(self.database, members_key, self.guard)
+        baskets_secret = secret_file(settings.server.data_dir / "keys" / "baskets.key")
         self.trips = Trips(
             self.database,
             self.catalogue,
@@ -126,6 +142,7 @@ class MerchantServer:
             time_zone=settings.store.time_zone,
             coupons=in_basket,
             members=self.members,
+            basket_key=lambda trip_id: baskets.key_of(baskets_secret, trip_id),
         )
         self.orders = Orders(
             self.database,
@@ -137,6 +154,7 @@ class MerchantServer:
             opening=in_basket.reserve,
             expiry_minutes=settings.server.order_expiry_minutes,
         )
+        self.handovers = Handovers(self.trips, self.orders, secret=baskets_secret)
         self.coupons = Coupons(self.database, redeeming, open_payment=open_attempt, guessing=guessing)
         accounts = settings.payments.providers
         self.stored_value = StoredValue(self.database, limit_minor=settings.payments.second_person_above_minor)
@@ -211,6 +229,7 @@ class MerchantServer:
             settings.server.data_dir / "weigh-check",
             false_alarm=settings.weighing.false_alarm,
         )
+        self.bags = Bags(self.database, bags_max=settings.weighing.bags_max)
         self.bays = Bays(self.database, last_contact=last_contact)
         judge = self.weigh_check if settings.weighing.learns else None
         self.audits = Audits(
@@ -229,21 +248,55 @@ class MerchantServer:
                 store_id=settings.store.id,
                 key=signing_key(settings.server.data_dir / "keys"),
                 minutes=settings.exit_pass.minutes,
-                lanes_of=lanes,
+                lanes_of=open_lanes,
                 judge=judge,
                 is_held=lambda tx, order: audit_of is not None and audit_of(tx, order) is not None,
             ),
             last_contact=last_contact,
             judge=judge,
             audit_of=audit_of,
+            is_closed=is_closed,
         )
         self.offline_lanes = OfflineLanes(self.database, self.exits.passes, let_out=self.bays.let_out)
         self.calls = Calls(self.database, let_out=self.bays.let_out)
-        self.staff = Staff(self.database)
-        self.access.register("staff", self.staff.principal)
+        self.gates = Gates(self.database)
+        self.age_checks = AgeChecks(self.database)
+        self.supplements = Supplements(self.database, self.trips, self.orders)
+        self._open_staff(settings)
         self.today = Today(self.database, currency=settings.store.currency, time_zone=settings.store.time_zone)
+        store = settings.store
+        self.figures = StoreFigures(self.database, currency=store.currency, time_zone=store.time_zone)
         name = StoreName(settings.store.id, settings.store.name_zh, settings.store.name_en)
         self.floor = Floor(self.database, store=name, lanes_of=lanes, kiosks_of=kiosks, today=self.today)
+
+    def _open_staff(self, settings: Settings) -> None:
+        """Who may sign in to the console, and how."""
+        passkey_for = frozenset(settings.staff.passkey_for)
+        self.staff = Staff(self.database, passkey_for=passkey_for)
+        self.staff_sessions = Sessions(self.database, passkey_for=passkey_for)
+        self.access.register("staff", self.staff_sessions.principal)
+        self.access.register("enrolment", self.staff_sessions.enrolment)
+        url = console_url(settings)
+        host = passkey_host(url)
+        party = RelyingParty(host=host, origin=origin_of(url), name=settings.store.name_en) if host else None
+        self.passkeys = Passkeys(self.database, party, Tickets(self.database.clock))
+        oidc = settings.staff.oidc
+        self.head_office = HeadOffice(
+            self.database,
+            open_oidc(oidc, self.database.clock, redirect_uri=f"{url}/console/"),
+            Tickets(self.database.clock),  # its own: a flood at one way of signing in leaves the other open
+            roles=oidc.roles,
+            role_claim=oidc.role_claim,
+            name_claim=oidc.name_claim,
+        )
+        self._sign_in_ways = SignInWays(
+            passkey_origin=origin_of(url) if party is not None else None,
+            head_office=Named(oidc.zh, oidc.en) if oidc.issuer else None,
+        )
+
+    def sign_in_ways(self) -> SignInWays:
+        """How staff can sign in, besides name and PIN."""
+        return self._sign_in_ways
 
     def _receipt_url(self, order_id: str) -> str:
         """Where a shopper reads the receipt: the order's own page, which works after leaving, too."""
@@ -258,6 +311,7 @@ class MerchantServer:
         await self.receipts.start()
         await self.sms_worker.start()
         await self.audits.start()
+        await self.age_checks.start()
         if self.settings.weighing.learns:
             await self.weigh_check.start()
         self._watching = [asyncio.create_task(self.fleet.watch()), asyncio.create_task(self.orders.watch())]
@@ -270,6 +324,7 @@ class MerchantServer:
         await asyncio.gather(*self._watching, return_exceptions=True)
         await self.weigh_check.stop()
         await self.audits.stop()
+        await self.age_checks.stop()
         await self.promotions.stop()
         await self.receipts.stop()
         await self.sms_worker.stop()
@@ -299,6 +354,7 @@ class MerchantServer:
             *coupons_routes.routes(self.coupons, self.orders, self.access, PAYERS),
             *payments_routes.routes(self.payments, self.notifications, self.orders, self.access),
             *tills_routes.routes(self.tills, self.orders, self.access),
+            *handovers_routes.routes(self.handovers, self.access),
             *returns_routes.routes(self.returns, self.access),
             *settlement_routes.routes(self.settlement, self.access),
             *receipts_routes.routes(
@@ -320,10 +376,18 @@ class MerchantServer:
             *catalogue_routes.routes(self.catalogue),
             *promotions_routes.routes(self.promotions, self.database.clock, self.settings.store.time_zone),
             *audits_routes.routes(self.audits, self.access),
+            *exits_routes.trolley_routes(Trolleys(self.database), self.access),
             *exits_routes.routes(
                 self.exits, self.offline_lanes, self.calls, self.bays, self.access, self._receipt_json
             ),
-            *staff_routes.routes(self.staff, self.floor, self.calls, self.access),
+            *exits_routes.bags_routes(self.bags, self.access),
+            *exits_routes.gate_routes(self.gates, self.access),
+            *exits_routes.age_check_routes(self.age_checks, self.access),
+            *staff_routes.routes(
+                self.staff, self.staff_sessions, self.floor, self.calls, self.supplements, self.access
+            ),
+            *sign_in_routes.routes(self.passkeys, self.head_office, self.access, self.sign_in_ways),
+            *figures_routes.routes(self.figures, self.access),
             *fleet_routes.routes(self.fleet, self.access),
             *events.routes(self.hub, self.access),
             health,
@@ -368,69 +432,13 @@ def routed(server: MerchantServer) -> Litestar:
         route_handlers=[*server.handlers(), *screens()],
         lifespan=[lifespan],
         exception_handlers=EXCEPTION_HANDLERS,
+        response_headers=[ResponseHeader(name="Store-Time-Zone", value=server.settings.store.time_zone)],
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=OpenAPIConfig(
             title="Unqueue", version=__version__, path="/api/schema", render_plugins=[JsonRenderPlugin()]
         ),
         logging_config=None,
     )
-
-
-def screens() -> Sequence[HTTPRouteHandler | Router]:
-    """The built web screens: handset, console, and the pay page under every order's address."""
-    if not WEB.exists():
-        return [home]
-    shop = WEB / "shop" / "index.html"
-
-    @get("/o/{token:str}", include_in_schema=False, sync_to_thread=False)
-    def pay_page(token: FromPath[str]) -> File:  # noqa: ARG001  # the page itself reads it from its address
-        return File(shop, media_type="text/html; charset=utf-8", content_disposition_type="inline", headers=_PRIVATE)
-
-    return [
-        home,
-        pay_page,
-        back_by_post,
-        handset_back,
-        handset_back_by_post,
-        *(_screen(name) for name in ("handset", "console", "shop") if (WEB / name).exists()),
-    ]
-
-
-@get("/", include_in_schema=False, sync_to_thread=False)
-def home() -> Redirect:
-    return Redirect("/handset/")
-
-
-@post("/o/{token:str}", status_code=303, include_in_schema=False, sync_to_thread=False)
-def back_by_post(token: FromPath[str]) -> Redirect:
-    """UnionPay's gateway returns the browser by POST. What it says is not believed: the page asks the server."""
-    return Redirect(f"/o/{token}", status_code=303)
-
-
-@post("/handset/back", status_code=303, include_in_schema=False, sync_to_thread=False)
-def handset_back_by_post() -> Redirect:
-    """The same for a payment that was begun on a handset."""
-    return Redirect("/handset/", status_code=303)
-
-
-@get("/handset/back", include_in_schema=False, sync_to_thread=False)
-def handset_back() -> Redirect:
-    """Where a provider sends the browser after paying on a handset."""
-    return Redirect("/handset/")
-
-
-def _screen(name: str) -> Router:
-    return create_static_files_router(
-        path=f"/{name}",
-        directories=[WEB / name],
-        html_mode=True,
-        include_in_schema=False,
-        cache_control=CacheControlHeader(no_cache=True),  # always asked again; unchanged files answer 304
-    )
-
-
-# The order's token is in the address: nobody may learn it from a referrer or a cache.
-_PRIVATE = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 
 
 def _desk_printer(settings: Settings) -> EscposPrinter | None:

@@ -179,6 +179,8 @@ def keys(settings: Settings) -> Iterator[Finding]:
         yield from machine.private("keys", file, needed=False)
     if settings.server.tls_key_file:
         yield from machine.private("TLS key", settings.server.tls_key_file)
+    if settings.staff.oidc.client_secret_file:
+        yield from machine.private("secret for head office", settings.staff.oidc.client_secret_file)
     for provider in settings.payments.providers:
         if provider.private_key_file:
             yield from machine.private(f"key for {provider.id}", provider.private_key_file)

@@ -11,9 +11,11 @@ from alembic.config import Config
 from unqueue.kernel.settings import Rule, Settings
 from unqueue.providers.invoicing import check_settings as check_invoices
 from unqueue.providers.kinds import check_settings as check_providers
+from unqueue.providers.oidc import check_settings as check_oidc
 from unqueue.providers.sms import check_settings as check_sms
 from unqueue.server.catalogue.templates import check_store_codes
 from unqueue.server.coupons.policy import check_settings as check_coupons
+from unqueue.server.staff.settings_rules import check_settings as check_staff
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -51,4 +53,4 @@ def alembic_config(url: str) -> Config:
 
 def settings_rules() -> tuple[Rule, ...]:
     """The capabilities' own checks of the settings."""
-    return (check_store_codes, check_coupons, check_providers, check_invoices, check_sms)
+    return (check_store_codes, check_coupons, check_providers, check_invoices, check_sms, check_staff, check_oidc)

@@ -5,6 +5,7 @@ from unqueue.kernel.schema import metadata
 from unqueue.server.audits import store as audits
 from unqueue.server.catalogue import store as catalogue
 from unqueue.server.coupons import store as coupons
+from unqueue.server.exits import age_checks, supplements, trolleys
 from unqueue.server.exits import store as exits
 from unqueue.server.fleet import store as fleet
 from unqueue.server.ledger import store as ledger
@@ -15,12 +16,15 @@ from unqueue.server.receipts import contact_store as receipt_contacts
 from unqueue.server.receipts import store as receipts
 from unqueue.server.returns import store as returns
 from unqueue.server.settlement import store as settlement
+from unqueue.server.staff import identity_store as staff_identities
+from unqueue.server.staff import passkey_store as staff_passkeys
 from unqueue.server.staff import store as staff
 from unqueue.server.stored_value import store as stored_value
 from unqueue.server.tills import store as tills
 from unqueue.server.trips import store as trips
 
 __all__ = [
+    "age_checks",
     "audits",
     "catalogue",
     "coupons",
@@ -37,7 +41,11 @@ __all__ = [
     "returns",
     "settlement",
     "staff",
+    "staff_identities",
+    "staff_passkeys",
     "stored_value",
+    "supplements",
     "tills",
     "trips",
+    "trolleys",
 ]

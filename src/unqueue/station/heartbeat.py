@@ -1,5 +1,6 @@
 """A station's heartbeat: how the merchant server knows of it, and it of the server."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Never
 
@@ -10,7 +11,7 @@ from unqueue.station.link import RETRY_S_MAX, ServerRefused, TryLater
 
 class Heartbeat:
     """``send`` tells the server how the station is, and ``notice`` takes note of how that went. ``kind`` is the
-    station's, in words for staff.
+    station's, in words for staff. What changes within ``gather_s`` is told once.
     """
 
     def __init__(
@@ -21,20 +22,22 @@ class Heartbeat:
         kind: str,
         every_s: float,
         while_away_s: float = RETRY_S_MAX,
+        gather_s: float = 0.0,
     ) -> None:
         self._send, self._notice = send, notice
         self._kind = kind
-        self._every_s, self._while_away_s = every_s, while_away_s
+        self._every_s, self._while_away_s, self._gather_s = every_s, while_away_s, gather_s
         self._due = Bell()
 
     def hurry(self) -> None:
-        """Something has changed that the server should know at once."""
+        """Something has changed that the server should know soon."""
         self._due.ring()
 
     async def run(self) -> Never:
-        """Every few seconds, and at once when there is a hurry."""
+        """Every few seconds, and soon when there is a hurry."""
         while True:
-            await self._due.wait(self._every_s if await self._beat() else self._while_away_s)
+            if await self._due.wait(self._every_s if await self._beat() else self._while_away_s):
+                await asyncio.sleep(self._gather_s)
 
     async def _beat(self) -> bool:
         """Whether the server takes it."""

@@ -75,9 +75,11 @@ class Bell:
     def ring(self) -> None:
         self._rung.set()
 
-    async def wait(self, seconds_max: float) -> None:
-        """Until it rings, or the time is over."""
+    async def wait(self, seconds_max: float) -> bool:
+        """Until it rings, or the time is over. Whether it rang."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds_max):
                 await self._rung.wait()
+        rang = self._rung.is_set()
         self._rung.clear()
+        return rang

@@ -5,8 +5,8 @@ names drivers.
 from unqueue.devices.drivers.escpos_printer import EscposPrinter, EscposPrinterSettings
 from unqueue.devices.drivers.serial_scanner import SerialScanner, SerialScannerSettings
 from unqueue.devices.ports import POSPrinter, Scanner
-from unqueue.kernel.settings import Printer as PrinterSettings
-from unqueue.kernel.settings import Scanner as ScannerSettings
+from unqueue.kernel.settings_lane import Printer as PrinterSettings
+from unqueue.kernel.settings_lane import Scanner as ScannerSettings
 
 
 def open_scanner(settings: ScannerSettings | None) -> Scanner | None:

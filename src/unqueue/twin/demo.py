@@ -29,7 +29,7 @@ from unqueue.twin.wallet import pay_in_wallet
 from unqueue.twin.world import Good, LaneWorld
 
 _log = logging.getLogger(__name__)
-SIMULATORS = ("scale", "io", "scanner", "printer")
+SIMULATORS = ("scale", "io", "scanner", "printer", "rfid")
 KIOSK = "kiosk-1"
 KIOSK_DEVICES: Mapping[str, tuple[str, ...]] = {
     "cctalk": (
@@ -51,9 +51,9 @@ KIOSK_DEVICES: Mapping[str, tuple[str, ...]] = {
     "printer": ("printer",),
 }
 """The simulated devices of the demo's pay kiosk, by what they are to it."""
-WALLETS = ("wallet", "wechat-pay", "alipay", "unionpay", "sms")
-"""The sandboxes outside of the store: where the demo's shoppers pay, and the phone that gets their receipts. Each
-stands under its own name at the front door.
+WALLETS = ("wallet", "wechat-pay", "alipay", "unionpay", "sms", "head-office")
+"""The sandboxes outside of the store: where the demo's shoppers pay, the phone that gets their receipts, and the head
+office that vouches for staff. Each stands under its own name at the front door.
 """
 READY_TIMEOUT_S = 60.0
 MOODS: tuple[Mood, ...] = ("honest",) * 17 + ("forgetful",) * 2 + ("dishonest",)
@@ -222,6 +222,8 @@ class Demo:
         where = ["--data-dir", str(self.options.directory / name), "--public-url", f"{self.public_url}/{name}"]
         if name == "sms":
             where += ["--link-base", f"{self.public_url}/o/"]
+        if name == "head-office":
+            where += ["--redirect-uri", f"{self.public_url}/console/"]
         return await self.start_process(name, "simulate", name, "--port", str(free_port()), *where, announces=True)
 
     async def _start_store(self, prepared: Prepared) -> None:
@@ -271,7 +273,7 @@ class Demo:
     async def _lane_place(self, lane: str, devices: Mapping[str, Any], prepared: Prepared) -> LanePlace:
         controls = {
             device: await self._stack.enter_async_context(ControlClient(int(devices[device]["control_port"])))
-            for device in ("scale", "io", "scanner")
+            for device in ("scale", "io", "scanner", "rfid")
         }
         world = LaneWorld(lane, **controls, goods=prepared.goods, seed=self._random.getrandbits(32))
         world.start()

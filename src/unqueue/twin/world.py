@@ -4,17 +4,20 @@ It acts on the device simulators alone, as gravity and radio do: the lane learns
 """
 
 import asyncio
+import contextlib
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from unqueue.devices.simulators.control import ControlClient
+from unqueue.devices.simulators.control import ControlClient, ControlRefused
 from unqueue.kernel.errors import DomainError
 
 DEACTIVATION_PERIOD_S = 0.1
 GATE_WIDTH_MS = 40
+TAG_READS = 6
 
 
 class Good(msgspec.Struct, frozen=True):
@@ -31,11 +34,14 @@ class Good(msgspec.Struct, frozen=True):
 
 
 class Piece(msgspec.Struct):
-    """One real piece: its own weight, and whether its tag is live."""
+    """One real piece: its own weight, whether its tag is live, and the serial that its radio tag tells, which nothing
+    silences.
+    """
 
     good: Good
     weight_g: float
     tag_live: bool
+    serial: int = 0
 
 
 class UnknownGood(DomainError):
@@ -57,13 +63,15 @@ class LaneWorld:
         scale: ControlClient,
         io: ControlClient,
         scanner: ControlClient,
+        rfid: ControlClient,
         goods: Mapping[str, Good],
         seed: int,
     ) -> None:
         self.lane = lane
         self.belt: list[Piece] = []
         self.taken: list[Piece] = []
-        self._scale, self._io, self._scanner = scale, io, scanner
+        self._scale, self._io, self._scanner, self._rfid = scale, io, scanner, rfid
+        self._serials = itertools.count(1)
         self._goods = goods
         self._by_product = {good.product_id: good for good in goods.values()}
         self._random = random.Random(seed)  # noqa: S311  # a simulation must be repeatable, not secret
@@ -75,7 +83,7 @@ class LaneWorld:
         if good is None:
             raise UnknownGood(gtin=gtin)
         weight = float(weight_g) if weight_g is not None else self._random.gauss(good.weight_g, good.weight_g_sd)
-        return Piece(good, max(weight, 1.0), good.has_tag)
+        return Piece(good, max(weight, 1.0), good.has_tag, next(self._serials))
 
     def in_hand(self, gtin: str, weight_g: int | None = None) -> Piece:
         """The piece of this good that was taken off the belt, with its weight and tag as they are; else a new one."""
@@ -140,6 +148,7 @@ class LaneWorld:
         if not await self.gate_is_open():
             return None
         await self.take_off()
+        await self._pass_antennas((*self.taken, *pocketed))
         live = sum(piece.tag_live for piece in (*self.taken, *pocketed))
         if live:
             await self._io.ask(pulse="eas_alarm", count=live, width_ms=GATE_WIDTH_MS)
@@ -147,6 +156,16 @@ class LaneWorld:
             return None
         self.taken.clear()
         return live
+
+    async def _pass_antennas(self, pieces: Sequence[Piece]) -> None:
+        """Tagged goods have a radio tag as well, and the reader at the gate hears each a few times."""
+        tags = [
+            {"gtin": piece.good.gtin.zfill(14), "serial": str(piece.serial), "reads": TAG_READS}
+            for piece in pieces
+            if piece.good.has_tag
+        ]
+        with contextlib.suppress(OSError, ControlRefused):  # a reader that is away, a code that no tag can hold
+            await self._rfid.ask(tags=tags)
 
     async def io_state(self) -> dict[str, Any]:
         """What the I/O module's coils, inputs and counters are."""

@@ -3,8 +3,9 @@
 A linear mixed model. An order's error is the sum of what its units, its lots, its products' unknown means and the scale
 contribute. The means come from one sparse least-squares problem (Henderson's mixed-model equations) solved by conjugate
 gradients; the variances from the multiplicative minorise-maximise step of Zhou, Hu, Zhou and Lange ("MM algorithms for
-variance components models", 2019); the share of wrong orders by expectation maximisation over the densities of
-:mod:`unqueue.weighing.alternatives`.
+variance components models", 2019), of which the whole is taken rather than the root: where wrong orders pass for right
+ones, a step goes only part of its way. The share of wrong orders comes by expectation maximisation over the densities
+of :mod:`unqueue.weighing.alternatives`.
 
 Only orders that passed are learned from, so what is seen is cut off where the test begins to refuse. The moments of the
 truncated normal undo that: without them each fit would find less variance than there is and the band would close.
@@ -183,7 +184,9 @@ def fit(seen: Seen, prior: Prior, begun: Parameters, popularity: Floats, rounds:
             right = np.ones(len(batch))
             shift, narrowed = np.zeros(len(batch)), np.ones(len(batch))
         else:
-            right, _ = likelihoods(batch, errors, parameters, prior, missed).chances(parameters)
+            # Without the doubt about variances: it would take wrong orders for right ones, and so never fade.
+            known = msgspec.structs.replace(errors, total=errors.noise + squares @ parameters.mean_variance)
+            right, _ = likelihoods(batch, known, parameters, prior, missed).chances(parameters)
             shift, narrowed = _cut_off(seen, errors)
         centred = errors.error_g - shift
         weight = right / errors.noise
@@ -280,13 +283,11 @@ def _variances(batch: Batch, squared: Floats, right: Floats, now: Parameters, pr
     )
     groups = len(now.spread)
     by_seen, by_expected = (np.bincount(prior.group, of, minlength=groups) for of in (per_seen, per_expected))
-    scale = now.scale * np.sqrt((by_seen + _CLASS_WEIGHT / now.scale) / (by_expected + _CLASS_WEIGHT))
+    scale = now.scale * (by_seen + _CLASS_WEIGHT / now.scale) / (by_expected + _CLASS_WEIGHT)
     of_class = prior.unit_sd_g**2 * scale[prior.group]
     own_ratio = now.unit_variance / (prior.unit_sd_g**2 * now.scale[prior.group])
     grown = (scale / now.scale)[prior.group]
-    own_ratio = own_ratio * np.sqrt(
-        (per_seen / grown + _VARIANCE_WEIGHT / own_ratio) / (per_expected * grown + _VARIANCE_WEIGHT)
-    )
+    own_ratio *= (per_seen / grown + _VARIANCE_WEIGHT / own_ratio) / (per_expected * grown + _VARIANCE_WEIGHT)
     own_ratio = np.clip(own_ratio, 0.02, 50.0)
     part = now.unit_variance * inflation.mean()
     information = (count.power(2).T @ (right / noise**2)) * part**2 / 2 + _VARIANCE_WEIGHT / 2
@@ -307,7 +308,7 @@ def _inflations(batch: Batch, squared: Floats, right: Floats, now: Parameters, s
     goods = _goods_variance(batch, now) * (sizes @ now.inflation)
     noise = goods + batch.scale_variance
     seen, expected = sizes.T @ (right * goods * squared / noise**2), sizes.T @ (right * goods / noise)
-    factor = np.sqrt((seen + _SIZES_WEIGHT / now.inflation) / (expected + _SIZES_WEIGHT))
+    factor = (seen + _SIZES_WEIGHT / now.inflation) / (expected + _SIZES_WEIGHT)
     found: Floats = np.clip(now.inflation * factor, 0.25, 4.0)
     return found
 

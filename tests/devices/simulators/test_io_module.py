@@ -31,3 +31,25 @@ def test_golden_frames(frame: dict[str, Any]) -> None:
         return answer
 
     assert asyncio.run(scene()) == bytes.fromhex(frame["answer"])
+
+
+@pytest.mark.parametrize(("stays_on", "counted"), [(True, 2), (False, 0)])
+def test_tags_on_the_belt_come_past_the_deactivator(stays_on: bool, counted: int) -> None:
+    """They take their time, and are told once; a field that is off by then misses them."""
+
+    async def scene() -> int:
+        module = SimulatedIoModule(IoOptions())
+        terminals = module.terminals
+        field = terminals.wiring.coils["deactivator_on"]
+        terminals.counting = [True] * len(terminals.counting)
+        await module.handle({"tags": 2, "after_ms": 50})
+        terminals.switch(field, on=True)
+        assert (await module.handle({"get": True}))["counters"]["tags_deactivated"] == 0
+        await asyncio.sleep(0.02)
+        terminals.switch(field, on=stays_on)
+        await asyncio.sleep(0.08)
+        terminals.switch(field, on=True)
+        state = await module.handle({"get": True})
+        return int(state["counters"]["tags_deactivated"])
+
+    assert asyncio.run(scene()) == counted

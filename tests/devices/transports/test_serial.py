@@ -2,11 +2,14 @@
 
 import asyncio
 import errno
+import fcntl
 import os
 import platform
 import pty
 import termios
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -108,6 +111,30 @@ def test_a_line_set_to_7e1_opens_a_pseudo_terminal_again_and_again() -> None:
         await device.close()
 
     asyncio.run(scene())
+
+
+def test_a_line_that_is_let_go_is_free_for_the_next_however_busy_the_machine() -> None:
+    """A busy machine closes files late, and what waits for it may be cancelled again meanwhile."""
+
+    async def scene(url: str) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        line = SerialLine(LineSettings(url), lambda _: None)
+        line.start()
+        await until(lambda: line.connected)
+        loop.run_in_executor(None, time.sleep, 0.5)
+        stopping = asyncio.create_task(line.stop())
+        await asyncio.sleep(0.2)
+        stopping.cancel()
+        await asyncio.gather(stopping, return_exceptions=True)
+
+    master, slave = pty.openpty()
+    try:
+        asyncio.run(scene(os.ttyname(slave)))
+        fcntl.flock(slave, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(master)
+        os.close(slave)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ from typing import Any
 import httpx
 import pytest
 from tests.server.coupons.baskets import amount, offer
+from tests.support.applications import application
 from tests.support.stores import MILK, TEA, Handset
 
 from unqueue.kernel.clock import ManualClock, micros
 from unqueue.kernel.money import Money
-from unqueue.server.app import MerchantServer, application
+from unqueue.server.app import MerchantServer
 from unqueue.server.coupons.guessing import ADDRESS_MAX, VISIT_MAX
 from unqueue.server.stored_value import store as cards
 from unqueue.server.stored_value.service import NewCard, code_hash, issue

@@ -10,12 +10,13 @@ import httpx
 import pytest
 from sqlalchemy import select
 from tests.server.coupons.baskets import DAIRY, amount, counts, offer, percent, texts
+from tests.support.applications import application
 from tests.support.stores import MILK, TEA, Handset, reopen
 
 from unqueue.kernel import journal
 from unqueue.kernel.clock import ManualClock
 from unqueue.kernel.money import Money
-from unqueue.server.app import MerchantServer, application
+from unqueue.server.app import MerchantServer
 from unqueue.server.coupons import store as coupons_store
 from unqueue.server.coupons.rules import Coupon, Goods, NorthAmerican, Offer
 from unqueue.server.stored_value.service import NewCard, code_hash

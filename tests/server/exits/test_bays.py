@@ -36,7 +36,7 @@ async def test_the_lane_is_free_and_the_call_goes_along(lane: LaneClient, attend
     assert await lane.exits() == []
     (call,) = await attendant.open_calls()
     assert (call["kind"], call["lane"], call["exit_id"]) == ("weight", "bay", one["id"])
-    assert call["actions"] == ["let_go", "refuse"]  # the bay has no scale of its own
+    assert call["actions"] == ["let_go", "refuse", "take_off"]  # the bay has no scale of its own
     floor = await attendant.call("GET", "/api/staff/floor")
     assert [lane["exit"] for lane in floor["lanes"]] == [None]
     assert [(bay["id"], [one["id"] for one in bay["exits"]]) for bay in floor["bays"]] == [("bay", [one["id"]])]

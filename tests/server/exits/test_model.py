@@ -8,18 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unqueue.kernel.errors import DomainError
-from unqueue.server.exits.model import (
-    ALWAYS,
-    REASON_NEEDED,
-    STALE_AFTER_S,
-    Action,
-    Call,
-    CallKind,
-    Exit,
-    Status,
-    Weighing,
-    checks_of,
-)
+from unqueue.server.exits.answers import ALWAYS, REASON_NEEDED, Action, CallKind, Status
+from unqueue.server.exits.model import STALE_AFTER_S, Call, Exit, Weighing, checks_of
 from unqueue.server.guesses import Guesses
 
 FITS = Weighing("a" * 32, 1060, 5, 1060, 6.7, 23, "pass")

@@ -1,7 +1,8 @@
 """Devices over HTTP: registration, heartbeats, silence."""
 
 import pytest
-from tests.support.lanes import Buy, LaneClient, OpenLane, StaffClient
+from tests.support.lanes import ATTENDANT, Buy, LaneClient, OpenLane, StaffClient
+from tests.support.stores import MILK
 
 from unqueue.kernel import journal
 from unqueue.kernel.clock import ManualClock
@@ -69,3 +70,45 @@ async def test_a_device_of_another_kind_is_no_lane(store: MerchantServer, lane: 
     body = {"state": "idle", "devices": {}}
     assert (await lane.call("POST", "/api/lanes/kiosk-1/heartbeat", body, status=404))["code"] == "not_found"
     assert (await lane.call("GET", "/api/lanes/kiosk-1/exits", status=404))["code"] == "not_found"
+
+
+async def test_a_lane_that_is_taken_out_takes_nobody_new(
+    store: MerchantServer, lane: LaneClient, open_lane: OpenLane, attendant: StaffClient, buy: Buy
+) -> None:
+    first, second = await buy(MILK), await buy(MILK)
+    there = await lane.claim(**{"pass": await first.show_pass()})
+    path = "/api/staff/lanes/lane-1/closed"
+    for _ in range(2):
+        await attendant.call("POST", path, {"closed": True}, status=204)
+    (shown,) = (await attendant.call("GET", "/api/staff/floor"))["lanes"]
+    assert (shown["closed_by"], shown["exit"]["id"]) == (ATTENDANT, there["id"])
+    await lane.heartbeat("idle")  # which says nothing of it
+    await lane.weigh(there["id"])  # who is there finishes
+    await lane.release(there["id"])
+    await lane.left(there["id"])
+    refused = await lane.claim(**{"pass": await second.show_pass()}, status=409)
+    assert (refused["code"], refused["permanent"]) == ("lane_closed", False)
+    other = await open_lane("lane-2")
+    moved = await other.claim(**{"pass": await second.show_pass()})
+    await other.abandon(moved["id"])
+    await attendant.call("POST", path, {"closed": False}, status=204)
+    assert (await lane.claim(**{"pass": await second.show_pass()}))["status"] == "claimed"
+    found = await store.database.read(journal.read)
+    told = [
+        (event.kind, event.payload()["by"]) for event in found if event.kind.startswith(("lane.taken", "lane.brou"))
+    ]
+    assert told == [("lane.taken_out", ATTENDANT), ("lane.brought_back", ATTENDANT)]
+    await attendant.call("POST", "/api/staff/lanes/lane-9/closed", {"closed": True}, status=404)
+
+
+async def test_no_pass_is_bound_to_a_lane_that_is_taken_out(
+    lane: LaneClient, open_lane: OpenLane, attendant: StaffClient, buy: Buy
+) -> None:
+    other = await open_lane("lane-2")
+    for one in (lane, other):
+        await one.call("POST", f"/api/lanes/{one.lane}/briefing", {})
+    await attendant.call("POST", "/api/staff/lanes/lane-1/closed", {"closed": True}, status=204)
+    for _ in range(3):
+        paid = await buy(MILK)
+        told = await paid.handset.call("GET", f"/api/orders/{paid.order['id']}/pass")
+        assert told["offline_lane"]["id"] == "lane-2"

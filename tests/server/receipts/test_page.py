@@ -28,6 +28,7 @@ def a_receipt(**changes: Any) -> ReceiptView:
     line = {
         "line": 1, "product_id": "tea", "gtin": "06901234567892", "name_zh": "西湖龙井茶", "name_en": "Longjing tea",
         "brand": "", "category": "tea", "sold_by": "weight", "quantity": 1, "weight_g": 520, "net_weight_g": 0,
+        "quantity_text": "",
         "unit_price": yuan(1538), "unit": "kg", "subtotal": yuan(800), "discount": yuan(0), "deposit": yuan(0),
         "total": yuan(800), "discounts": [], "age_limit": None, "eas": False, "tax_rate_bp": 1300,
     }  # fmt: skip

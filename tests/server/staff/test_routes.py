@@ -154,7 +154,7 @@ async def test_staff_hear_what_happens_on_the_floor(
 ) -> None:
     """The console hears of exits and calls; the shopper of the own exit."""
     token = attendant.http.headers["Authorization"].split()[1]
-    member = await store.database.read(lambda connection: store.staff.principal(connection, token_hash(token)))
+    member = await store.database.read(lambda connection: store.staff_sessions.principal(connection, token_hash(token)))
     assert member is not None
     paid = await buy(MILK)
     staff, shopper = store.hub.stream(member), store.hub.stream(Principal("trip", paid.handset.trip))

@@ -91,6 +91,7 @@ def expected(trip: Trip, pricing: Pricing) -> list[LineView]:
                 sold_by=product.sold_by,
                 weight_g=line.weight_g,
                 net_weight_g=product.net_weight_g,
+                quantity_text=product.quantity_text,
                 unit_price=Money(line.unit_price_minor, trip.currency),
                 unit="kg" if product.sold_by == "weight" else "piece",
                 age_limit=product.age_limit,

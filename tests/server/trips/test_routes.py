@@ -267,3 +267,8 @@ async def test_a_member_pays_member_prices_only_with_a_card(http: httpx.AsyncCli
     assert (await member.scan(CHEESE))["line"]["discount"] == yuan(300)
     problem = await Handset(http).call("POST", "/api/trips", {"member": "12345"}, status=422)
     assert problem["code"] == "member_card_invalid"
+
+
+async def test_every_answer_tells_the_stores_time_zone(http: httpx.AsyncClient, store: MerchantServer) -> None:
+    answer = await http.get("/api/health")
+    assert answer.headers["store-time-zone"] == store.settings.store.time_zone

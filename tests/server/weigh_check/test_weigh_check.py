@@ -192,3 +192,16 @@ async def test_first_beliefs_follow_what_the_catalogue_knows(store: MerchantServ
     assert priors.prior_of([goods_of(guessed)]).spread_g[0] == 530
     derived = priors.prior_of([goods_of(msgspec.structs.replace(milk, weight_source="derived"))])
     assert 20 < derived.spread_g[0] < 100
+
+
+async def test_bags_that_were_declared_are_expected(lane: LaneClient, buy: Buy) -> None:
+    told = {}
+    for bags in (0, 2):
+        paid = await buy(MILK, TEA)
+        await paid.handset.call("PUT", f"/api/orders/{paid.order['id']}/bags", {"count": bags})
+        claimed = await lane.claim(order_number=paid.order["number"])
+        told[bags] = await expected(lane)
+        await lane.abandon(claimed["id"])
+    assert told[2]["expected_g"] - told[0]["expected_g"] == 2 * priors.BAG_G
+    assert told[2]["sigma_g"] > 40 > told[0]["sigma_g"]
+    assert told[2]["high_g"] - told[0]["high_g"] > 2 * priors.BAG_G

@@ -100,9 +100,15 @@ export const common = {
   "receipt.sms": { zh: "短信发小票", en: "Text me the receipt" },
   "receipt.number_field": { zh: "手机号码", en: "Mobile number" },
   "receipt.keep": {
-    zh: "下次也发到这个号码（可随时撤回）",
-    en: "Keep this number for next time (you can withdraw it)",
+    zh: "我的号码和小票一起保留，可随时删除。",
+    en: "Keep my number with the receipt. I can delete it any time.",
   },
+  "receipt.keep_not": {
+    zh: "只用来发送这张小票，送达后删除。",
+    en: "Used for this receipt only, and deleted once it arrived.",
+  },
+  "receipt.forget": { zh: "删除我的号码", en: "Delete my number" },
+  "receipt.forgotten": { zh: "号码已删除", en: "Your number is deleted" },
   "receipt.send": { zh: "发送", en: "Send" },
   "receipt.download": { zh: "保存小票", en: "Save the receipt" },
   "receipt.thanks": { zh: "谢谢光临，祝您生活愉快", en: "Thank you. Have a lovely day." },

@@ -59,6 +59,7 @@ export const demo = {
   "demo.attendant.name": { zh: "姓名", en: "Name" },
   "demo.attendant.pin": { zh: "密码", en: "PIN" },
   "demo.attendant.open": { zh: "打开店员台", en: "Open the console" },
+  "demo.sms": { zh: "看短信小票", en: "Look at the text messages" },
   "demo.copy": { zh: "复制", en: "Copy" },
   "demo.copied": { zh: "已复制", en: "Copied" },
   "demo.phone": { zh: "用手机逛", en: "Shop with your phone" },

@@ -65,6 +65,7 @@ export const lane = {
   "lane.device.io": { zh: "传送带与门", en: "Belt and gate" },
   "lane.device.scanner": { zh: "扫码器", en: "Scanner" },
   "lane.device.printer": { zh: "打印机", en: "Printer" },
+  "lane.device.rfid": { zh: "门口标签读取器", en: "Gate reader" },
   "lane.device.server": { zh: "服务器", en: "Server" },
   "lane.devices": { zh: "设备", en: "Devices" },
   "lane.device.not_ready": { zh: "{device}未就绪", en: "{device}: not ready" },

@@ -43,7 +43,8 @@ from unqueue.lane.sequence.words import (
     Weighed,
 )
 from unqueue.lane.weighing import Verdict
-from unqueue.server.exits.model import CallKind, Exit, Weighing
+from unqueue.server.exits.answers import CallKind
+from unqueue.server.exits.model import Exit, Weighing
 
 INTERVAL_G = 5
 GATE_CLOSES_S = 8.0

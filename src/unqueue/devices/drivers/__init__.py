@@ -8,6 +8,7 @@ if TYPE_CHECKING:  # The type checker holds each driver against its port here; a
     from unqueue.devices.drivers.cctalk_coin_acceptor import CctalkCoinAcceptor
     from unqueue.devices.drivers.cctalk_hopper import CctalkHoppers
     from unqueue.devices.drivers.escpos_printer import EscposPrinter
+    from unqueue.devices.drivers.llrp_gate import LlrpReader
     from unqueue.devices.drivers.modbus_io import ModbusIoModule
     from unqueue.devices.drivers.serial_scanner import SerialScanner
     from unqueue.devices.drivers.ssp_recycler import SspNoteRecycler
@@ -17,6 +18,9 @@ if TYPE_CHECKING:  # The type checker holds each driver against its port here; a
         return driver
 
     def _scanner(driver: SerialScanner) -> ports.Scanner:
+        return driver
+
+    def _rfid(driver: LlrpReader) -> ports.RFIDScanner:
         return driver
 
     def _printer(driver: EscposPrinter) -> ports.POSPrinter:

@@ -52,6 +52,7 @@ class Toledo8217Settings(msgspec.Struct, frozen=True):
 
     url: str
     unit: Unit = "kg"
+    baud_rate: int = 9600
     interval_g: int = 5
     """The verification interval "e" on the scale's plate, in grams (OIML R 76)."""
     parity: Literal["line", "software", "none"] = "line"
@@ -68,8 +69,8 @@ class Toledo8217Settings(msgspec.Struct, frozen=True):
 
     def line(self) -> LineSettings:
         if self.parity == "line":
-            return LineSettings(self.url, data_bits=7, parity="even")
-        return LineSettings(self.url)
+            return LineSettings(self.url, baud_rate=self.baud_rate, data_bits=7, parity="even")
+        return LineSettings(self.url, baud_rate=self.baud_rate)
 
 
 class NoAnswer(Exception):

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from unqueue.devices.simulators import cctalk as cctalk_simulator
+from unqueue.devices.simulators import floor_scale as floor_scale_simulator
 from unqueue.devices.simulators import io_module as io_simulator
+from unqueue.devices.simulators import llrp_reader as llrp_simulator
 from unqueue.devices.simulators import printer as printer_simulator
 from unqueue.devices.simulators import scale as scale_simulator
 from unqueue.devices.simulators import scanner as scanner_simulator
@@ -72,6 +74,32 @@ def scale(
     asyncio.run(scale_simulator.run(options, announce))
 
 
+@app.command(short_help="A floor scale that sends Toledo continuous output.")
+def floor_scale(
+    *,
+    tcp_port: TcpPort = None,
+    link: Link = None,
+    control_port: ControlPort = 0,
+    capacity_g: Annotated[int, typer.Option(min=1000, help="Most that it can weigh, in grams.")] = 150_000,
+    interval_g: Annotated[int, typer.Option(min=1, help="Step of its display: 1, 2 or 5 times a power of ten.")] = 20,
+    rate_hz: Annotated[float, typer.Option(min=1, max=100, help="Readings a second.")] = 25.0,
+    swing_share: Annotated[float, typer.Option(min=0, help="How far a changed load swings, of the change.")] = 0.1,
+    noise_g_sd: Annotated[float, typer.Option(min=0, help="Standard deviation of one reading.")] = 3.0,
+    seed: Annotated[int, typer.Option(help="Seed of noise.")] = 1,
+    checksum: Annotated[bool, typer.Option(help="Send the checksum.")] = True,
+) -> None:
+    """A floor scale that sends Toledo continuous output on a new pseudo-terminal or a TCP port, and swings.
+
+    Physical side: {"load_g": 32500} rolls a trolley onto it, {"motion": true} pushes at it, {"fault": "overload" |
+    "unplugged" | "silent" | "garbage" | "split" | "no_zero" | "tared" | null}, {"get": true} asks for the state.
+    """
+    options = floor_scale_simulator.FloorScaleOptions(
+        tcp_port=tcp_port, link=link, control_port=control_port, capacity_g=capacity_g, interval_g=interval_g,
+        rate_hz=rate_hz, swing_share=swing_share, noise_g_sd=noise_g_sd, seed=seed, checksum=checksum,
+    )  # fmt: skip
+    asyncio.run(floor_scale_simulator.run(options, announce))
+
+
 @app.command(short_help="A barcode scanner on a serial line.")
 def scanner(
     *,
@@ -79,13 +107,16 @@ def scanner(
     link: Link = None,
     control_port: ControlPort = 0,
     end: Annotated[Literal["cr", "lf", "crlf"], typer.Option(help="What it sends after each code.")] = "cr",
+    baud_rate: Annotated[int, typer.Option(min=0, help="How fast its line is; 0: a code comes at once.")] = 0,
 ) -> None:
     """A barcode scanner on a new pseudo-terminal or a TCP port.
 
     Physical side: {"scan": "4006381333931", "symbology": "]E0"} holds a code before it (symbology may be left out),
     {"fault": "unplugged" | null} pulls and plugs the cable, {"get": true} asks for the state.
     """
-    options = scanner_simulator.ScannerOptions(tcp_port=tcp_port, link=link, control_port=control_port, end=end)
+    options = scanner_simulator.ScannerOptions(
+        tcp_port=tcp_port, link=link, control_port=control_port, end=end, baud_rate=baud_rate
+    )
     asyncio.run(scanner_simulator.run(options, announce))
 
 
@@ -110,6 +141,28 @@ def io(
         gate_close_ms=gate_close_ms, watchdog_ms=watchdog_ms,
     )  # fmt: skip
     asyncio.run(io_simulator.run(options, announce))
+
+
+@app.command(short_help="A UHF RFID reader at a gate that speaks LLRP.")
+def rfid(
+    *,
+    port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1, as 5084 on a real one; 0 takes a free one.")] = 0,
+    control_port: ControlPort = 0,
+    read_ms: Annotated[int, typer.Option(min=1, help="How often a tag that passes is read.")] = 40,
+    shelf_ms: Annotated[int, typer.Option(min=1, help="How often one that lies nearby is read.")] = 400,
+    seed: Annotated[int, typer.Option(help="Seed of signals and line noise.")] = 1,
+) -> None:
+    """A UHF RFID reader that speaks LLRP, and the tags that pass its antennas.
+
+    Physical side: {"tags": [{"gtin": "06901234567892", "serial": "1", "reads": 6, "rssi_dbm": -48, "antenna": 1}]}
+    carries tags past (or by their "epc"), {"shelf": [...]} lays tags within reach for good, {"noise": 3} is strange
+    tags far away, {"fault": "unplugged" | "silent" | "busy" | "refuse" | "garbage" | "split" | "spoiled" | "antenna" |
+    null}, {"get": true} asks for the state.
+    """
+    options = llrp_simulator.LlrpOptions(
+        port=port, control_port=control_port, read_ms=read_ms, shelf_ms=shelf_ms, seed=seed
+    )
+    asyncio.run(llrp_simulator.run(options, announce))
 
 
 @app.command(short_help="A receipt printer on a TCP port.")

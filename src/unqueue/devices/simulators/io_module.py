@@ -3,8 +3,10 @@ barrier, lamps, tone.
 
 Control requests: `{"pulse": "eas_alarm", "count": 2, "width_ms": 5}` (a counter's terminal sees pulses; deactivated
 tags only while the deactivator is on), `{"passage": 1}` (persons walk through, if the gate is open),
-`{"set": {"belt_occupied": true}}` (an input's level), `{"fault": "unplugged" | "silent" | "restart" | null}`,
-`{"get": true}`. Each is answered with the state; its `history` numbers every opening and passage, for good.
+`{"set": {"belt_occupied": true}}` (an input's level), `{"tags": 3, "after_ms": 900}` (so many live tags lie on the belt
+and come past the deactivator so long after its field came on), `{"fault": "unplugged" | "silent" | "restart" | null}`,
+`{"get": true}`. Each is answered with the state; its `history` numbers every opening and passage, for good, in seconds
+since `began_s` of this machine's monotonic clock.
 """
 
 import asyncio
@@ -185,7 +187,7 @@ class SimulatedIoModule:
 
     async def handle(self, request: dict[str, Any]) -> dict[str, Any]:
         """A request of the physical side; the answer is the state, and how much of it came to pass as `done`."""
-        only_keys(request, "get", "pulse", "count", "width_ms", "passage", "set", "fault")
+        only_keys(request, "get", "pulse", "count", "width_ms", "passage", "set", "tags", "after_ms", "fault")
         done = 0
         if "pulse" in request:
             name = one_of(request["pulse"], *self.terminals.wiring.counters)
@@ -193,6 +195,8 @@ class SimulatedIoModule:
             done = await self.terminals.feel_pulses(name, int(request.get("count", 1)), width_s)
         if "passage" in request:
             done = await self.terminals.walk_through(int(request["passage"]))
+        if "tags" in request:
+            self.terminals.lay_tags(int(request["tags"]), float(request.get("after_ms", 0)) / 1000)
         for name, level in request.get("set", {}).items():
             if name not in self.terminals.wiring.inputs:
                 raise ControlRefused(f"no such input: {name}")

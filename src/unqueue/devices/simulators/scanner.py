@@ -3,6 +3,7 @@
 Control requests: `{"scan": "UQ2.…", "symbology": "]Q1"}`, `{"fault": "unplugged"|null}`, `{"get": true}`.
 """
 
+import asyncio
 from typing import Any, Literal
 
 import msgspec
@@ -26,6 +27,8 @@ class ScannerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Port of the physical side; 0 takes any free one."""
     end: Literal["cr", "lf", "crlf"] = "cr"
     """What ends a code."""
+    baud_rate: int = 0
+    """How fast the line is, ten bits a byte: a code is there once its last byte is. 0: at once, as over USB."""
 
 
 class SimulatedScanner:
@@ -33,6 +36,7 @@ class SimulatedScanner:
 
     def __init__(self, options: ScannerOptions) -> None:
         self._end = _ENDS[options.end]
+        self._byte_s = 10 / options.baud_rate if options.baud_rate else 0.0
         self._fault: str | None = None
         self._scans = 0
         self.line = new_line(lambda _: None, tcp_port=options.tcp_port, link=options.link)
@@ -46,7 +50,8 @@ class SimulatedScanner:
         if code := request.get("scan"):
             if not isinstance(code, str) or set(code) & set("\r\n"):
                 raise ControlRefused("a code is one line of text")
-            self.line.write(encode_scan(ScannedCode(code, request.get("symbology")), self._end))
+            data = encode_scan(ScannedCode(code, request.get("symbology")), self._end)
+            asyncio.get_running_loop().call_later(len(data) * self._byte_s, self.line.write, data)
             self._scans += 1
         return {"fault": self._fault, "scans": self._scans}
 

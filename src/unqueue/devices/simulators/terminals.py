@@ -23,6 +23,8 @@ class Terminals:
         self._closing: asyncio.TimerHandle | None = None
         self._history: list[dict[str, Any]] = []
         self._began_at = time.monotonic()
+        self._tags, self._tags_after_s = 0, 0.0
+        self._carrying: asyncio.Task[None] | None = None
         self.set_input("gate_closed", level=True)
 
     def set_input(self, name: str, *, level: bool) -> None:
@@ -30,7 +32,19 @@ class Terminals:
 
     def switch(self, channel: int, *, on: bool) -> bool:
         self.coils[channel] = on
+        if channel == self.wiring.coils["deactivator_on"] and on and self._tags and self._carrying is None:
+            self._carrying = asyncio.create_task(self._carry())
         return True
+
+    def lay_tags(self, count: int, after_s: float) -> None:
+        """So many live tags lie on the belt, so far from the deactivator; they take the place of others."""
+        self._tags, self._tags_after_s = count, after_s
+
+    async def _carry(self) -> None:
+        """The belt brings the tags into the field, if it is still on by then."""
+        await asyncio.sleep(self._tags_after_s)
+        self._tags -= await self.feel_pulses("tags_deactivated", self._tags, 0.0)
+        self._carrying = None
 
     def pulse(self, channel: int, *, on: bool) -> bool:
         """Begin or break off the pulse of an output; its beginning is what the machinery acts on."""
@@ -100,6 +114,7 @@ class Terminals:
             "pulse_coils": {name: self.pulses[at] for name, at in wiring.pulse_coils.items()},
             "gate": "closed" if self._is_closed() else "open",
             "history": self._history,
+            "began_s": self._began_at,
         }
 
     def _set_channel(self, channel: int, *, level: bool) -> None:

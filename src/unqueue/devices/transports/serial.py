@@ -19,7 +19,7 @@ import msgspec
 import serialx
 
 from unqueue.devices.transports.backoff import backoff_s
-from unqueue.devices.transports.tasks import end
+from unqueue.devices.transports.tasks import end, finish
 
 logger = logging.getLogger(__name__)
 
@@ -136,9 +136,7 @@ class SerialLine:
         finally:
             self._transport = None
             self._on_state(False)
-            transport.abort()
-            with contextlib.suppress(OSError):
-                await transport.wait_closed()
+            await finish(_close(transport))
 
 
 async def open_line(settings: LineSettings, protocol: asyncio.Protocol) -> serialx.BaseSerialTransport:
@@ -159,10 +157,32 @@ async def _connect(
     settings: LineSettings, protocol: asyncio.Protocol, how: dict[str, Any]
 ) -> serialx.BaseSerialTransport:
     loop = asyncio.get_running_loop()
-    transport, _ = await serialx.create_serial_connection(
-        loop, lambda: protocol, settings.url, settings.baud_rate, stopbits=_STOP_BITS[settings.stop_bits], **how
+    stop_bits = _STOP_BITS[settings.stop_bits]
+    connecting = asyncio.ensure_future(
+        serialx.create_serial_connection(
+            loop, lambda: protocol, settings.url, settings.baud_rate, stopbits=stop_bits, **how
+        )
     )
+    try:
+        transport, _ = await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        await finish(_give_up(connecting))
+        raise
     return transport
+
+
+async def _give_up(connecting: "asyncio.Future[tuple[serialx.BaseSerialTransport, asyncio.Protocol]]") -> None:
+    """Cancelled once only: serialx closes what it opened while it is cancelled, and a second time would stop that."""
+    connecting.cancel()
+    with contextlib.suppress(asyncio.CancelledError, OSError, TimeoutError):
+        transport, _ = await connecting
+        await _close(transport)
+
+
+async def _close(transport: serialx.BaseSerialTransport) -> None:
+    transport.abort()
+    with contextlib.suppress(OSError):
+        await transport.wait_closed()
 
 
 def is_pseudo_terminal(path: str) -> bool:

@@ -13,7 +13,7 @@ ends only when the server says so. The screen follows.
 from collections.abc import Callable
 from typing import Any
 
-from unqueue.kiosk.sequence import following, ordering, tendering
+from unqueue.kiosk.sequence import collecting, following, ordering, tendering
 from unqueue.kiosk.sequence.turn import Turn
 from unqueue.kiosk.sequence.words import (
     Answered,
@@ -166,6 +166,8 @@ _IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {
     ("starting", Done): tendering.starting_done,
     ("welcome", Code): ordering.welcome_code,
     ("welcome", Done): tendering.paid_done,
+    ("welcome", Cancel): collecting.begin_anew,
+    ("welcome", Tick): collecting.look_at_time,
     ("opening", Answered): ordering.opening_answered,
     ("opening", Refused): ordering.opening_refused,
     ("opening", Tick): ordering.opening_tick,

@@ -1,6 +1,6 @@
 """The order as the server sees it: what became of the payment under way, and of the order. Pure."""
 
-from unqueue.kernel.money import Money
+from unqueue.kernel.money import Money, format_minor
 from unqueue.kiosk.cash.session import Debt
 from unqueue.kiosk.prompts import PROMPTS
 from unqueue.kiosk.sequence.turn import Turn
@@ -109,7 +109,7 @@ def payment_seen(turn: Turn, payment: PaymentInfo) -> None:
     if payment.status == "succeeded":
         turn.go_on()
         if turn.kiosk.phase == "order":
-            turn.notice("still_due")
+            _tell_part_paid(turn, own)
         return
     turn.go_on()
     if turn.kiosk.phase != "order":
@@ -117,7 +117,34 @@ def payment_seen(turn: Turn, payment: PaymentInfo) -> None:
     if payment.problem is not None and wanted:
         turn.tell(Notice(*payment.problem, prompt="not_taken"))
     elif turn.kiosk.notice is None:
+        _tell_stopped(turn, own)
+
+
+def _tell_part_paid(turn: Turn, cash: CashInfo | None) -> None:
+    """More is due, and what the machine gave as change is still in its tray."""
+    change_minor = cash.inserted_minor - cash.cash_due_minor - _owed_minor(cash) if cash is not None else 0
+    if cash is None or change_minor <= 0:
+        turn.notice("still_due")
+        return
+    change = format_minor(change_minor, cash.currency)
+    zh = f"找零 {change}，请从出币口取走。还有余款要付。"
+    en = f"Your change is {change}: please take it. Then pay the rest."
+    turn.tell(Notice("still_due", zh, en, "still_due"))
+
+
+def _tell_stopped(turn: Turn, cash: CashInfo | None) -> None:
+    """Nothing was taken, or what was put in came back: how much."""
+    if cash is None or cash.inserted_minor <= 0:
         turn.notice("tender_stopped")
+        return
+    back = format_minor(cash.inserted_minor - _owed_minor(cash), cash.currency)
+    zh, en = f"已取消，退回了现金 {back}，请取走", f"Cancelled. {back} came back: please take it."
+    turn.tell(Notice("cash_came_back", zh, en))
+
+
+def _owed_minor(cash: CashInfo) -> int:
+    """What of it the machine could not give, in the currency of the order."""
+    return sum(debt.amount_minor for debt in cash.debts if debt.currency == cash.currency)
 
 
 def _adopt(turn: Turn, order: OrderInfo) -> None:

@@ -3,7 +3,7 @@
 from unqueue.kernel.ids import is_order_number
 from unqueue.kernel.money import Money, format_minor
 from unqueue.kiosk.cash.refusals import CashPartUneven
-from unqueue.kiosk.sequence import following
+from unqueue.kiosk.sequence import collecting, following
 from unqueue.kiosk.sequence.turn import Turn, is_same_shopper
 from unqueue.kiosk.sequence.words import (
     CARD_OF_STORE,
@@ -31,6 +31,7 @@ from unqueue.kiosk.sequence.words import (
     Tender,
     Tick,
 )
+from unqueue.passes.baskets import is_part
 
 CODES_OF_CARDS = frozenset({"coupon_unknown", "order_part_paid"})
 """What a coupon is refused with that may be a card of the store instead."""
@@ -61,12 +62,14 @@ def welcome_code(turn: Turn, code: Code) -> None:
     text = code.text.strip()
     digits = "".join(text.split()).replace("-", "")
     turn.touch()
-    if turn.kiosk.is_server_away:
+    if is_part(text):
+        collecting.take_part(turn, text)
+    elif turn.kiosk.is_server_away:
         turn.notice("server_away")
     elif digits.isdigit() and not is_order_number(digits):
         turn.notice("number_wrong")
     elif text:
-        turn.to("opening", notice=None)
+        turn.to("opening", notice=None, basket=None)
         turn.ask(OpenOrder(digits if digits.isdigit() else text))
 
 
@@ -74,6 +77,7 @@ def opening_answered(turn: Turn, answer: Answered) -> None:
     if turn.is_expected(answer) and isinstance(answer.answer, OrderInfo):
         turn.to("order")
         following.arrive(turn, answer.answer)
+        collecting.tell_left_out(turn, answer.answer)
 
 
 def opening_refused(turn: Turn, refusal: Refused) -> None:
@@ -107,9 +111,9 @@ def may_ask(turn: Turn) -> bool:
 def order_code(turn: Turn, code: Code) -> None:
     """A coupon or a card of the store, once an order is here."""
     text = code.text.strip()
-    if is_same_shopper(turn.kiosk, code) or not text:
+    if is_same_shopper(turn.kiosk, code) or collecting.is_shown_again(turn, text) or not text:
         return
-    if "/o/o_" in text or is_order_number("".join(text.split())):
+    if "/o/o_" in text or is_part(text) or is_order_number("".join(text.split())):
         turn.notice("one_at_a_time")
     elif may_ask(turn):
         turn.ask(AddCoupon(turn.order.order_id, text))

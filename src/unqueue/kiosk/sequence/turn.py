@@ -27,8 +27,8 @@ from unqueue.kiosk.sequence.words import (
 )
 
 _NOBODY: dict[str, Any] = {
-    "order": None, "tender": None, "leaving": "", "unwanted": False, "returned": None, "paying_out": None,
-    "at_desk": None, "receipt": None, "slips": (), "notice": None, "asked_s": None, "request": None,
+    "order": None, "basket": None, "tender": None, "leaving": "", "unwanted": False, "returned": None,
+    "paying_out": None, "at_desk": None, "receipt": None, "slips": (), "notice": None, "asked_s": None, "request": None,
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from unqueue.kernel.money import Money
 from unqueue.kiosk.cash.session import Debt
+from unqueue.passes.baskets import Collected
 
 Phase = Literal[
     "starting",  # reading from the server what was going on before a restart
@@ -65,6 +66,8 @@ class OrderInfo(msgspec.Struct, frozen=True):
     due: Money
     payments: tuple[PaymentInfo, ...] = ()
     coupons: tuple[Any, ...] = ()
+    left_out: int = 0
+    """So many codes of a basket that was handed over are not in it."""
 
     def payment(self, payment_id: str) -> PaymentInfo | None:
         return next((one for one in self.payments if one.payment_id == payment_id), None)
@@ -276,6 +279,12 @@ class OpenOrder(msgspec.Struct, frozen=True):
     code: str
 
 
+class TakeBasket(msgspec.Struct, frozen=True):
+    """The order of a basket that a handset without a network showed, part by part."""
+
+    content: bytes
+
+
 class ReadOrder(msgspec.Struct, frozen=True):
     order_id: str
 
@@ -315,7 +324,9 @@ class GiveAllBack(msgspec.Struct, frozen=True):
     order_id: str
 
 
-Request = OpenOrder | ReadOrder | AddCoupon | RemoveCoupon | ReadCard | BeginPayment | ClosePayment | GiveAllBack
+Request = (
+    OpenOrder | TakeBasket | ReadOrder | AddCoupon | RemoveCoupon | ReadCard | BeginPayment | ClosePayment | GiveAllBack
+)
 
 
 class Pending(msgspec.Struct, frozen=True):
@@ -392,6 +403,8 @@ class Timing(msgspec.Struct, frozen=True):
     extend_s: float = 10.0
     trouble_s: float = 5.0
     """A device may be away for so long before staff are called."""
+    basket_s: float = 45.0
+    """So long the parts of a basket wait for the next."""
     help_s: float = 120.0
     """So long after it was asked for, help that nobody has answered may be asked for once more."""
 
@@ -431,6 +444,8 @@ class Kiosk(msgspec.Struct, frozen=True):
     """Since when the screen asks whether somebody is still there."""
     language: Language = "zh"
     order: OrderInfo | None = None
+    basket: Collected | None = None
+    """The parts of a handset's basket so far; of the order that it became as well, which its handset may still show."""
     tender: Tender | None = None
     leaving: Leaving = ""
     unwanted: bool = False

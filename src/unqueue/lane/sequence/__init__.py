@@ -19,9 +19,11 @@ from typing import Any
 
 from unqueue.devices.ports import Overweight, StableWeight, UnderZero
 from unqueue.lane.sequence import arrival, aside, belt, way_out
+from unqueue.lane.sequence.codes import trolley_of
 from unqueue.lane.sequence.turn import Turn, trouble
 from unqueue.lane.sequence.words import (
     Answered,
+    AskTare,
     CallSeen,
     Code,
     Command,
@@ -29,6 +31,7 @@ from unqueue.lane.sequence.words import (
     DeviceSeen,
     ExitSeen,
     Gone,
+    GoodsSeen,
     HelpAsked,
     Input,
     IoRead,
@@ -39,6 +42,7 @@ from unqueue.lane.sequence.words import (
     Refused,
     Sound,
     TagCause,
+    TareSeen,
     Tick,
     Weighed,
 )
@@ -137,10 +141,22 @@ def _live_tag(turn: Turn) -> None:
         if whose.tags:
             detail = f"the deactivator counted {whose.tags_counted} of the order's {whose.tags} tags"
     key = turn.alarm("live_tag", whose.exit_id if whose is not None else None, detail, cause)
-    if lane.phase in _AT_THE_GATE:
-        turn.to("alarm", alarm_key=key, alarm_cause=cause, request=lane.request)
-    elif lane.phase != "alarm":
+    _ring(turn, key, cause)
+
+
+def _ring(turn: Turn, key: int, cause: TagCause | None) -> None:
+    if turn.lane.phase in _AT_THE_GATE:
+        turn.to("alarm", alarm_key=key, alarm_cause=cause, request=turn.lane.request)
+    elif turn.lane.phase != "alarm":
         turn.notice("live_tag")  # the order being weighed goes on, and staff look at the gate
+
+
+def _goods_seen(turn: Turn, seen: GoodsSeen) -> bool:
+    if turn.lane.fire_s is None:
+        turn.commands.append(Sound(ALARM_CYCLES))
+        key = turn.alarm("live_tag", seen.exit_id, None, "not_on_order", seen.goods)
+        _ring(turn, key, "not_on_order")
+    return False
 
 
 def _at_the_gate(turn: Turn) -> Gone | None:
@@ -170,18 +186,47 @@ def _weighed(turn: Turn, seen: Weighed) -> bool:
     """Keep what lies on the belt, and since when. Only a load that stands still is looked at in a phase."""
     lane, weighing = turn.lane, seen.weighing
     if isinstance(weighing, StableWeight):
-        belt_g, interval_g, overweight = weighing.reading.net_g, weighing.reading.interval_g, False
+        gross_g, interval_g, overweight = weighing.reading.net_g, weighing.reading.interval_g, False
     elif isinstance(weighing, Overweight | UnderZero):
-        belt_g, interval_g, overweight = 0, lane.interval_g, isinstance(weighing, Overweight)
+        gross_g, interval_g, overweight = 0, lane.interval_g, isinstance(weighing, Overweight)
     else:
         turn.set(changed_s=turn.now_s)
         return False
+    belt_g = _without_trolley(turn, gross_g)
     if overweight != lane.overweight or abs(belt_g - lane.belt_g) > interval_g:
         turn.set(changed_s=turn.now_s)
-    turn.set(belt_g=belt_g, interval_g=interval_g, overweight=overweight)
+    turn.set(gross_g=gross_g, belt_g=belt_g, interval_g=interval_g, overweight=overweight, weighed_s=turn.now_s)
     if turn.lane.exit is not None:
         turn.set(verdict=turn.judge(turn.lane.exit))
     return True
+
+
+def _without_trolley(turn: Turn, gross_g: int) -> int:
+    """What the goods weigh. A plate with less than half a trolley on it has none; one whose code was read and that
+    never came has gone elsewhere.
+    """
+    if turn.tare is None:
+        return gross_g
+    if gross_g >= turn.tare.tare_g / 2:
+        return gross_g - turn.tare.tare_g
+    if turn.lane.phase == "idle" and turn.now_s - turn.lane.tare_s >= turn.timing.tare_s_max:
+        turn.set(tare=None)
+    return gross_g
+
+
+def _code(turn: Turn, code: Code) -> bool:
+    """A trolley's own code says nothing of an order."""
+    trolley = trolley_of(code.text) if turn.trolley is not None else None
+    if trolley is not None:
+        turn.commands.append(AskTare(trolley))
+    return trolley is None
+
+
+def _tare_seen(turn: Turn, seen: TareSeen) -> bool:
+    if turn.trolley is not None:
+        turn.set(tare=seen.tare, tare_s=turn.now_s, changed_s=turn.now_s)
+        turn.set(belt_g=_without_trolley(turn, turn.lane.gross_g))
+    return False
 
 
 _ALWAYS: dict[type, Callable[[Turn, Any], bool]] = {
@@ -189,8 +234,11 @@ _ALWAYS: dict[type, Callable[[Turn, Any], bool]] = {
     DeviceSeen: _device_seen,
     IoRead: _io_read,
     HelpAsked: _help_asked,
+    GoodsSeen: _goods_seen,
     OfflineSeen: _offline_seen,
     Weighed: _weighed,
+    Code: _code,
+    TareSeen: _tare_seen,
 }
 _IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {
     ("starting", Tick): arrival.starting_tick,
@@ -212,6 +260,7 @@ _IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {
     ("deactivating", Code): arrival.busy_code,
     ("judging", Answered): belt.judging_answered,
     ("judging", Refused): arrival.refused,
+    ("judging", Tick): belt.unanswered_tick,
     ("judging", Code): arrival.busy_code,
     ("check", ExitSeen): belt.waiting_exit_seen,
     ("check", Weighed): belt.waiting_weighed,
@@ -224,6 +273,7 @@ _IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {
     ("staff", Code): arrival.busy_code,
     ("sending_aside", Answered): belt.sending_answered,
     ("sending_aside", Refused): arrival.refused,
+    ("sending_aside", Tick): belt.unanswered_tick,
     ("sending_aside", Code): arrival.busy_code,
     ("aside", Tick): aside.waiting_tick,
     ("aside", CallSeen): aside.call_seen,
@@ -242,6 +292,7 @@ _IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {
     ("deactivating_again", IoRead): way_out.again_io,
     ("deactivating_again", Tick): way_out.again_tick,
     ("alarm", IoRead): way_out.alarm_io,
+    ("alarm", Tick): way_out.alarm_tick,
     ("alarm", Answered): way_out.alarm_answered,
     ("alarm", Refused): way_out.alarm_refused,
     ("alarm", CallSeen): way_out.alarm_call_seen,

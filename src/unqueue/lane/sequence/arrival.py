@@ -17,6 +17,7 @@ REFUSALS: Mapping[str, str] = {
     "order_unknown": "number_wrong",
     "order_at_other_lane": "other_lane",
     "order_at_bay": "at_side_bay",
+    "lane_closed": "out_of_service",
     "too_many_guesses": "too_many_guesses",
     # The lane's own, while it decides alone.
     "pass_of_other_lane": "offline_other_lane",
@@ -87,8 +88,13 @@ def idle_weighed(turn: Turn, seen: Weighed) -> None:
 
 
 def claiming_answered(turn: Turn, answer: Answered) -> None:
-    if turn.is_expected(answer):
-        adopt(turn, answer.exits[0])
+    if not turn.is_expected(answer):
+        return
+    before = turn.lane
+    adopt(turn, answer.exits[0])
+    is_weighed = before.weighed_s > before.since_s and before.weighed_s >= before.changed_s
+    if is_weighed and turn.lane.phase == "loading" and turn.verdict.verdict == "pass":
+        belt.fits(turn)  # the goods lie there already, and were weighed while the server was asked
 
 
 def claiming_refused(turn: Turn, refusal: Refused) -> None:

@@ -1,7 +1,7 @@
 """Goods on the belt: weigh them, kill their tags, wait for whoever must look. Pure."""
 
 from unqueue.lane.sequence import aside, way_out
-from unqueue.lane.sequence.turn import NEAR_EMPTY_G, Turn, trouble
+from unqueue.lane.sequence.turn import NEAR_EMPTY_G, Turn, may_give_up, trouble
 from unqueue.lane.sequence.words import Abandon, Answered, ExitInfo, ExitSeen, IoRead, TellWeighing, Tick, Weighed
 from unqueue.lane.weighing import Verdict
 
@@ -15,7 +15,7 @@ def loading_weighed(turn: Turn, _: Weighed) -> None:
 
 def loading_tick(turn: Turn, _: Tick) -> None:
     quiet_s = turn.now_s - max(turn.lane.changed_s, turn.lane.since_s)
-    if turn.is_near_empty() and quiet_s >= turn.timing.lay_s_max and trouble(turn.lane) is None:
+    if turn.is_near_empty() and quiet_s >= turn.timing.lay_s_max and may_give_up(turn.lane):
         give_up(turn, "no_goods")
 
 
@@ -36,7 +36,7 @@ def fits(turn: Turn) -> None:
 def tell(turn: Turn) -> None:
     """Tell the server what was weighed; it decides."""
     turn.to("judging", told=turn.verdict)
-    turn.ask(TellWeighing(turn.exit.exit_id, turn.verdict, turn.lane.interval_g, turn.lane.tags_done))
+    turn.ask(TellWeighing(turn.exit.exit_id, turn.verdict, turn.lane.interval_g, turn.lane.tags_done, turn.tare))
 
 
 def judging_answered(turn: Turn, answer: Answered) -> None:
@@ -65,7 +65,7 @@ def stand(turn: Turn, one: ExitInfo) -> None:
 def _look(turn: Turn, told: Verdict) -> None:
     """Something has to be looked at: by the shopper, who has one chance where a side bay is, or by staff."""
     alone = told.verdict == "check"
-    if turn.side_bay and (not alone or told.overweight or turn.lane.looks):
+    if turn.side_bay and (not alone or told.overweight or turn.lane.looks) and not _waits_for_a_word(turn, told):
         aside.send(turn)
     else:
         turn.to("check" if alone else "staff", told=told, looks=turn.lane.looks + 1)
@@ -112,7 +112,8 @@ def waiting_weighed(turn: Turn, _: Weighed) -> None:
 
 def waiting_tick(turn: Turn, _: Tick) -> None:
     lane = turn.lane
-    if lane.phase == "check" and turn.waited_s >= turn.timing.check_s:
+    a_word = turn.side_bay and lane.phase == "staff" and lane.told is not None and _waits_for_a_word(turn, lane.told)
+    if (lane.phase == "check" or a_word) and lane.alarm_key is None and turn.waited_s >= turn.timing.check_s:
         if not turn.side_bay:
             turn.to("staff")
         elif turn.is_settled() or turn.waited_s >= 2 * turn.timing.check_s:
@@ -121,8 +122,23 @@ def waiting_tick(turn: Turn, _: Tick) -> None:
     emptied = turn.is_near_empty() and lane.verdict is not None and lane.verdict.verdict == "check"
     quiet_s = turn.now_s - lane.changed_s
     patience_s = turn.timing.rescan_s if _is_rescanned(turn) else turn.timing.emptied_s
-    if emptied and lane.alarm_key is None and quiet_s >= patience_s and trouble(lane) is None:
+    if emptied and lane.alarm_key is None and quiet_s >= patience_s and may_give_up(lane):
         give_up(turn, "goods_taken_back")
+
+
+def unanswered_tick(turn: Turn, _: Tick) -> None:
+    """The server can't say how this order stands, nor may the lane decide about it. Once its goods are off the belt,
+    the lane takes those who may go out alone. Not after it asked for the release: that may have been given.
+    """
+    quiet_s = turn.now_s - max(turn.lane.changed_s, turn.lane.since_s)
+    is_stuck = turn.lane.offline and not turn.exit.offline
+    if is_stuck and turn.is_near_empty() and quiet_s >= turn.timing.emptied_s:
+        give_up(turn, "server_away")
+
+
+def _waits_for_a_word(turn: Turn, told: Verdict) -> bool:
+    """Whether all is well but for the lane that the order is bound to: its word is a matter of a moment, mostly."""
+    return told.verdict == "pass" and turn.exit.checks == ("other_lane",)
 
 
 def _is_rescanned(turn: Turn) -> bool:
@@ -142,7 +158,7 @@ def give_up(turn: Turn, reason: str) -> None:
 def abandoning_answered(turn: Turn, answer: Answered) -> None:
     if turn.is_expected(answer):
         turn.to("idle")
-        turn.notice("took_long")
+        turn.notice("offline_staff" if turn.lane.offline else "took_long")
 
 
 def deactivating_io(turn: Turn, seen: IoRead) -> None:

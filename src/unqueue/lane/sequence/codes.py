@@ -1,12 +1,15 @@
 """The codes that are read, shown to a camera, or typed: what they ask for, and which order they name. Pure."""
 
 import base64
+import re
 
 import msgspec
 
 from unqueue.kernel.ids import is_order_number
 from unqueue.lane.sequence.words import Claim, ExitInfo, Lane
 from unqueue.passes.signed import PREFIX
+
+_GRAI = re.compile(r"(?:\]C1)?(?:8003|\(8003\))0(?P<asset>[0-9]{13})(?P<serial>[!-z]{1,16})", re.ASCII)
 
 
 def identify(text: str) -> Claim | str:
@@ -27,6 +30,23 @@ def identify(text: str) -> Claim | str:
     if len(digits) == 9 and digits.isdigit():
         return "number_wrong"
     return "pass_unpaid" if "/o/o_" in text else "pass_invalid"
+
+
+def trolley_of(text: str) -> str | None:
+    """The code of a trolley: a Global Returnable Asset Identifier (GS1 General Specifications, AI 8003), of which this
+    is the asset type with its check digit, and the trolley's own serial.
+
+    >>> trolley_of("]C1800309521141123454A17"), trolley_of("(8003)09521141123454A17")
+    ('9521141123454A17', '9521141123454A17')
+    >>> trolley_of("6901234567892") is trolley_of("800309521141123455A17") is None
+    True
+    """
+    found = _GRAI.fullmatch(text.strip())
+    if found is None:
+        return None
+    digits = [int(digit) for digit in found["asset"]]
+    is_right = sum(digit * (3 if at % 2 else 1) for at, digit in enumerate(digits)) % 10 == 0
+    return found["asset"] + found["serial"] if is_right else None
 
 
 class _PassNames(msgspec.Struct, frozen=True, array_like=True):

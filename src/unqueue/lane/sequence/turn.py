@@ -11,6 +11,7 @@ from unqueue.lane.sequence.words import (
     Command,
     Config,
     ExitInfo,
+    GateGood,
     IoRead,
     Lane,
     OpenGate,
@@ -21,7 +22,7 @@ from unqueue.lane.sequence.words import (
     Request,
     TagCause,
 )
-from unqueue.lane.weighing import Suspect, Verdict, check
+from unqueue.lane.weighing import Suspect, Tare, Verdict, check
 
 NEAR_EMPTY_G = 10
 TOO_HEAVY = Suspect("unknown", "超过秤的最大称量", "More than the scale can weigh")
@@ -39,24 +40,36 @@ class Turn:
         # Nobody in the side bay would know of an order that the lane decides about alone.
         alone = lane.offline or (lane.exit is not None and lane.exit.offline)
         self.side_bay = "" if alone else config.side_bay
+        self.trolley = config.trolley
         self.commands: list[Command] = []
 
     def set(self, **changes: Any) -> None:
         self.lane = msgspec.structs.replace(self.lane, **changes)
 
     def to(self, phase: Phase, **changes: Any) -> None:
-        """Go on to a phase. What was asked of the server in the one before is given up, unless it is kept."""
+        """Go on to a phase. What was asked of the server in the one before is given up, unless it is kept; and the next
+        shopper has another trolley.
+        """
+        if phase == "idle" and self.lane.phase not in {"idle", "starting", "claiming"}:
+            self.set(tare=None)
         self.set(**{"phase": phase, "since_s": self.now_s, "reminded_s": self.now_s, "request": None, **changes})
 
     def ask(self, request: Request) -> None:
         number = self.lane.serial + 1
         self.set(serial=number, request=Pending(number, request))
 
-    def alarm(self, kind: AlarmKind, exit_id: str | None, detail: str | None, cause: TagCause | None = None) -> int:
+    def alarm(
+        self,
+        kind: AlarmKind,
+        exit_id: str | None,
+        detail: str | None,
+        cause: TagCause | None = None,
+        goods: tuple[GateGood, ...] = (),
+    ) -> int:
         """Call staff; the key under which the call's fate is told."""
         key = self.lane.serial + 1
         self.set(serial=key)
-        self.commands.append(RaiseAlarm(key, kind, exit_id, detail, cause))
+        self.commands.append(RaiseAlarm(key, kind, exit_id, detail, cause, goods))
         return key
 
     def notice(self, prompt: str) -> None:
@@ -73,10 +86,16 @@ class Turn:
 
     def judge(self, one: ExitInfo) -> Verdict:
         """What the rule says to the load on the belt."""
-        verdict = check(one.lines, Reading(self.lane.belt_g, self.lane.interval_g), self.rule, one.expected)
+        reading = Reading(self.lane.belt_g, self.lane.interval_g)
+        verdict = check(one.lines, reading, self.rule, one.expected, tare=self.tare)
         if self.lane.overweight:
             return msgspec.structs.replace(verdict, verdict="check", suspects=(TOO_HEAVY,), overweight=True)
         return verdict
+
+    @property
+    def tare(self) -> Tare | None:
+        """The tare of the trolley on the floor scale; None where goods are weighed alone."""
+        return None if self.trolley is None else self.lane.tare or self.trolley
 
     def is_expected(self, answer: Answered | Refused) -> bool:
         """Whether this answers what was asked last."""
@@ -133,3 +152,9 @@ def trouble(lane: Lane) -> str | None:
     """
     alone = (lane.offline and lane.exit is None) or (lane.exit is not None and lane.exit.offline)
     return next((name for name in _NEEDED if name in lane.failed_s and not (name == "server" and alone)), None)
+
+
+def may_give_up(lane: Lane) -> bool:
+    """Whether an order without goods can go back: all works, or the lane decides alone and can tell of that later."""
+    broken = trouble(lane)
+    return broken is None or (broken == "server" and lane.offline)

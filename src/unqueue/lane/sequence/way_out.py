@@ -94,6 +94,16 @@ def alarm_io(turn: Turn, seen: IoRead) -> None:
         turn.ask(Left(turn.exit.exit_id, seen.passages))
 
 
+def alarm_tick(turn: Turn, _: Tick) -> None:
+    """Nobody can be called while the server is away, and staff who come by the lamp have nothing to answer: who is
+    through the gate does not close the lane for those behind.
+    """
+    lane = turn.lane
+    gone = lane.exit is None or turn.has_passed(turn.io)
+    if lane.offline and gone and lane.request is None and turn.waited_s >= turn.timing.alarm_alone_s:
+        _after_alarm(turn)
+
+
 def alarm_answered(turn: Turn, answer: Answered) -> None:
     """What was asked before the bell rang, or that the shopper left meanwhile."""
     if not turn.is_expected(answer):

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from unqueue.devices.ports import Weighing
-from unqueue.lane.weighing import Expected, Line, Rule, Verdict
+from unqueue.lane.weighing import Expected, Line, Rule, Tare, Verdict
 
 Phase = Literal[
     "starting",  # reading from the server what was going on before a restart
@@ -29,6 +29,16 @@ Phase = Literal[
 AlarmKind = Literal["live_tag", "device", "help"]
 TagCause = Literal["tag_missed", "not_on_order"]
 """Why a tag may be live at the gate: the deactivator counted fewer than the order has, or it counted them all."""
+
+
+class GateGood(msgspec.Struct, frozen=True):
+    """Goods of which more were read at the gate than are paid on the order: ``read`` pieces, and ``paid``."""
+
+    product_id: str
+    name_zh: str
+    name_en: str
+    read: int
+    paid: int
 
 
 class CallInfo(msgspec.Struct, frozen=True):
@@ -137,7 +147,34 @@ class HelpAsked(msgspec.Struct, frozen=True):
     """The shopper pressed Help."""
 
 
-Input = Tick | Code | Weighed | IoRead | DeviceSeen | Answered | Refused | ExitSeen | CallSeen | OfflineSeen | HelpAsked
+class TareSeen(msgspec.Struct, frozen=True):
+    """What the trolley weighs whose code was read; the lane's usual tare where nobody knows."""
+
+    tare: Tare
+
+
+class GoodsSeen(msgspec.Struct, frozen=True):
+    """The gate's reader saw goods with an exit that are not on its order, or more of them than are."""
+
+    exit_id: str
+    goods: tuple[GateGood, ...]
+
+
+Input = (
+    Tick
+    | Code
+    | Weighed
+    | IoRead
+    | DeviceSeen
+    | Answered
+    | Refused
+    | ExitSeen
+    | CallSeen
+    | OfflineSeen
+    | HelpAsked
+    | TareSeen
+    | GoodsSeen
+)
 
 # What it asks of the server: one request at a time, repeated until it is answered or given up.
 
@@ -147,8 +184,11 @@ class ReadExits(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
+    """``shown_s``: when the pass was shown, where the server could not be asked then: its clock, seconds since 1970."""
+
     pass_: str | None = None
     order_number: str | None = None
+    shown_s: float | None = None
 
 
 class TellWeighing(msgspec.Struct, frozen=True):
@@ -156,6 +196,7 @@ class TellWeighing(msgspec.Struct, frozen=True):
     verdict: Verdict
     interval_g: int
     tags_deactivated: bool
+    tare: Tare | None = None
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -214,9 +255,16 @@ class RaiseAlarm(msgspec.Struct, frozen=True):
     exit_id: str | None = None
     detail: str | None = None
     cause: TagCause | None = None
+    goods: tuple[GateGood, ...] = ()
 
 
-Command = OpenGate | Sound | ZeroScale | RaiseAlarm
+class AskTare(msgspec.Struct, frozen=True):
+    """Find out what a trolley weighs, by its code."""
+
+    code: str
+
+
+Command = OpenGate | Sound | ZeroScale | RaiseAlarm | AskTare
 
 
 class Outputs(msgspec.Struct, frozen=True):
@@ -258,16 +306,23 @@ class Timing(msgspec.Struct, frozen=True):
     gate_s: float = 2.0
     """A gate that is closed so long after it was told to open is told again, as long as nobody walked through."""
     walk_s_max: float = 60.0
+    tare_s_max: float = 60.0
+    """A trolley whose code was read so long ago, and that has not come, has gone elsewhere."""
+    alarm_alone_s: float = 60.0
+    """A bell that nobody can be called to keeps the lane closed for so long."""
     trouble_s: float = 5.0
     """A device may be away for so long before staff are called."""
 
 
 class Config(msgspec.Struct, frozen=True):
-    """``side_bay`` is where exceptions are sent; empty where the lane itself waits for them."""
+    """``side_bay`` is where exceptions are sent; empty where the lane itself waits for them. ``trolley`` is the usual
+    tare of a lane that weighs whole trolleys.
+    """
 
     rule: Rule = Rule()
     timing: Timing = Timing()
     side_bay: str = ""
+    trolley: Tare | None = None
 
 
 class Gone(msgspec.Struct, frozen=True):
@@ -294,6 +349,10 @@ class Lane(msgspec.Struct, frozen=True):
     """Of what lies on the belt now, while an order is at the lane."""
     interval_g: int = 1
     belt_g: int = 0
+    """What the goods weigh: all that lies on the scale, without the trolley where that is weighed as well."""
+    gross_g: int = 0
+    weighed_s: float = -1e9
+    """When a load that stood still was last weighed."""
     changed_s: float = 0.0
     """When the load last changed."""
     told: Verdict | None = None
@@ -323,6 +382,9 @@ class Lane(msgspec.Struct, frozen=True):
     left_behind: bool = False
     fire_s: float | None = None
     zeroed_s: float = -1e9
+    tare: Tare | None = None
+    """Of the trolley that is weighed with its goods, where its code was read."""
+    tare_s: float = 0.0
     looks: int = 0
     """How often this shopper was asked to have a look."""
 

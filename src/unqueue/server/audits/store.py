@@ -29,6 +29,7 @@ from unqueue.kernel.schema import append_only, metadata
 from unqueue.server.audits.comparing import Difference, Sums
 from unqueue.server.audits.estimates import Sampled
 from unqueue.server.audits.model import Draw, Rules, Visit
+from unqueue.server.exits.supplements import call_payments
 from unqueue.server.orders.store import orders
 
 _SECRET = text("revealed_us IS NULL")
@@ -204,7 +205,13 @@ def sampled(connection: Connection, from_day: str, to_day: str) -> list[Sampled]
         )
         .join(orders, orders.c.order_id == audit_draws.c.order_id)
         .outerjoin(audit_results, audit_results.c.result_id == audit_draws.c.result_id)
-        .where(orders.c.status == "left", audit_draws.c.day >= from_day, audit_draws.c.day <= to_day)
+        .where(
+            orders.c.status == "left",
+            # Goods that were paid for at a call leave by a person's hand: no lane could audit them.
+            audit_draws.c.order_id.not_in(select(call_payments.c.order_id)),
+            audit_draws.c.day >= from_day,
+            audit_draws.c.day <= to_day,
+        )
     )
     found = []
     for row in connection.execute(query):

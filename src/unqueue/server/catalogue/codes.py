@@ -64,8 +64,8 @@ class CodeMalformed(DomainError):
 class CheckDigitWrong(DomainError):
     code = "check_digit_wrong"
     status = 422
-    zh = "条码没有读准，请再扫一次"
-    en = "The barcode was misread. Please scan it once more."
+    zh = "条码不对，请再扫一次，或核对输入的数字"
+    en = "That barcode is not right. Please scan it again, or check the digits you typed."
 
 
 class CodeReader:

@@ -87,11 +87,12 @@ def take(tx: Transaction, device: Principal, one: Exit) -> Exit:
     OrderAtBay, LaneBusy.
     """
     assert one.bay is not None, "it is at a lane"
+    one = bindings.look_again(tx, one)
     if one.bay != device.id and one.status != "accepted":
         raise OrderAtBay(bay=one.bay)
     if store.live_of_lane(tx.connection, device.id) is not None:
         raise LaneBusy
-    now = _keep(tx, one.taken_at(device.id))
+    now = bindings.look_again(tx, _keep(tx, one.taken_at(device.id)))
     calls.move(tx, now, device.actor)
     record(tx, "exit.taken", now, device.actor, bay=one.bay)
     return now

@@ -3,7 +3,7 @@ one exit (or for a lane): what comes in meanwhile is added to it.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from sqlalchemy import Connection
@@ -12,34 +12,61 @@ from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.errors import NotFound
 from unqueue.kernel.ids import new_id
 from unqueue.server.access import Principal
-from unqueue.server.exits import store
-from unqueue.server.exits.model import Action, AlarmKind, Call, CallKind, Exit, ExitConflict, TagCause
+from unqueue.server.exits import age_checks, store, supplements
+from unqueue.server.exits.answers import Action, AlarmKind, CallKind, Finding, TagCause
+from unqueue.server.exits.model import Call, Exit, ExitConflict
+from unqueue.server.exits.supplements import ITEMS_MAX, UnpaidGood
 from unqueue.server.exits.views import CallView, call_view, call_views
+from unqueue.server.orders import store as orders_store
+from unqueue.server.orders.model import Order
 from unqueue.server.trips.service import normal_id
 
 ANSWERED_SHOWN_MAX = 50
 DETAIL_LENGTH_MAX = 500
+GOODS_SHOWN_MAX = 20
+
+
+class GateGood(msgspec.Struct, frozen=True):
+    """Goods of which more were read at the gate than are paid on the order: ``read`` pieces, and ``paid``."""
+
+    product_id: str
+    name_zh: str
+    name_en: str
+    read: int
+    paid: int
 
 
 class Alarm(msgspec.Struct, frozen=True):
-    """What a lane calls for. ``id`` is made by the lane; ``detail`` is for staff; ``cause`` is why a tag may ring."""
+    """What a lane calls for. ``id`` is made by the lane; ``detail`` is for staff; ``cause`` is why a tag may ring;
+    ``goods`` are those that the gate's reader saw.
+    """
 
     id: str
     kind: AlarmKind
     exit_id: str | None = None
     detail: str | None = None
     cause: TagCause | None = None
+    goods: Annotated[list[GateGood], msgspec.Meta(max_length=500)] = []
 
 
 class Answer(msgspec.Struct, frozen=True):
     """What a member of staff decides. ``id`` is made by the console; ``evidence_id`` is that of the call as it was
-    looked at, and who lets go must name it.
+    looked at, and who lets go must name it. ``finding`` is what was found, where that was looked for; ``found`` are the
+    goods that were not paid, where they are known.
     """
 
     id: str
     action: Action
     reason: str = ""
     evidence_id: str | None = None
+    finding: Finding | None = None
+    found: Annotated[list[UnpaidGood], msgspec.Meta(max_length=ITEMS_MAX)] = []
+
+
+class Security(msgspec.Struct, frozen=True):
+    """Why the guard is called."""
+
+    reason: str
 
 
 LetOut = Callable[[Transaction, Exit, str], None]
@@ -66,12 +93,18 @@ class Calls:
                     raise ExitConflict
                 return call_view(tx.connection, known)
             one = store.get(tx.connection, exit_id) if exit_id is not None else None
-            if exit_id is not None and (one is None or one.lane != device.id):
-                raise NotFound
+            if one is not None and one.lane != device.id:
+                one = None
+            # A lane that decides alone may call about an exit that the server has still to hear of: nobody is left to
+            # wait for that.
             if one is None and alarm.kind != "live_tag":
                 # A lane that restarted may not know yet which order is at it; staff must be able to move that one.
                 one = store.live_of_lane(tx.connection, device.id)
-            evidence = {"detail": detail} | ({"cause": alarm.cause} if alarm.cause is not None else {})
+            evidence: dict[str, Any] = {"detail": detail}
+            if alarm.cause is not None:
+                evidence["cause"] = alarm.cause
+            if alarm.goods:
+                evidence["goods"] = msgspec.to_builtins(alarm.goods[:GOODS_SHOWN_MAX])
             call = _open(tx, device.id, one, alarm.kind, actor=device.actor, evidence=evidence, call_id=alarm_id)
             store.insert_alarm(tx, alarm_id, call.call_id, device.id, detail)
             return call_view(tx.connection, call)
@@ -100,6 +133,32 @@ class Calls:
 
         return await self._database.unit(write)
 
+    async def look(self, staff: Principal, call_id: str) -> CallView:
+        """Somebody opened the call on a console: from now on a person is at it. Only the first counts."""
+
+        def write(tx: Transaction) -> CallView:
+            call, one = _call_and_exit(tx, call_id)
+            looked = call.looked_at(staff.name, tx.at_us)
+            if looked != call:
+                store.update_call(tx, looked)
+                _record(tx, "call.looked_at", looked, one, staff.actor)
+            return call_view(tx.connection, looked)
+
+        return await self._database.unit(write)
+
+    async def call_security(self, staff: Principal, call_id: str, request: Security) -> CallView:
+        """Call the guard to an open call, by name and with a reason. It stays open: a person decides what follows."""
+
+        def write(tx: Transaction) -> CallView:
+            call, one = _call_and_exit(tx, call_id)
+            guarded = call.guarded(staff.name, request.reason, tx.at_us)
+            if guarded != call:
+                store.update_call(tx, guarded)
+                _record(tx, "call.security", guarded, one, staff.actor)
+            return call_view(tx.connection, guarded)
+
+        return await self._database.unit(write)
+
     async def list(self, *, status: str) -> list[CallView]:
         """The open calls, oldest first; or those answered last, newest first."""
 
@@ -113,6 +172,8 @@ class Calls:
 
 def answer_in(tx: Transaction, staff: Principal, call: Call, one: Exit | None, request: Answer) -> Call:
     """A person's answer, in a unit of work that does more than that; the call as it then is, and its exit follows."""
+    paid_minor = supplements.close_with(tx, call, staff.actor) if request.action in {"let_go", "done"} else None
+    finding = "unpaid" if paid_minor is not None else request.finding
     answered = call.answered(
         answer_id=normal_id(request.id),
         by=staff.name,
@@ -121,11 +182,16 @@ def answer_in(tx: Transaction, staff: Principal, call: Call, one: Exit | None, r
         at_us=tx.at_us,
         one=one,
         evidence_id=request.evidence_id,
+        finding=finding,
+        worth_minor=paid_minor if paid_minor is not None else supplements.worth_minor(tx.connection, request.found),
     )
     store.update_call(tx, answered)
-    _record(tx, "call.answered", answered, one, staff.actor)
+    about = one or (orders_store.get(tx.connection, call.order_id) if call.order_id is not None else None)
+    _record(tx, "call.answered", answered, about, staff.actor)
+    if (call.kind, request.action) == ("min_age", "let_go"):
+        age_checks.clear(tx, answered)
     if one is not None:
-        _follow(tx, one, answered, request.action, staff.actor)
+        call_for_other_lane(tx, _follow(tx, one, answered, request.action, staff.actor), staff.actor)
     return answered
 
 
@@ -142,6 +208,32 @@ def open_for_exit(tx: Transaction, one: Exit, kind: CallKind, actor: str, eviden
     _open(tx, one.place, one, kind, actor=actor, evidence=evidence, call_id=new_id())
 
 
+def open_for_order(tx: Transaction, place: str, order: Order, kind: CallKind, *, evidence: dict[str, Any]) -> None:
+    """Call staff to a shopper who is not at a lane yet."""
+    call = _new(tx, place, kind, order_id=order.order_id, exit_id=None, evidence=evidence, call_id=new_id())
+    store.insert_call(tx, call)
+    _record(tx, "call.opened", call, order, "system")
+
+
+def bring(tx: Transaction, one: Exit, kind: CallKind, actor: str) -> bool:
+    """Bring a call about an order to the lane that its shopper has come to, who waits from now on; whether there was
+    one.
+    """
+    for call in store.open_calls(tx.connection, order_id=one.order_id, kind=kind):
+        moved = msgspec.structs.replace(call, lane=one.place, exit_id=one.exit_id, opened_us=tx.at_us)
+        store.update_call(tx, moved)
+        _record(tx, "call.moved", moved, one, actor)
+        return True
+    return False
+
+
+def settle_alone(tx: Transaction, call: Call, order: Order, actor: str, reason: str) -> None:
+    """Close a call about an order that nobody needs to answer any more."""
+    settled = call.settled(reason=reason, at_us=tx.at_us)
+    store.update_call(tx, settled)
+    _record(tx, "call.settled", settled, order, actor)
+
+
 def move(tx: Transaction, one: Exit, actor: str) -> None:
     """Bring the open calls about an exit to where it goes on. A live tag rings where it rang."""
     for call in store.open_calls(tx.connection, exit_id=one.exit_id):
@@ -151,9 +243,18 @@ def move(tx: Transaction, one: Exit, actor: str) -> None:
             _record(tx, "call.moved", moved, one, actor)
 
 
-def open_for_lane(tx: Transaction, lane: str, kind: CallKind, actor: str, evidence: dict[str, Any]) -> None:
+def call_for_other_lane(tx: Transaction, one: Exit, actor: str) -> None:
+    """The lane that the order is bound to has not answered while the goods were looked at: a person looks there."""
+    if one.status != "claimed" or "other_lane" not in one.checks:
+        return
+    if all(call.kind != "other_lane" for call in store.open_calls(tx.connection, exit_id=one.exit_id)):
+        bound = store.binding(tx.connection, one.order_id)
+        open_for_exit(tx, one, "other_lane", actor, {"bound_to": bound.lane if bound is not None else one.lane})
+
+
+def open_for_lane(tx: Transaction, lane: str, kind: CallKind, actor: str, evidence: dict[str, Any]) -> Call:
     """Call staff to a lane, about no exit that is there now."""
-    _open(tx, lane, None, kind, actor=actor, evidence=evidence, call_id=new_id())
+    return _open(tx, lane, None, kind, actor=actor, evidence=evidence, call_id=new_id())
 
 
 def settle(tx: Transaction, one: Exit, kind: CallKind | None, actor: str, reason: str) -> None:
@@ -181,17 +282,35 @@ def _open(
     for known in store.open_calls(tx.connection, lane=lane):
         if known.kind == kind and known.exit_id == exit_id:
             times = known.evidence.get("times", 1) + 1
-            again = msgspec.structs.replace(known, evidence={**evidence, "times": times})
+            kept = {"goods": known.evidence["goods"]} if "goods" in known.evidence else {}  # a bell names no goods
+            again = msgspec.structs.replace(known, evidence={**kept, **evidence, "times": times})
             store.update_call(tx, again)
             _record(tx, "call.repeated", again, one, actor)
             return again
-    call = Call(
+    order_id = one.order_id if one is not None else None
+    call = _new(tx, lane, kind, order_id=order_id, exit_id=exit_id, evidence=evidence, call_id=call_id)
+    store.insert_call(tx, call)
+    _record(tx, "call.opened", call, one, actor)
+    return call
+
+
+def _new(
+    tx: Transaction,
+    lane: str,
+    kind: CallKind,
+    *,
+    order_id: str | None,
+    exit_id: str | None,
+    evidence: dict[str, Any],
+    call_id: str,
+) -> Call:
+    return Call(
         call_id=call_id,
         kind=kind,
         status="open",
         lane=lane,
         exit_id=exit_id,
-        order_id=one.order_id if one is not None else None,
+        order_id=order_id,
         opened_us=tx.at_us,
         answered_us=None,
         answered_by=None,
@@ -200,9 +319,13 @@ def _open(
         answer_id=None,
         evidence=evidence,
     )
-    store.insert_call(tx, call)
-    _record(tx, "call.opened", call, one, actor)
-    return call
+
+
+def _call_and_exit(tx: Transaction, call_id: str) -> tuple[Call, Exit | None]:
+    call = store.get_call(tx.connection, normal_id(call_id))
+    if call is None:
+        raise NotFound
+    return call, store.get(tx.connection, call.exit_id) if call.exit_id is not None else None
 
 
 def _follow(tx: Transaction, one: Exit, call: Call, action: Action, actor: str) -> Exit:
@@ -221,9 +344,18 @@ def _follow(tx: Transaction, one: Exit, call: Call, action: Action, actor: str) 
     return now
 
 
-def _record(tx: Transaction, kind: str, call: Call, one: Exit | None, actor: str) -> None:
+def _record(tx: Transaction, kind: str, call: Call, one: Exit | Order | None, actor: str) -> None:
     names = {"lane": call.lane, "status": call.status, "call": call.kind, "exit_id": call.exit_id}
     if one is not None:
         names |= {"trip_id": one.trip_id, "order_id": one.order_id}
-    told = {"answered_by": call.answered_by, "action": call.action, "reason": call.reason, "evidence": call.evidence}
+    told: dict[str, Any] = {
+        "answered_by": call.answered_by,
+        "action": call.action,
+        "reason": call.reason,
+        "evidence": call.evidence,
+    }
+    if call.finding is not None:
+        told |= {"finding": call.finding, "worth_minor": call.worth_minor}
+    if call.security_by is not None:
+        told |= {"security_by": call.security_by, "security_reason": call.security_reason}
     tx.record(kind, f"call:{call.call_id}", actor, {**names, **told})

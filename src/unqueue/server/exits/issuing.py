@@ -19,7 +19,8 @@ from unqueue.passes import rotation, signed
 from unqueue.passes.signed import PassClaims, PassExpired, PassInvalid
 from unqueue.server.access import Principal
 from unqueue.server.exits import store
-from unqueue.server.exits.model import Binding, ExpectedWeight, checks_of, refuse_unless_paid
+from unqueue.server.exits.age_checks import is_cleared
+from unqueue.server.exits.model import BAG_G, BAG_SD_G, Binding, ExpectedWeight, checks_of, refuse_unless_paid
 from unqueue.server.exits.views import OfflineLane, PassView, Rotation
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderLine
@@ -125,10 +126,15 @@ class Passes:
             offline_lane=OfflineLane(lane.id, lane.name) if lane is not None else None,
         )
 
-    def read(self, text: str) -> PassClaims | DomainError:
-        """What a pass says, or why it is none; told rather than raised, for a resend is answered as the first was."""
+    def read(self, text: str, *, lane: str = "", shown_s: float | None = None) -> PassClaims | DomainError:
+        """What a pass says, or why it is none; told rather than raised, for a resend is answered as the first was. A
+        lane that it is bound to may say when it was shown.
+        """
         try:
-            return signed.verify(text, self._key.public_key(), store_id=self.store_id, now_s=self._now_s())
+            now_s = self._now_s()
+            if shown_s is not None and self.authentic(text).lane == lane:
+                now_s = min(now_s, shown_s)
+            return signed.verify(text, self._key.public_key(), store_id=self.store_id, now_s=now_s)
         except (PassInvalid, PassExpired) as refusal:
             return refusal
 
@@ -141,12 +147,17 @@ class Passes:
         lanes = {lane.id: lane for lane in self._lanes_of(tx.connection)}
         since_us = tx.at_us - BRIEFED_S * 1_000_000
         known = store.binding(tx.connection, order.order_id)
-        if known is not None and not known.is_over(tx.at_us):
-            # It stays where it is: the lane may be cut off already, and hold an older pass for good.
+        if known is not None:
+            # It stays where it is: the lane may be cut off already, and hold an older pass for good. One that would
+            # refuse the pass, or that has been silent since an older one ended, is not named in a new one.
+            if known.taken_us is not None or known.until_us < tx.at_us or known.lane not in lanes:
+                return None
             store.save_binding(tx, msgspec.structs.replace(known, until_us=max(known.until_us, until_us)))
-            return lanes.get(known.lane)
+            return lanes[known.lane]
         age_limits = [line.age_limit for line in orders_store.lines(tx.connection, order.order_id)]
         is_held = self._is_held is not None and self._is_held(tx, order)
+        if is_cleared(tx.connection, order.order_id):
+            age_limits = []
         if checks_of(age_limits) or is_held or store.live_of_order(tx.connection, order.order_id) is not None:
             return None
         there = [lane for lane in lanes.values() if self._briefed_us.get(lane.id, 0) >= since_us]
@@ -160,8 +171,9 @@ class Passes:
     async def _claims_of(self, order: Order) -> tuple[PassClaims, bytes]:
         """What a fresh pass says, all but its lane, and the seed of its links."""
         lines = await self._database.read(lambda connection: orders_store.lines(connection, order.order_id))
+        bags = await self._database.read(lambda connection: store.bags(connection, order.order_id))
         judged = await self._judge.expected(order.order_id, INTERVAL_G) if self._judge is not None else None
-        expected = judged or _by_catalogue(lines)
+        expected = judged or _by_catalogue(lines, bags)
         issued_s = int(self._now_s())
         claims = PassClaims(
             store_id=self.store_id,
@@ -187,8 +199,8 @@ class Passes:
         return micros(self._database.clock.now()) / 1_000_000
 
 
-def _by_catalogue(lines: Sequence[OrderLine]) -> ExpectedWeight:
+def _by_catalogue(lines: Sequence[OrderLine], bags: int) -> ExpectedWeight:
     """What goods weigh that nobody has learned about: without limits, the lane's own rule has some."""
-    variance = sum(line.quantity * line.weight_g_sd**2 for line in lines)
-    mean_g = sum(line.quantity * line.weight_g_expected for line in lines)
+    variance = sum(line.quantity * line.weight_g_sd**2 for line in lines) + bags * BAG_SD_G**2
+    mean_g = sum(line.quantity * line.weight_g_expected for line in lines) + bags * BAG_G
     return ExpectedWeight(mean_g, round(math.sqrt(variance), 2), 0, 0)

@@ -16,59 +16,29 @@ from typing import Any, Literal
 import msgspec
 
 from unqueue.kernel.errors import DomainError
+from unqueue.server.exits.answers import (
+    ABOUT_WEIGHT,
+    REASON_NEEDED,
+    Action,
+    CallKind,
+    Finding,
+    Status,
+    actions_of,
+)
 from unqueue.server.orders.model import Order, OrderUnpaid
 
-Status = Literal["claimed", "accepted", "released", "left", "abandoned"]
 Check = Literal["min_age", "other_lane", "audit"]
 """``other_lane``: the order's pass is bound to a lane that may be cut off, and may have let it out."""
-CallKind = Literal["weight", "min_age", "other_lane", "audit", "live_tag", "device", "help"]
-AlarmKind = Literal["live_tag", "device", "help"]
-Action = Literal["let_go", "reweigh", "refuse", "done", "open_again", "deactivate"]
-TagCause = Literal["tag_missed", "not_on_order"]
-"""Why a tag may be live at the gate: the deactivator counted fewer than the order has, or it counted them all."""
-
 STALE_AFTER_S = 60
 """A lane that was silent for so long has lost its claim: the shopper may go to another lane."""
+GATE_OPENING_FRESH_S = 5
 REASON_LENGTH_MAX = 200
-BINDING_MARGIN_US = 60_000_000
-"""So long after a pass has ended its lane surely takes it for ended, too."""
 
-ALWAYS: Mapping[CallKind, frozenset[Action]] = {
-    "weight": frozenset({"let_go", "reweigh", "refuse"}),
-    "min_age": frozenset({"let_go", "refuse"}),
-    "other_lane": frozenset({"let_go", "refuse"}),
-    "audit": frozenset({"let_go", "refuse"}),
-    "live_tag": frozenset({"let_go", "done"}),
-    "device": frozenset({"done"}),
-    "help": frozenset({"done"}),
-}
-"""What can be answered however the exit stands; :func:`actions_of` tells what else."""
-_BEFORE_RELEASE: Mapping[CallKind, frozenset[Action]] = {
-    # A lane that can't go on must not keep the shopper: the goods are looked at by a person, or go to another lane.
-    "device": frozenset({"let_go", "refuse"}),
-    "help": frozenset({"let_go", "refuse"}),
-}
-_AFTER_RELEASE: Mapping[CallKind, frozenset[Action]] = {"help": frozenset({"open_again"})}
-_ABOUT_WEIGHT: frozenset[CallKind] = frozenset({"weight", "device", "help"})
-"""Whoever lets go on such a call answers for the goods on the belt."""
-REASON_NEEDED: frozenset[tuple[CallKind, Action]] = frozenset(
-    {
-        ("weight", "let_go"),
-        ("weight", "refuse"),
-        ("min_age", "refuse"),
-        ("other_lane", "let_go"),
-        ("other_lane", "refuse"),
-        ("audit", "let_go"),
-        ("audit", "refuse"),
-        ("live_tag", "let_go"),
-        ("live_tag", "done"),
-        ("device", "let_go"),
-        ("device", "refuse"),
-        ("help", "let_go"),
-        ("help", "refuse"),
-    }
-)
 _CHECK_OF: Mapping[CallKind, Check] = {"min_age": "min_age", "other_lane": "other_lane", "audit": "audit"}
+
+
+BAG_G, BAG_SD_G = 60, 45.0
+"""A shopper's own bag, as :mod:`unqueue.weighing.priors` has it before any was weighed."""
 
 
 class OrderLeft(DomainError):
@@ -104,6 +74,14 @@ class LaneBusy(DomainError):
     permanent = False
     zh = "这条通道还有一位顾客，请稍等"
     en = "Another shopper is still in this lane. One moment please."
+
+
+class LaneClosed(DomainError):
+    code = "lane_closed"
+    status = 409
+    permanent = False
+    zh = "这条通道暂停使用，请走旁边的通道"
+    en = "This lane is closed just now. Please use the next lane."
 
 
 class ExitConflict(DomainError):
@@ -202,7 +180,8 @@ class ExpectedWeight(msgspec.Struct, frozen=True):
 class Weighing(msgspec.Struct, frozen=True):
     """What a lane weighed and concluded; grams, ``interval_g`` is the scale's. ``id`` is made by the lane. Between
     ``low_g`` and ``high_g`` it passes; None from a lane that goes by ``tolerance_g`` to either side. ``overweight``:
-    more lies there than the scale can weigh, and ``measured_g`` says nothing.
+    more lies there than the scale can weigh, and ``measured_g`` says nothing. Where whole trolleys are weighed,
+    ``tare_g`` ± ``tare_g_sd`` was subtracted for the ``trolley`` of that code, None where its code was not read.
     """
 
     id: str
@@ -217,6 +196,9 @@ class Weighing(msgspec.Struct, frozen=True):
     low_g: int | None = None
     high_g: int | None = None
     overweight: bool = False
+    tare_g: int = 0
+    tare_g_sd: float = 0.0
+    trolley: str | None = None
 
 
 class Exit(msgspec.Struct, frozen=True):
@@ -258,12 +240,13 @@ class Exit(msgspec.Struct, frozen=True):
             return self
         if action == "refuse":
             return msgspec.structs.replace(self, status="abandoned")
-        if action == "reweigh":
+        if action == "reweigh" or (action == "take_off" and self.bay is None):
             # Nothing counts any more until the lane weighs again.
             return _judged(msgspec.structs.replace(self, weighing=None, override_call_id=None))
-        if action != "let_go":
+        # A bay has no scale to weigh what is left: whoever took the item off there answers for the rest.
+        if action not in {"let_go", "take_off"}:
             return self
-        if kind in _ABOUT_WEIGHT and (kind != "weight" or self.weighing is not None):
+        if kind in ABOUT_WEIGHT and (kind != "weight" or self.weighing is not None):
             return _judged(msgspec.structs.replace(self, override_call_id=call_id))
         cleared = _CHECK_OF.get(kind)
         return self.without(cleared) if cleared is not None else self
@@ -330,13 +313,15 @@ class Exit(msgspec.Struct, frozen=True):
     def let_out_offline(self, weighing: Weighing | None, passages: int) -> "Exit":
         """After a lane that was cut off let it out. The gate has opened: nothing is left to decide."""
         weighed = weighing if weighing is not None else self.weighing
-        return msgspec.structs.replace(self, status="released", checks=(), weighing=weighed, passages=passages)
+        out = {"status": "released", "checks": (), "weighing": weighed, "passages": passages, "bay": None}
+        return msgspec.structs.replace(self, **out)
 
 
 class Binding(msgspec.Struct, frozen=True):
-    """The one lane that may let an order out while it is cut off from the server: until ``until_us`` its passes are
+    """The one lane that may let an order out while it is cut off from the server; until ``until_us`` its passes are
     good. ``taken_us``: since when the order is at a lane that asked the server; ``is_heard``: the bound lane knows that
-    and will not take it any more.
+    and will not take it any more. Time does not end a binding, for the lane may have let the order out in time and be
+    cut off still: it ends when the lane itself says that it is that late, and has told of all that it let out.
     """
 
     order_id: str
@@ -351,12 +336,22 @@ class Binding(msgspec.Struct, frozen=True):
     def heard(self) -> "Binding":
         return msgspec.structs.replace(self, is_heard=True)
 
-    def is_over(self, now_us: int) -> bool:
-        return now_us > self.until_us + BINDING_MARGIN_US
-
-    def forbids(self, lane: str, now_us: int) -> bool:
+    def forbids(self, lane: str) -> bool:
         """Whether the order may be on its way out at the bound lane, so that another one has to wait."""
-        return lane != self.lane and not self.is_heard and not self.is_over(now_us)
+        return lane != self.lane and not self.is_heard
+
+
+class GateOpening(msgspec.Struct, frozen=True):
+    """A person's wish that a lane's gate opens. It is for now: a lane that hears of it later leaves the gate shut."""
+
+    opening_id: str
+    lane: str
+    by: str
+    asked_us: int
+    taken_us: int | None = None
+
+    def is_fresh(self, now_us: int) -> bool:
+        return now_us - self.asked_us <= GATE_OPENING_FRESH_S * 1_000_000
 
 
 def _judged(one: Exit) -> Exit:
@@ -366,19 +361,13 @@ def _judged(one: Exit) -> Exit:
     return msgspec.structs.replace(one, status=status)
 
 
-def actions_of(kind: CallKind, status: Status | None) -> frozenset[Action]:
-    """What can be answered to a call of a kind, with its exit as it stands; None for a call that is about no exit.
-
-    >>> sorted(actions_of("help", "claimed")), sorted(actions_of("help", "released")), sorted(actions_of("help", None))
-    (['done', 'let_go', 'refuse'], ['done', 'open_again'], ['done'])
-    """
-    if status in {"claimed", "accepted"}:
-        return ALWAYS[kind] | _BEFORE_RELEASE.get(kind, frozenset())
-    return ALWAYS[kind] | (_AFTER_RELEASE.get(kind, frozenset()) if status == "released" else frozenset())
-
-
 class Call(msgspec.Struct, frozen=True):
-    """A call for staff. ``answered_by`` is a person's name, None where the matter settled itself."""
+    """A call for staff. ``answered_by`` is a person's name, None where the matter settled itself.
+
+    ``looked_by`` opened it first on a console; ``security_by`` called the guard to it, for ``security_reason``.
+    ``finding`` is what whoever answered found, None where nobody said; ``worth_minor`` is what the goods that were not
+    paid cost, None where that is not known.
+    """
 
     call_id: str
     kind: CallKind
@@ -393,6 +382,13 @@ class Call(msgspec.Struct, frozen=True):
     reason: str | None
     answer_id: str | None
     evidence: dict[str, Any]
+    looked_us: int | None = None
+    looked_by: str | None = None
+    security_us: int | None = None
+    security_by: str | None = None
+    security_reason: str | None = None
+    finding: Finding | None = None
+    worth_minor: int | None = None
 
     def actions(self, one: Exit | None) -> frozenset[Action]:
         """What can be answered to this call about ``one``; nothing any more once it is answered."""
@@ -407,7 +403,7 @@ class Call(msgspec.Struct, frozen=True):
         times = str(self.evidence.get("times", 1))
         if self.evidence.get("result_id") is not None:  # what a rescan found is something else to see
             return f"{times}.{self.evidence['result_id']}"
-        if one is None or one.weighing is None or self.kind not in _ABOUT_WEIGHT:
+        if one is None or one.weighing is None or self.kind not in ABOUT_WEIGHT:
             return times
         return f"{times}.{one.weighing.id}"
 
@@ -421,8 +417,11 @@ class Call(msgspec.Struct, frozen=True):
         at_us: int,
         one: Exit | None = None,
         evidence_id: str | None = None,
+        finding: Finding | None = None,
+        worth_minor: int | None = None,
     ) -> "Call":
-        """After a person's answer, who saw what ``evidence_id`` names. ActionNotPossible, ReasonNeeded, CallAnswered
+        """After a person's answer, who saw what ``evidence_id`` names. An item that is taken off was not paid.
+        ActionNotPossible, ReasonNeeded, CallAnswered
         when someone was quicker, or CallChanged when there is something else to see by now.
         """
         if self.status == "answered":
@@ -442,7 +441,26 @@ class Call(msgspec.Struct, frozen=True):
             action=action,
             reason=reason or None,
             answer_id=answer_id,
+            finding="unpaid" if action == "take_off" else finding,
+            worth_minor=worth_minor,
         )
+
+    def looked_at(self, by: str, at_us: int) -> "Call":
+        """After somebody opened it on a console; only the first who did counts."""
+        if self.status == "answered" or self.looked_us is not None:
+            return self
+        return msgspec.structs.replace(self, looked_us=at_us, looked_by=by)
+
+    def guarded(self, by: str, reason: str, at_us: int) -> "Call":
+        """After somebody called security to it; it stays open. CallAnswered, ReasonNeeded."""
+        if self.status == "answered":
+            raise CallAnswered(answered_by=self.answered_by or "系统 / The system")
+        reason = reason.strip()[:REASON_LENGTH_MAX]
+        if not reason:
+            raise ReasonNeeded
+        if self.security_us is not None:
+            return self
+        return msgspec.structs.replace(self, security_us=at_us, security_by=by, security_reason=reason)
 
     def settled(self, *, reason: str, at_us: int) -> "Call":
         """After the matter settled itself, without a person: the weight fits now, the shopper went back."""

@@ -1,6 +1,8 @@
 """The use cases of lanes that may be cut off: what they need to know before, and what they tell afterwards."""
 
 import base64
+import contextlib
+import hashlib
 from collections.abc import Callable
 
 import msgspec
@@ -10,34 +12,39 @@ from unqueue.kernel.clock import micros
 from unqueue.kernel.database import Database, Transaction
 from unqueue.passes.signed import PassClaims, PassInvalid
 from unqueue.server.access import Principal
-from unqueue.server.exits import bindings, calls, store
+from unqueue.server.exits import bindings, calls, store, trolleys
 from unqueue.server.exits.issuing import Passes
 from unqueue.server.exits.journal import record
-from unqueue.server.exits.model import Exit, ExitConflict, Weighing
+from unqueue.server.exits.model import Binding, Exit, ExitConflict, ExitNotAccepted, Weighing
 from unqueue.server.orders import store as orders_store
-from unqueue.server.orders.model import Order, OrderUnknown
+from unqueue.server.orders.model import Order, OrderUnknown, OrderUnpaid
 from unqueue.server.trips.service import normal_id
 
 LetOut = Callable[[Transaction, Exit, str], None]
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """The ids of orders that the lane will not take by itself any more: those that it was told of last, and that it
-    has not let out meanwhile.
+    """``heard`` are orders that the lane will not take by itself any more: those that it was told of last, and that it
+    has not let out meanwhile. ``let_out`` are orders that it did let out, and could not tell of. ``now_s`` is the
+    server's clock as the lane reckons it, by which it takes passes: seconds since 1970, None where it can't know.
     """
 
     heard: list[str] = []
+    let_out: list[str] = []
+    now_s: float | None = None
 
 
 class Briefing(msgspec.Struct, frozen=True):
     """What a lane needs while it is cut off. ``now_s`` is the server's clock, in seconds since 1970; ``public_key``
-    verifies passes (base64, 32 bytes); ``taken`` are the orders bound to this lane that it must not take.
+    verifies passes (base64, 32 bytes); ``taken`` are the orders bound to this lane that it must not take, ``given_up``
+    those of them that it has given up for good.
     """
 
     store_id: str
     now_s: float
     public_key: str
     taken: list[str]
+    given_up: list[str]
 
 
 class OfflineExit(msgspec.Struct, frozen=True):
@@ -70,33 +77,40 @@ class OfflineLanes:
         self._let_out = let_out
 
     async def brief(self, device: Principal, request: Heard) -> Briefing:
-        """What the lane needs to know, as of now. What it has heard frees those orders for other lanes."""
-        heard = set(request.heard)
+        """What the lane needs to know, as of now. What it has heard frees those orders for other lanes, and so does
+        that their passes have ended where it is.
+        """
+
+        def read(connection: Connection) -> list[Binding]:
+            return store.bindings_of(connection, device.id)
 
         def write(tx: Transaction) -> None:
-            for bound in store.bindings_of(tx.connection, device.id, tx.at_us):
-                if bound.order_id in heard and bound.taken_us is not None and not bound.is_heard:
-                    store.save_binding(tx, bound.heard())
-                    one = store.live_of_order(tx.connection, bound.order_id)
-                    now = bindings.look_again(tx, one) if one is not None else None
-                    if now is not None and now.bay is not None and now.status == "accepted":
-                        self._let_out(tx, now, device.actor)  # a person has cleared it before
+            for bound in read(tx.connection):
+                if _has_ended(bound, request):
+                    self._free(tx, bindings.end(tx, bound), device)
+                elif _is_news(bound, request) and not _is_at(tx, bound, device):
+                    self._free(tx, bindings.hear(tx, bound), device)
 
-        def read(connection: Connection) -> tuple[list[str], bool]:
-            now_us = micros(self._database.clock.now())
-            found = store.bindings_of(connection, device.id, now_us)
-            news = any(one.order_id in heard and not one.is_heard for one in found if one.taken_us is not None)
-            return [one.order_id for one in found if one.taken_us is not None], news
-
-        _, news = await self._database.read(read)
-        if news:
+        if any(_has_ended(one, request) or _is_news(one, request) for one in await self._database.read(read)):
             await self._database.unit(write)
         # The clock is read first: what is taken from now on is told by an event, and waits until it was heard.
         now_us = micros(self._database.clock.now())
-        taken, _ = await self._database.read(read)
+        taken = [one for one in await self._database.read(read) if one.taken_us is not None]
         self._passes.briefed(device.id, now_us)
-        key = base64.b64encode(self._passes.public_key).decode()
-        return Briefing(self._passes.store_id, now_us / 1_000_000, key, taken)
+        return Briefing(
+            store_id=self._passes.store_id,
+            now_s=now_us / 1_000_000,
+            public_key=base64.b64encode(self._passes.public_key).decode(),
+            taken=[one.order_id for one in taken],
+            given_up=[one.order_id for one in taken if one.is_heard],
+        )
+
+    def _free(self, tx: Transaction, waited: Exit | None, device: Principal) -> None:
+        """An exit that waited for this lane's word goes on; what a person has cleared before in a bay is let out."""
+        if waited is None or waited.bay is None or waited.status != "accepted":
+            return
+        with contextlib.suppress(OrderUnpaid, ExitNotAccepted):  # it was paid back meanwhile: it stays where it is
+            self._let_out(tx, waited, device.actor)
 
     async def take(self, device: Principal, told: OfflineExit) -> Taken:
         """Write down what a lane did on its own. It has happened, so it is never refused for what came between;
@@ -115,17 +129,14 @@ class OfflineLanes:
             order = orders_store.get(tx.connection, claims.order_id.hex())
             if order is None:
                 raise OrderUnknown
-            one = store.get(tx.connection, exit_id)
-            if one is not None and (one.lane != device.id or one.order_id != order.order_id):
-                raise ExitConflict
+            own_id = _own_id(tx, device, order, exit_id)
             bindings.take(tx, order.order_id, device)  # a lane that restarts must hear that it has left
+            one = store.get(tx.connection, own_id)
+            if _has_left_elsewhere(tx, order, own_id, one):
+                return _twice(tx, device, order, exit_id)
             if one is None or one.status not in {"released", "left"}:
-                if _has_left_elsewhere(tx, order, exit_id):
-                    return _twice(tx, device, order, told)
-                _end_others(tx, device, order, told)
-                if one is None:
-                    one = _claimed(tx, device, order, exit_id, claims)
-                one = _released(tx, device, one, told)
+                _end_others(tx, device, order, own_id, told.passages)
+                one = _released(tx, device, one or _claimed(tx, device, order, own_id, claims), told)
             if told.left_passages is not None and one.status != "left":
                 one = _left(tx, device, order, one, told.left_passages)
             return Taken(one.status, twice=False)
@@ -133,27 +144,62 @@ class OfflineLanes:
         return await self._database.unit(write)
 
 
-def _has_left_elsewhere(tx: Transaction, order: Order, exit_id: str) -> bool:
+def _has_ended(bound: Binding, request: Heard) -> bool:
+    """Whether the lane can't let the order out any more, and has not."""
+    in_time = request.now_s is None or request.now_s * 1_000_000 < bound.until_us
+    return not in_time and bound.order_id not in request.let_out
+
+
+def _is_news(bound: Binding, request: Heard) -> bool:
+    return bound.taken_us is not None and not bound.is_heard and bound.order_id in request.heard
+
+
+def _own_id(tx: Transaction, device: Principal, order: Order, exit_id: str) -> str:
+    """The id of an exit in the books: the lane's own, unless the exit was sent aside, which the lane did not hear, and
+    goes on under that id elsewhere. ExitConflict for an id of another order.
+    """
+    one = store.get(tx.connection, exit_id)
+    if one is not None and one.order_id != order.order_id:
+        raise ExitConflict
+    return exit_id if one is None or one.lane == device.id else _apart(exit_id)
+
+
+def _is_at(tx: Transaction, bound: Binding, device: Principal) -> bool:
+    """Whether the order is at the lane again: then what it said of giving it up is from before, and came late."""
+    live = store.live_of_order(tx.connection, bound.order_id)
+    return live is not None and live.lane == device.id and live.bay is None
+
+
+def _has_left_elsewhere(tx: Transaction, order: Order, exit_id: str, one: Exit | None) -> bool:
+    """Whether another exit let the order out; or this one did, by a person's hand in the side bay."""
+    by_hand = one is not None and one.status in {"released", "left"} and one.passages is None
     released = store.release_of(tx.connection, order.order_id)
-    return released is not None and released != exit_id
+    return by_hand or (released is not None and released != exit_id)
 
 
-def _twice(tx: Transaction, device: Principal, order: Order, told: OfflineExit) -> Taken:
-    """Only a person can have let that happen, by name; now a person hears of it."""
-    known = {"order_id": order.order_id, "trip_id": order.trip_id, "lane": device.id, "exit_id": told.id}
-    tx.record("exit.left_twice", f"exit:{normal_id(told.id)}", device.actor, known)
-    detail = f"order {order.number} left here while this lane was cut off, and through another lane as well"
-    calls.open_for_lane(tx, device.id, "help", device.actor, {"detail": detail})
+def _twice(tx: Transaction, device: Principal, order: Order, exit_id: str) -> Taken:
+    """Only a person can have let that happen, by name; now a person hears of it, once."""
+    alarm_id = _apart(exit_id, "twice")
+    if store.call_of_alarm(tx.connection, alarm_id) is None:
+        known = {"order_id": order.order_id, "trip_id": order.trip_id, "lane": device.id, "exit_id": exit_id}
+        tx.record("exit.left_twice", f"exit:{exit_id}", device.actor, known)
+        detail = f"order {order.number} left here while this lane was cut off, and elsewhere as well"
+        call = calls.open_for_lane(tx, device.id, "help", device.actor, {"detail": detail})
+        store.insert_alarm(tx, alarm_id, call.call_id, device.id, detail)
     return Taken("left", twice=True)
 
 
-def _end_others(tx: Transaction, device: Principal, order: Order, told: OfflineExit) -> None:
+def _apart(exit_id: str, what: str = "alone") -> str:
+    """Another id that goes with an exit's, the same whenever it is told again."""
+    return hashlib.sha256(f"{exit_id}:{what}".encode()).hexdigest()[:32]
+
+
+def _end_others(tx: Transaction, device: Principal, order: Order, exit_id: str, passages: int) -> None:
     """Whatever the server takes to be under way for this order, or at this lane, is not."""
-    for live in (store.live_of_order(tx.connection, order.order_id), store.live_of_lane(tx.connection, device.id)):
-        if live is None or live.exit_id == normal_id(told.id):
-            continue
+    found = (store.live_of_order(tx.connection, order.order_id), store.live_of_lane(tx.connection, device.id))
+    for live in {one.exit_id: one for one in found if one is not None and one.exit_id != exit_id}.values():
         if live.status == "released":  # the lane goes on with another shopper, so the one before has left
-            _left(tx, device, orders_store.get(tx.connection, live.order_id) or order, live, told.passages)
+            _left(tx, device, orders_store.get(tx.connection, live.order_id) or order, live, passages)
             continue
         given_up = msgspec.structs.replace(live.abandoned(), touched_us=tx.at_us)
         store.update_exit(tx, given_up)
@@ -190,7 +236,7 @@ def _released(tx: Transaction, device: Principal, one: Exit, told: OfflineExit) 
         record(tx, "exit.weighed", one, device.actor, weighing=weighing, offline=True)
     now = msgspec.structs.replace(one.let_out_offline(weighing, told.passages), touched_us=tx.at_us)
     store.update_exit(tx, now)
-    store.insert_release(tx, now)
+    store.insert_release(tx, now, is_offline=True)
     calls.settle(tx, now, None, device.actor, "left_offline")
     more = {"passages": told.passages, "tags_deactivated": told.tags_deactivated, "offline": True}
     record(tx, "exit.released", now, device.actor, **more)
@@ -204,4 +250,5 @@ def _left(tx: Transaction, device: Principal, order: Order, one: Exit, passages:
         orders_store.mark_left(tx, order, device.actor)
     record(tx, "exit.left", now, device.actor, passages=passages)
     calls.settle(tx, now, None, device.actor, "left")
+    trolleys.learn(tx, now.weighing, let_go=now.override_call_id is not None)
     return now

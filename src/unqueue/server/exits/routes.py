@@ -4,19 +4,23 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request, get, post, put
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 
 from unqueue.kernel.errors import NotFound
 from unqueue.server.access import Access, Principal
+from unqueue.server.exits.bags import Bags
 from unqueue.server.exits.bays import Bays
+from unqueue.server.exits.before_lane import AgeChecks, AgeCheckView
 from unqueue.server.exits.calls import Alarm, Calls
+from unqueue.server.exits.gate import Gates, GoodsRead, Opening, OpeningView, Surplus
 from unqueue.server.exits.model import Weighing
 from unqueue.server.exits.offline import Briefing, Heard, OfflineExit, OfflineLanes, Taken
 from unqueue.server.exits.service import Claim, Exits
-from unqueue.server.exits.views import CallView, ExitView, PassView
+from unqueue.server.exits.trolleys import Trolley, Trolleys
+from unqueue.server.exits.views import BagsView, CallView, ExitView, PassView
 
 AnyRequest = Request[Any, Any, State]
 ReceiptOf = Callable[[str], Awaitable[Any]]
@@ -38,6 +42,12 @@ class Release(msgspec.Struct, frozen=True):
 
 class Reason(msgspec.Struct, frozen=True):
     reason: str
+
+
+class OpeningsTaken(msgspec.Struct, frozen=True):
+    """How many wishes to open the gate the lane has taken on."""
+
+    taken: int
 
 
 class Aside(msgspec.Struct, frozen=True):
@@ -84,6 +94,44 @@ def routes(  # noqa: PLR0917  # the use cases that stand behind the lane's reque
 
     steps = _steps(exits, calls, access, receipt_of)
     return [issue_pass, claim, exits_of_lane, read_exit, send_aside, *steps, *_offline(offline, access)]
+
+
+def age_check_routes(ages: AgeChecks, access: Access) -> list[HTTPRouteHandler]:
+    @get("/api/orders/{order_id:str}/age-check", tags=["exits"])
+    async def age_check(order_id: FromPath[str], request: AnyRequest) -> AgeCheckView:
+        """Whether a person still has to look at the shopper's ID."""
+        return await ages.of_order(await access.principal(request, "trip", "order"), order_id)
+
+    return [age_check]
+
+
+def gate_routes(gates: Gates, access: Access) -> list[HTTPRouteHandler]:
+    @post("/api/lanes/{lane:str}/gate-goods", status_code=200, tags=["exits"])
+    async def goods_at_gate(lane: FromPath[str], data: JSONBody[GoodsRead], request: AnyRequest) -> Surplus:
+        """Which goods that passed the gate are more than was paid."""
+        return await gates.surplus(await lane_device(access, request, lane), data)
+
+    @post("/api/lanes/{lane:str}/gate-openings/take", status_code=200, tags=["exits"])
+    async def take_openings(lane: FromPath[str], request: AnyRequest) -> OpeningsTaken:
+        """The lane takes on what staff asked of its gate a moment ago."""
+        return OpeningsTaken(await gates.take(await lane_device(access, request, lane)))
+
+    @post("/api/staff/lanes/{lane:str}/gate-openings", status_code=200, tags=["staff"])
+    async def open_gate(lane: FromPath[str], data: JSONBody[Opening], request: AnyRequest) -> OpeningView:
+        """Open a lane's gate now, by name."""
+        return await gates.open_by(await access.staff(request, "calls"), lane, data)
+
+    return [goods_at_gate, take_openings, open_gate]
+
+
+def trolley_routes(trolleys: Trolleys, access: Access) -> list[HTTPRouteHandler]:
+    @get("/api/lanes/{lane:str}/trolleys/{code:str}", tags=["exits"])
+    async def read_trolley(lane: FromPath[str], code: FromPath[str], request: AnyRequest) -> Trolley:
+        """What a trolley weighs empty."""
+        await lane_device(access, request, lane)
+        return await trolleys.get(code)
+
+    return [read_trolley]
 
 
 def _offline(offline: OfflineLanes, access: Access) -> list[HTTPRouteHandler]:
@@ -141,3 +189,23 @@ def _steps(exits: Exits, calls: Calls, access: Access, receipt_of: ReceiptOf) ->
         return await receipt_of(await exits.order_of(await lane_device(access, request), exit_id))
 
     return [weigh, release, left, abandon, raise_alarm, call_to_kiosk, receipt]
+
+
+class BagsSaid(msgspec.Struct, frozen=True):
+    count: int
+
+
+def bags_routes(bags: Bags, access: Access) -> list[HTTPRouteHandler]:
+    path = "/api/orders/{order_id:str}/bags"
+
+    @get(path, tags=["exits"])
+    async def read_bags(order_id: FromPath[str], request: AnyRequest) -> BagsView:
+        """How many bags of their own the shopper has declared."""
+        return await bags.of(await access.principal(request, "trip", "order"), order_id)
+
+    @put(path, tags=["exits"])
+    async def declare_bags(order_id: FromPath[str], data: JSONBody[BagsSaid], request: AnyRequest) -> BagsView:
+        """Declare them, until a lane weighs. 422 ``too_many_bags``, 409 ``bags_at_lane``, ``order_left``."""
+        return await bags.declare(await access.principal(request, "trip", "order"), order_id, data.count)
+
+    return [read_bags, declare_bags]

@@ -16,7 +16,7 @@ from unqueue.kernel.errors import DomainError, InvalidRequest, NotFound
 from unqueue.kernel.ids import is_order_number
 from unqueue.passes.signed import PassClaims, PassInvalid
 from unqueue.server.access import Principal
-from unqueue.server.exits import bays, bindings, calls, store
+from unqueue.server.exits import age_checks, bays, bindings, calls, store, trolleys
 from unqueue.server.exits.bays import LastContact
 from unqueue.server.exits.issuing import Passes
 from unqueue.server.exits.journal import record
@@ -27,6 +27,7 @@ from unqueue.server.exits.model import (
     ExitNotAccepted,
     ExpectedWeight,
     LaneBusy,
+    LaneClosed,
     OrderAtBay,
     OrderAtOtherLane,
     Suspect,
@@ -48,13 +49,15 @@ SUSPECTS_MAX = 3
 
 class Claim(msgspec.Struct, frozen=True):
     """What the lane read: a pass, or the order number that was typed. ``id`` is made by the lane; ``interval_g`` is
-    its scale's.
+    its scale's. ``shown_s`` is when a pass was shown that is bound to the lane and that it took while it was cut off:
+    the server's clock, in seconds since 1970.
     """
 
     id: str
     pass_: str | None = msgspec.field(name="pass", default=None)
     order_number: str | None = None
     interval_g: int = INTERVAL_G
+    shown_s: float | None = None
 
 
 AuditOf = Callable[[Transaction, Order], dict[str, Any] | None]
@@ -75,7 +78,7 @@ class Exits:
     """All exits of the store.
 
     ``passes`` reads what is shown at lanes; ``last_contact`` tells when a lane was last heard of; ``judge`` knows what
-    orders should weigh; ``audit_of`` which of them are scanned again.
+    orders should weigh; ``audit_of`` which of them are scanned again; ``is_closed`` which lanes staff took out.
     """
 
     def __init__(
@@ -86,12 +89,14 @@ class Exits:
         last_contact: LastContact,
         judge: WeightJudge | None = None,
         audit_of: AuditOf | None = None,
+        is_closed: Callable[[Connection, str], bool] | None = None,
     ) -> None:
         self._database = database
         self.passes = passes
         self._last_contact = last_contact
         self._judge = judge
         self._audit_of = audit_of
+        self._is_closed = is_closed
         self._interval_g: dict[str, int] = {}  # of each lane's scale, as it said last
         self._guesses: defaultdict[str, Guesses] = defaultdict(Guesses)
 
@@ -101,7 +106,7 @@ class Exits:
         if (request.pass_ is None) == (request.order_number is None):
             raise InvalidRequest(problem="give a pass or an order number")
 
-        shown = self.passes.read(request.pass_) if request.pass_ is not None else None
+        shown = self._shown(device, request)
 
         def write(tx: Transaction) -> ExitView:
             known = store.get(tx.connection, exit_id)
@@ -126,6 +131,11 @@ class Exits:
             if request.order_number is not None:
                 self._guesses[device.id].wrong(self._now_s())
             raise
+
+    def _shown(self, device: Principal, request: Claim) -> PassClaims | DomainError | None:
+        if request.pass_ is None:
+            return None
+        return self.passes.read(request.pass_, lane=device.id, shown_s=request.shown_s)
 
     def _order_of_number(self, connection: Connection, lane: str, text: str) -> Order:
         pause_s = self._guesses[lane].pause_s(self._now_s())
@@ -153,7 +163,10 @@ class Exits:
             _abandon(tx, live, device.actor, "lane_silent")
         if store.live_of_lane(tx.connection, device.id) is not None:
             raise LaneBusy
-        age_limits = [line.age_limit for line in orders_store.lines(tx.connection, order.order_id)]
+        if self._is_closed is not None and self._is_closed(tx.connection, device.id):
+            raise LaneClosed
+        is_cleared = age_checks.is_cleared(tx.connection, order.order_id)
+        age_limit = None if is_cleared else age_checks.age_limit_of(tx.connection, order.order_id)
         elsewhere: tuple[Check, ...] = ("other_lane",) if bindings.take(tx, order.order_id, device) else ()
         audit = self._audit_of(tx, order) if self._audit_of is not None else None
         fresh = Exit(
@@ -165,7 +178,7 @@ class Exits:
             request_hash=request_hash,
             pass_id=pass_id,
             status="claimed",
-            checks=checks_of(age_limits, is_audited=audit is not None) + elsewhere,
+            checks=checks_of([age_limit], is_audited=audit is not None) + elsewhere,
             weighing=None,
             override_call_id=None,
             passages=None,
@@ -174,8 +187,7 @@ class Exits:
         )
         store.insert_exit(tx, fresh)
         record(tx, "exit.claimed", fresh, device.actor, pass_id=pass_id)
-        if "min_age" in fresh.checks:
-            age_limit = max(limit for limit in age_limits if limit is not None)
+        if age_limit is not None and not calls.bring(tx, fresh, "min_age", device.actor):
             calls.open_for_exit(tx, fresh, "min_age", device.actor, {"age_limit": age_limit})
         if audit is not None:
             calls.open_for_exit(tx, fresh, "audit", device.actor, audit)
@@ -223,7 +235,7 @@ class Exits:
         """Take a weighing to the books. A ``check`` opens a call for staff; a ``pass`` settles one that is open."""
         plain = normal_id(exit_id)
         body = msgspec.structs.replace(request, id=normal_id(request.id))
-        if min(body.interval_g, body.expected_g, body.sigma_g, body.tolerance_g) < 0:
+        if min(body.interval_g, body.expected_g, body.sigma_g, body.tolerance_g, body.tare_g, body.tare_g_sd) < 0:
             raise InvalidRequest(problem="weights but measured_g are not negative")
         told = await self._with_suspects(device, plain, body)
 
@@ -251,7 +263,7 @@ class Exits:
                 calls.open_for_exit(tx, now, "weight", device.actor, msgspec.to_builtins(evidence))
             else:
                 calls.settle(tx, now, "weight", device.actor, "weight_fits")
-                bindings.call_staff(tx, now, device.actor)
+            calls.call_for_other_lane(tx, now, device.actor)
             return exit_view(tx.connection, now)
 
         self._interval_g[device.id] = max(body.interval_g, 1)
@@ -294,6 +306,7 @@ class Exits:
                 orders_store.mark_left(tx, order, device.actor)
                 record(tx, "exit.left", one, device.actor, passages=passages)
                 calls.settle(tx, one, None, device.actor, "left")
+                trolleys.learn(tx, one.weighing, let_go=one.override_call_id is not None)
             return exit_view(tx.connection, one)
 
         return await self._database.unit(write)

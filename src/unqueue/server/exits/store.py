@@ -13,10 +13,12 @@ from sqlalchemy import (
     Connection,
     ForeignKey,
     Index,
+    Integer,
     Row,
     String,
     Table,
     Text,
+    delete,
     func,
     insert,
     select,
@@ -26,8 +28,10 @@ from sqlalchemy import (
 
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.schema import append_only, metadata
-from unqueue.server.exits.model import BINDING_MARGIN_US, Binding, Call, Check, Exit, Weighing
+from unqueue.server.exits.answers import CallKind
+from unqueue.server.exits.model import Binding, Call, Check, Exit, GateOpening, Weighing
 
+LANE_LENGTH_MAX = 40
 _LIVE = text("status IN ('claimed', 'accepted', 'released')")
 _LIVE_AT_LANE = text("status IN ('claimed', 'accepted', 'released') AND bay IS NULL")
 _OPEN = text("status = 'open'")
@@ -51,8 +55,17 @@ exits = Table(
     Column("touched_us", BigInteger, nullable=False),
     Column("bay", String(40)),
     CheckConstraint("status IN ('claimed', 'accepted', 'released', 'left', 'abandoned')", name="status"),
+    Index("exits_claimed", "claimed_us"),
     Index("exits_live_order", "order_id", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
     Index("exits_live_lane", "lane", unique=True, sqlite_where=_LIVE_AT_LANE, postgresql_where=_LIVE_AT_LANE),
+)
+
+# The bags of their own that shoppers said they have: they lie on the scale with the goods.
+declared_bags = Table(
+    "declared_bags",
+    metadata,
+    Column("order_id", String(32), primary_key=True),
+    Column("bags", Integer, nullable=False),
 )
 
 exit_releases = Table(
@@ -62,7 +75,8 @@ exit_releases = Table(
     Column("exit_id", String(32), ForeignKey("exits.exit_id"), nullable=False, unique=True),
     Column("lane", String(40), nullable=False),
     Column("passages", BigInteger),  # none where a person let the shopper out of a side bay
-    Column("at_us", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False, index=True),
+    Column("is_offline", Boolean, nullable=False),  # told afterwards: ``at_us`` is when it was told
 )
 append_only(exit_releases)
 
@@ -103,8 +117,28 @@ calls = Table(
     Column("reason", Text),
     Column("answer_id", String(32), unique=True),
     Column("evidence", Text, nullable=False),
+    Column("looked_us", BigInteger),
+    Column("looked_by", String(80)),
+    Column("security_us", BigInteger),
+    Column("security_by", String(80)),
+    Column("security_reason", Text),
+    Column("finding", String(16)),
+    Column("worth_minor", BigInteger),
     CheckConstraint("status IN ('open', 'answered')", name="status"),
+    CheckConstraint("finding IN ('nothing', 'unpaid')", name="finding"),
     Index("calls_open", "lane", "kind", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("calls_opened", "opened_us"),
+)
+
+gate_openings = Table(
+    "gate_openings",
+    metadata,
+    Column("opening_id", String(32), primary_key=True),
+    Column("lane", String(40), nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("asked_us", BigInteger, nullable=False),
+    Column("taken_us", BigInteger),
+    Index("gate_openings_lane", "lane", "taken_us"),
 )
 
 # Several alarms may lead to one call: a tag that rings three times is one thing to look at.
@@ -122,6 +156,17 @@ append_only(call_alarms)
 
 def get(connection: Connection, exit_id: str) -> Exit | None:
     return _exit(connection.execute(select(exits).where(exits.c.exit_id == exit_id)).first())
+
+
+def bags(connection: Connection, order_id: str) -> int:
+    """How many bags of their own a shopper has declared for an order."""
+    return connection.execute(select(declared_bags.c.bags).where(declared_bags.c.order_id == order_id)).scalar() or 0
+
+
+def declare_bags(tx: Transaction, order_id: str, count: int) -> None:
+    tx.execute(delete(declared_bags).where(declared_bags.c.order_id == order_id))
+    if count:
+        tx.execute(insert(declared_bags), {"order_id": order_id, "bags": count})
 
 
 def live_of_order(connection: Connection, order_id: str) -> Exit | None:
@@ -154,7 +199,7 @@ def update_exit(tx: Transaction, one: Exit) -> None:
     tx.execute(update(exits).where(exits.c.exit_id == columns.pop("exit_id")).values(columns))
 
 
-def insert_release(tx: Transaction, one: Exit) -> None:
+def insert_release(tx: Transaction, one: Exit, *, is_offline: bool = False) -> None:
     """Note that the gate may open for an order; the database refuses a second time for the same order."""
     tx.execute(
         insert(exit_releases),
@@ -164,6 +209,7 @@ def insert_release(tx: Transaction, one: Exit) -> None:
             "lane": one.place,
             "passages": one.passages,
             "at_us": tx.at_us,
+            "is_offline": is_offline,
         },
     )
 
@@ -199,10 +245,13 @@ def save_binding(tx: Transaction, one: Binding) -> None:
         tx.execute(insert(pass_bindings), {"order_id": one.order_id, **columns})
 
 
-def bindings_of(connection: Connection, lane: str, now_us: int) -> list[Binding]:
-    """The orders that are bound to a lane, and not over."""
-    still = pass_bindings.c.until_us >= now_us - BINDING_MARGIN_US
-    rows = connection.execute(select(pass_bindings).where(pass_bindings.c.lane == lane, still))
+def delete_binding(tx: Transaction, order_id: str) -> None:
+    tx.execute(delete(pass_bindings).where(pass_bindings.c.order_id == order_id))
+
+
+def bindings_of(connection: Connection, lane: str) -> list[Binding]:
+    """The orders that are bound to a lane."""
+    rows = connection.execute(select(pass_bindings).where(pass_bindings.c.lane == lane))
     return [Binding(**row._mapping) for row in rows]  # noqa: SLF001
 
 
@@ -226,13 +275,24 @@ def call_of_answer(connection: Connection, answer_id: str) -> Call | None:
     return _call(connection.execute(select(calls).where(calls.c.answer_id == answer_id)).first())
 
 
-def open_calls(connection: Connection, *, lane: str | None = None, exit_id: str | None = None) -> list[Call]:
-    """Open calls, the oldest first; of one lane, or about one exit."""
+def open_calls(
+    connection: Connection,
+    *,
+    lane: str | None = None,
+    exit_id: str | None = None,
+    order_id: str | None = None,
+    kind: CallKind | None = None,
+) -> list[Call]:
+    """Open calls, the oldest first; of one lane or kind, about one exit or order."""
     query = select(calls).where(_OPEN).order_by(calls.c.opened_us, calls.c.call_id)
     if lane is not None:
         query = query.where(calls.c.lane == lane)
     if exit_id is not None:
         query = query.where(calls.c.exit_id == exit_id)
+    if order_id is not None:
+        query = query.where(calls.c.order_id == order_id)
+    if kind is not None:
+        query = query.where(calls.c.kind == kind)
     return [call for row in connection.execute(query) if (call := _call(row)) is not None]
 
 
@@ -240,6 +300,13 @@ def recent_calls(connection: Connection, limit: int) -> list[Call]:
     """Answered calls, the newest first."""
     query = select(calls).where(calls.c.status == "answered").order_by(calls.c.answered_us.desc()).limit(limit)
     return [call for row in connection.execute(query) if (call := _call(row)) is not None]
+
+
+def is_let_go(connection: Connection, exit_id: str) -> bool:
+    """Whether a person has let something about an exit go, by name."""
+    by_name = (calls.c.action == "let_go") & calls.c.answered_by.is_not(None)
+    query = select(calls.c.call_id).where(calls.c.exit_id == exit_id, by_name).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def latest_call_of_exit(connection: Connection, exit_id: str) -> Call | None:
@@ -299,3 +366,21 @@ def _json(value: Any) -> str:
 
 _weighing = msgspec.json.Decoder(Weighing)
 _checks: msgspec.json.Decoder[tuple[Check, ...]] = msgspec.json.Decoder(tuple[Check, ...])
+
+
+def gate_opening(connection: Connection, opening_id: str) -> GateOpening | None:
+    row = connection.execute(select(gate_openings).where(gate_openings.c.opening_id == opening_id)).first()
+    return GateOpening(*row) if row is not None else None
+
+
+def untaken_gate_openings(connection: Connection, lane: str) -> list[GateOpening]:
+    query = select(gate_openings).where(gate_openings.c.lane == lane, gate_openings.c.taken_us.is_(None))
+    return [GateOpening(*row) for row in connection.execute(query.order_by(gate_openings.c.asked_us))]
+
+
+def insert_gate_opening(tx: Transaction, one: GateOpening) -> None:
+    tx.execute(insert(gate_openings), msgspec.structs.asdict(one))
+
+
+def take_gate_opening(tx: Transaction, opening_id: str) -> None:
+    tx.execute(update(gate_openings).where(gate_openings.c.opening_id == opening_id).values(taken_us=tx.at_us))

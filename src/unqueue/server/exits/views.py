@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from unqueue.kernel.clock import from_micros
 from unqueue.kernel.money import Money
 from unqueue.server.exits import store
-from unqueue.server.exits.model import Action, Call, CallKind, Check, Exit, ExpectedWeight, Status, Weighing
+from unqueue.server.exits.answers import PAYABLE, Action, CallKind, Finding, Status
+from unqueue.server.exits.model import BAG_G, BAG_SD_G, Call, Check, Exit, ExpectedWeight, Weighing
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderLine
 
@@ -35,9 +36,18 @@ class ExitLine(msgspec.Struct, frozen=True):
     eas: bool
 
 
+class SecurityView(msgspec.Struct, frozen=True):
+    """Who called the guard, when and why."""
+
+    by: str
+    at: str
+    reason: str
+
+
 class CallView(msgspec.Struct, frozen=True):
     """``action`` is None while the call is open, and where it settled itself. ``actions`` can be answered to it now;
-    ``evidence_id`` names what there is to see of it now.
+    ``evidence_id`` names what there is to see of it now; ``payable``: goods that turn up can be paid for at it;
+    ``looked_by`` opened it first.
     """
 
     id: str
@@ -54,6 +64,10 @@ class CallView(msgspec.Struct, frozen=True):
     evidence: dict[str, Any]
     evidence_id: str
     actions: list[Action]
+    payable: bool
+    looked_by: str | None
+    security: SecurityView | None
+    finding: Finding | None
 
 
 class ExitView(msgspec.Struct, frozen=True):
@@ -91,6 +105,13 @@ class Rotation(msgspec.Struct, frozen=True):
     steps: int
 
 
+class BagsView(msgspec.Struct, frozen=True):
+    """How many bags of their own a shopper has declared, and how many they may (0: the store asks nobody)."""
+
+    count: int
+    count_max: int
+
+
 class OfflineLane(msgspec.Struct, frozen=True):
     """The lane that takes a pass while it is cut off from the server."""
 
@@ -115,6 +136,7 @@ def exit_view(connection: Connection, one: Exit) -> ExitView:
     """An exit with its order's lines and the call that it waits for."""
     order = _order(connection, one.order_id)
     lines = orders_store.lines(connection, one.order_id)
+    bags = store.bags(connection, one.order_id)
     call = store.latest_call_of_exit(connection, one.exit_id)
     return ExitView(
         id=one.exit_id,
@@ -122,7 +144,7 @@ def exit_view(connection: Connection, one: Exit) -> ExitView:
         status=one.status,
         order=order_summary(order),
         basket_hash=one.basket_hash,
-        lines=[exit_line(line) for line in lines],
+        lines=[*(exit_line(line) for line in lines), *bags_line(bags)],
         tags=sum(line.quantity for line in lines if line.tag == "EAS"),
         checks=one.checks,
         weighing=one.weighing,
@@ -130,6 +152,14 @@ def exit_view(connection: Connection, one: Exit) -> ExitView:
         passages=one.passages,
         bay=one.bay,
     )
+
+
+def bags_line(bags: int) -> list[ExitLine]:
+    """The shopper's own bags as a line: they are weighed like goods. Its number is that of no line of an order."""
+    if not bags:
+        return []
+    sd_g = BAG_SD_G * math.sqrt(bags)
+    return [ExitLine(0, "bag", "自带袋子", "Own bags", bags, bags * BAG_G, sd_g, eas=False)]
 
 
 def exit_line(line: OrderLine) -> ExitLine:
@@ -163,7 +193,17 @@ def call_view(connection: Connection, call: Call) -> CallView:
         evidence=call.evidence,
         evidence_id=call.evidence_id(one),
         actions=sorted(call.actions(one)),
+        payable=call.status == "open" and call.kind in PAYABLE,
+        looked_by=call.looked_by,
+        security=_security(call),
+        finding=call.finding,
     )
+
+
+def _security(call: Call) -> SecurityView | None:
+    if call.security_us is None or call.security_by is None:
+        return None
+    return SecurityView(call.security_by, from_micros(call.security_us).isoformat(), call.security_reason or "")
 
 
 def call_views(connection: Connection, found: Iterable[Call]) -> list[CallView]:

@@ -26,7 +26,9 @@ class Heartbeat(msgspec.Struct, frozen=True):
 
 
 class Device(msgspec.Struct, frozen=True):
-    """A device that belongs to the store. ``seen_us`` is None until it has been heard of."""
+    """A device that belongs to the store. ``seen_us`` is None until it has been heard of. A lane that
+    ``closed_by`` took out at ``closed_us`` takes no new shopper; its own state says nothing of that.
+    """
 
     device_id: str
     kind: DeviceKind
@@ -35,6 +37,15 @@ class Device(msgspec.Struct, frozen=True):
     state: str = OFFLINE
     parts: Mapping[str, PartStatus] = {}
     seen_us: int | None = None
+    closed_us: int | None = None
+    closed_by: str | None = None
+
+    def closed(self, by: str, at_us: int) -> "Device":
+        """After somebody took it out; who did first stays."""
+        return self if self.closed_us is not None else msgspec.structs.replace(self, closed_us=at_us, closed_by=by)
+
+    def opened(self) -> "Device":
+        return msgspec.structs.replace(self, closed_us=None, closed_by=None)
 
     def heard(self, heartbeat: Heartbeat, *, at_us: int) -> "Device":
         return msgspec.structs.replace(self, state=heartbeat.state, parts=heartbeat.devices, seen_us=at_us)

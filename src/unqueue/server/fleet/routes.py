@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Request, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
@@ -13,6 +14,10 @@ from unqueue.server.fleet.model import Heartbeat
 from unqueue.server.fleet.service import Fleet
 
 AnyRequest = Request[Any, Any, State]
+
+
+class Closed(msgspec.Struct, frozen=True):
+    closed: bool
 
 
 def routes(fleet: Fleet, access: Access) -> list[HTTPRouteHandler]:
@@ -32,4 +37,9 @@ def routes(fleet: Fleet, access: Access) -> list[HTTPRouteHandler]:
             raise NotFound
         await fleet.hear(device, data)
 
-    return [heartbeat, kiosk_heartbeat]
+    @post("/api/staff/lanes/{lane:str}/closed", status_code=204, tags=["staff"])
+    async def set_closed(lane: FromPath[str], data: JSONBody[Closed], request: AnyRequest) -> None:
+        """Take a lane out, or bring it back."""
+        await fleet.set_closed(await access.staff(request, "calls"), lane, closed=data.closed)
+
+    return [heartbeat, kiosk_heartbeat, set_closed]

@@ -25,6 +25,8 @@ class LaneView(msgspec.Struct, frozen=True):
     state: str
     seen_at: str | None
     devices: dict[str, PartStatus]
+    closed_by: str | None = None
+    closed_at: str | None = None
 
 
 def register_device(database: Database, device_id: str, kind: DeviceKind, name: str) -> str:
@@ -66,6 +68,21 @@ class Fleet:
 
         await self._database.unit(write)
 
+    async def set_closed(self, staff: Principal, lane: str, *, closed: bool) -> None:
+        """Take a lane out, by name: who is there finishes, and nobody new comes; or bring it back. NotFound."""
+
+        def write(tx: Transaction) -> None:
+            known = store.get(tx.connection, lane)
+            if known is None or known.kind != "lane":
+                raise NotFound
+            now = known.closed(staff.name, tx.at_us) if closed else known.opened()
+            if now != known:
+                store.save(tx, now)
+                told = {"lane": lane, "status": now.state, "by": staff.name}
+                tx.record("lane.taken_out" if closed else "lane.brought_back", f"lane:{lane}", staff.actor, told)
+
+        await self._database.unit(write)
+
     async def mark_silent(self) -> None:
         """Set lanes that fell silent to offline."""
 
@@ -94,6 +111,11 @@ def lanes(connection: Connection) -> list[LaneView]:
     return _views(connection, "lane")
 
 
+def open_lanes(connection: Connection) -> list[LaneView]:
+    """The lanes that take new shoppers."""
+    return [lane for lane in lanes(connection) if lane.closed_by is None]
+
+
 def kiosks(connection: Connection) -> list[LaneView]:
     """The kiosks as the floor shows them."""
     return _views(connection, "kiosk")
@@ -107,6 +129,8 @@ def _views(connection: Connection, kind: DeviceKind) -> list[LaneView]:
             state=lane.state,
             seen_at=from_micros(lane.seen_us).isoformat() if lane.seen_us is not None else None,
             devices=dict(lane.parts),
+            closed_by=lane.closed_by,
+            closed_at=from_micros(lane.closed_us).isoformat() if lane.closed_us is not None else None,
         )
         for lane in store.of_kind(connection, kind)
     ]

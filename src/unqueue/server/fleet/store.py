@@ -19,6 +19,8 @@ devices = Table(
     Column("state", String(32), nullable=False),
     Column("parts", Text, nullable=False),
     Column("seen_us", BigInteger),
+    Column("closed_us", BigInteger),
+    Column("closed_by", String(80)),
 )
 
 
@@ -41,6 +43,12 @@ def last_contact(connection: Connection, device_id: str) -> int | None:
         select(devices.c.seen_us).where(devices.c.device_id == device_id)
     ).scalar_one_or_none()
     return seen_us
+
+
+def is_closed(connection: Connection, device_id: str) -> bool:
+    """Whether somebody took a lane out."""
+    query = select(devices.c.device_id).where(devices.c.device_id == device_id, devices.c.closed_us.is_not(None))
+    return connection.execute(query).first() is not None
 
 
 def save(tx: Transaction, device: Device) -> None:

@@ -282,6 +282,8 @@ def may_see(principal: Principal, order: Order) -> bool:
             return "look_up" in principal.may
         case "device":
             return principal.role == "kiosk"
+        case "enrolment":
+            return False
 
 
 @lru_cache(maxsize=512)  # an order's is asked for with every look at it

@@ -13,9 +13,11 @@ from unqueue.server.access import May
 
 Role = Literal["attendant", "supervisor", "manager", "it"]
 ROLES: tuple[Role, ...] = get_args(Role)
+Way = Literal["pin", "passkey", "oidc", "enrolment"]
+"""How a session began. An ``enrolment`` began by PIN where that is not enough: it adds the first passkey, no more."""
 WHAT: Mapping[May, str] = {
     "floor": "see lanes, kiosks, calls and the day's figures",
-    "calls": "answer a call: let go, weigh again, refuse",
+    "calls": "answer a call: let go, weigh again, take off, refuse; take a payment, call security",
     "look_up": "look at orders and cards at the service desk",
     "take_back": "take goods back, alone up to the limit; withdraw what one proposed",
     "second": "sign as the second person: a refund or a card's value over the limit",
@@ -28,6 +30,7 @@ WHAT: Mapping[May, str] = {
     "block_cards": "block a card that was lost",
     "unblock_cards": "let a blocked card be used again",
     "audit_figures": "see what the audits say of losses and errors",
+    "figures": "see the figures of lanes and days",
     "reconcile": "look at providers' bills against the books",
 }
 """What each of these is, in words."""
@@ -35,7 +38,7 @@ WHAT: Mapping[May, str] = {
 _ATTENDANT: frozenset[May] = frozenset(
     {"floor", "calls", "look_up", "take_back", "hand_over", "issue_cards", "fill_cards", "block_cards"}
 )
-_SUPERVISOR: frozenset[May] = _ATTENDANT | {"second", "decide_payments", "unblock_cards", "reconcile"}
+_SUPERVISOR: frozenset[May] = _ATTENDANT | {"second", "decide_payments", "unblock_cards", "reconcile", "figures"}
 MAY: Mapping[Role, frozenset[May]] = {
     "attendant": _ATTENDANT,
     "supervisor": _SUPERVISOR,
@@ -46,10 +49,12 @@ MAY: Mapping[Role, frozenset[May]] = {
 
 SESSION_S = 12 * 3600
 """A session lasts one shift."""
+ENROLMENT_S = 600
+"""Time enough to add a passkey."""
 FREE_ATTEMPTS = 5
 _PAUSE_S_FIRST, _PAUSE_S_MAX = 60, 900
 _PIN = re.compile(r"\d{6,12}", re.ASCII)
-_NAME_LENGTH_MAX = 40
+NAME_LENGTH_MAX = 40
 
 
 class SignInFailed(DomainError):
@@ -103,8 +108,19 @@ class SignatureWrong(DomainError):
     en = "The second person's name or PIN is not right."
 
 
+class NoSuchMember(DomainError):
+    """Details: ``name``."""
+
+    code = "no_such_member"
+    status = 404
+    zh = "没有员工叫 {name}"
+    en = "Nobody on the staff is called {name}."
+
+
 class Member(msgspec.Struct, frozen=True):
-    """A member of staff. ``attempts`` counts sign-ins since the last good one."""
+    """A member of staff. ``attempts`` counts sign-ins since the last good one. Who has no PIN was taken in by head
+    office's sign-in; who ``is_removed`` has left, and stays for the journal's sake.
+    """
 
     staff_id: str
     name: str
@@ -113,16 +129,26 @@ class Member(msgspec.Struct, frozen=True):
     pin_hash: bytes
     attempts: int = 0
     locked_until_us: int = 0
+    is_removed: bool = False
 
     @property
     def may(self) -> frozenset[May]:
         """What the member may do; nothing for a role that is gone."""
         return MAY.get(self.role, frozenset())
 
-    def attempted(self, now_us: int) -> "Member":
-        """After one more attempt, which counts before its PIN is looked at; TooManyAttempts while paused."""
+    @property
+    def knows_pin(self) -> bool:
+        """Whether the store itself took this person in, with a PIN."""
+        return bool(self.pin_hash)
+
+    def check_pause(self, now_us: int) -> None:
+        """TooManyAttempts while signing in is paused."""
         if now_us < self.locked_until_us:
             raise TooManyAttempts(retry_after_s=-((now_us - self.locked_until_us) // 1_000_000))
+
+    def attempted(self, now_us: int) -> "Member":
+        """After one more attempt, which counts before its PIN is looked at; TooManyAttempts while paused."""
+        self.check_pause(now_us)
         attempts = self.attempts + 1
         return msgspec.structs.replace(self, attempts=attempts, locked_until_us=now_us + pause_s(attempts) * 1_000_000)
 
@@ -130,7 +156,8 @@ class Member(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, attempts=0, locked_until_us=0)
 
     def has_pin(self, pin: str) -> bool:
-        return same_secret(hash_pin(pin, self.pin_salt).hex(), self.pin_hash.hex())
+        """Takes the same time for who has none."""
+        return same_secret(hash_pin(pin, self.pin_salt).hex(), self.pin_hash.hex()) and self.knows_pin
 
 
 def pause_s(attempts: int) -> int:
@@ -152,7 +179,7 @@ def hash_pin(pin: str, salt: bytes) -> bytes:
 def normal_name(name: str) -> str:
     """The name as it is stored and looked up; NameInvalid for none or a very long one."""
     plain = " ".join(name.split())
-    if not plain or len(plain) > _NAME_LENGTH_MAX:
+    if not plain or len(plain) > NAME_LENGTH_MAX:
         raise NameInvalid
     return plain
 

@@ -14,9 +14,11 @@ from unqueue.kernel.database import Database
 from unqueue.kernel.ids import token_hash
 from unqueue.server.access import Access, bearer
 from unqueue.server.exits import store as exits_store
-from unqueue.server.exits.calls import Answer, Calls
+from unqueue.server.exits.calls import Answer, Calls, Security
+from unqueue.server.exits.supplements import Payment, Supplements, SupplementView
 from unqueue.server.exits.views import CallView, ExitView, call_views, exit_view
-from unqueue.server.staff.service import Session, SessionView, Staff
+from unqueue.server.staff.service import Staff
+from unqueue.server.staff.sessions import Session, Sessions, SessionView
 from unqueue.server.staff.today import Today, TodayView
 
 AnyRequest = Request[Any, Any, State]
@@ -35,6 +37,10 @@ class LaneStatus(Protocol):
     def seen_at(self) -> str | None: ...
     @property
     def devices(self) -> Any: ...
+    @property
+    def closed_by(self) -> str | None: ...
+    @property
+    def closed_at(self) -> str | None: ...
 
 
 LanesOf = Callable[[Connection], list[Any]]
@@ -61,6 +67,8 @@ class FloorLane(msgspec.Struct, frozen=True):
     seen_at: str | None
     devices: Any
     exit: ExitView | None
+    closed_by: str | None
+    closed_at: str | None
 
 
 class FloorBay(msgspec.Struct, frozen=True):
@@ -102,7 +110,11 @@ class Floor:
         for lane in self._lanes_of(connection):
             one = live.get(lane.id)
             shown = exit_view(connection, one) if one is not None else None
-            lanes.append(FloorLane(lane.id, lane.name, lane.state, lane.seen_at, lane.devices, shown))
+            lanes.append(
+                FloorLane(
+                    lane.id, lane.name, lane.state, lane.seen_at, lane.devices, shown, lane.closed_by, lane.closed_at
+                )
+            )
         calls = call_views(connection, exits_store.open_calls(connection))
         kiosks, today = self._kiosks_of(connection), self._today.view(connection)
         return FloorView(self._store, lanes, kiosks, calls, today, _bays(connection))
@@ -116,7 +128,9 @@ def _bays(connection: Connection) -> list[FloorBay]:
     return list(found.values())
 
 
-def routes(staff: Staff, floor: Floor, calls: Calls, access: Access) -> list[HTTPRouteHandler]:
+def routes(  # noqa: PLR0917  # the use cases that stand behind the console's requests
+    staff: Staff, sessions: Sessions, floor: Floor, calls: Calls, supplements: Supplements, access: Access
+) -> list[HTTPRouteHandler]:
     @post("/api/staff/sessions", status_code=201, tags=["staff"])
     async def sign_in(data: JSONBody[SignIn]) -> Session:
         """Sign in with a name and a PIN."""
@@ -125,13 +139,13 @@ def routes(staff: Staff, floor: Floor, calls: Calls, access: Access) -> list[HTT
     @delete("/api/staff/sessions/current", status_code=204, tags=["staff"])
     async def sign_out(request: AnyRequest) -> None:
         """End this session."""
-        await staff.sign_out(await access.principal(request, "staff"), token_hash(bearer(request)))
+        await sessions.end(await access.principal(request, "staff", "enrolment"), token_hash(bearer(request)))
 
     @get("/api/staff/sessions/current", tags=["staff"])
     async def current(request: AnyRequest) -> SessionView:
-        """Who is signed in, and what that person may do."""
-        principal = await access.principal(request, "staff")
-        return SessionView(principal.name, principal.role, sorted(principal.may))
+        """Who is signed in, how, and what that person may do."""
+        await access.principal(request, "staff", "enrolment")
+        return await sessions.view(token_hash(bearer(request)))
 
     @get("/api/staff/floor", tags=["staff"])
     async def read_floor(request: AnyRequest) -> FloorView:
@@ -152,4 +166,36 @@ def routes(staff: Staff, floor: Floor, calls: Calls, access: Access) -> list[HTT
         """Decide a call, by name and with a reason."""
         return await calls.answer(await access.staff(request, "calls"), call_id, data)
 
-    return [sign_in, sign_out, current, read_floor, list_calls, answer]
+    return [sign_in, sign_out, current, read_floor, list_calls, answer, *_at_calls(calls, supplements, access)]
+
+
+def _at_calls(calls: Calls, supplements: Supplements, access: Access) -> list[HTTPRouteHandler]:
+    """What staff do at a call before they answer it."""
+
+    @post("/api/staff/calls/{call_id:str}/look", status_code=200, tags=["staff"])
+    async def look(call_id: FromPath[str], request: AnyRequest) -> CallView:
+        """A person is at the call from now on."""
+        return await calls.look(await access.staff(request, "calls"), call_id)
+
+    @post("/api/staff/calls/{call_id:str}/security", status_code=200, tags=["staff"])
+    async def security(call_id: FromPath[str], data: JSONBody[Security], request: AnyRequest) -> CallView:
+        """Call the guard, by name and with a reason; the call stays open."""
+        return await calls.call_security(await access.staff(request, "calls"), call_id, data)
+
+    @post("/api/staff/calls/{call_id:str}/payment", status_code=200, tags=["staff"])
+    async def take_payment(call_id: FromPath[str], data: JSONBody[Payment], request: AnyRequest) -> SupplementView:
+        """Have goods paid that turned up at the call."""
+        return await supplements.take(await access.staff(request, "calls"), call_id, data)
+
+    @get("/api/staff/calls/{call_id:str}/payment", tags=["staff"])
+    async def payment(call_id: FromPath[str], request: AnyRequest) -> SupplementView:
+        """The extra payment of a call as it stands."""
+        await access.staff(request, "calls")
+        return await supplements.of_call(call_id)
+
+    @delete("/api/staff/calls/{call_id:str}/payment", status_code=204, tags=["staff"])
+    async def withdraw(call_id: FromPath[str], request: AnyRequest) -> None:
+        """The shopper does not want the goods after all."""
+        await supplements.withdraw(await access.staff(request, "calls"), call_id)
+
+    return [look, security, take_payment, payment, withdraw]

@@ -1,4 +1,4 @@
-"""The use cases of staff: sign in and out, take a member in."""
+"""The use cases of staff: sign in by PIN, sign as the second person, take a member in, and let one go."""
 
 import asyncio
 import hashlib
@@ -6,16 +6,16 @@ import secrets
 from collections import OrderedDict
 
 import msgspec
-from sqlalchemy import Connection
 
 from unqueue.kernel.clock import micros
 from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.ids import new_id
-from unqueue.server.access import May, Principal, issue_token
-from unqueue.server.staff import store
+from unqueue.server.access import Principal
+from unqueue.server.staff import passkey_store, store
+from unqueue.server.staff.credentials import PasskeyNeeded, standing
 from unqueue.server.staff.model import (
-    SESSION_S,
     Member,
+    NoSuchMember,
     Role,
     SignatureWrong,
     SignInFailed,
@@ -23,63 +23,49 @@ from unqueue.server.staff.model import (
     hash_pin,
     normal_name,
 )
+from unqueue.server.staff.passkeys import forget_all
+from unqueue.server.staff.sessions import Session, begin, principal_of
 
 _HASHES_AT_ONCE = 2
 _STRANGERS_MAX = 40_000
 _STRANGER = Member("", "", "attendant", b"", b"")
 
 
-class Session(msgspec.Struct, frozen=True):
-    """A session that began. The token is shown once; ``may`` is what the console offers."""
-
-    token: str
-    name: str
-    role: Role
-    may: list[May]
-
-
-class SessionView(msgspec.Struct, frozen=True):
-    """A session that lasts: who is signed in, and what that person may do now."""
-
-    name: str
-    role: str
-    may: list[May]
-
-
 class Staff:
-    """The store's staff."""
+    """The store's staff, and their PINs. For the roles of ``passkey_for`` a PIN alone is no way in."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, passkey_for: frozenset[Role] = frozenset()) -> None:
         self._database = database
+        self._passkey_for = passkey_for
         # Names that were tried and that nobody has. They pause like those of staff: a pause must not tell who works
         # here. The one tried longest ago is forgotten first: after a quarter of an hour of guessing as fast as we hash.
         self._strangers: OrderedDict[bytes, Member] = OrderedDict()
         self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)  # a guesser must not take all cores
 
-    def principal(self, connection: Connection, token_hash: str) -> Principal | None:
-        """Who bears a session's token, while the session lasts."""
-        member = store.by_session(connection, token_hash, micros(self._database.clock.now()))
-        return _principal(member) if member is not None else None
-
     async def sign_in(self, name: str, pin: str) -> Session:
         """Begin a session. SignInFailed for a wrong name or PIN, TooManyAttempts after some of them.
 
+        Where the role asks for a passkey: PasskeyNeeded, or a session that may add the first one, and nothing else.
         The attempt is counted before its PIN is looked at, so that many at once gain nothing.
         """
         member = await self._identify(name, pin)
-        token, hashed = issue_token("staff")
 
-        def begin(tx: Transaction) -> None:
-            now = store.by_name(tx.connection, member.name)
-            if now is None or now.pin_hash != member.pin_hash:  # the PIN was changed this very moment
-                raise SignInFailed
+        def write(tx: Transaction) -> Session | None:
+            now = _unchanged(tx, member)
             store.save(tx, now.signed_in())
-            store.begin_session(tx, hashed, member.staff_id, tx.at_us + SESSION_S * 1_000_000)
-            actor = f"staff:{member.staff_id}"
-            tx.record("staff.signed_in", actor, actor, {"name": member.name, "role": member.role})
+            passkeys = passkey_store.count_of(tx.connection, now.staff_id)
+            match standing(now, passkeys, self._passkey_for):
+                case "needed":
+                    return None
+                case "add_first":
+                    return begin(tx, now, "enrolment")
+                case None:
+                    return begin(tx, now, "pin")
 
-        await self._database.unit(begin)
-        return Session(token, member.name, member.role, sorted(member.may))
+        session = await self._database.unit(write)
+        if session is None:
+            raise PasskeyNeeded
+        return session
 
     async def countersign(self, name: str, pin: str) -> Principal:
         """Who signs as a second person, without a session. SignatureWrong, TooManyAttempts.
@@ -92,13 +78,14 @@ class Staff:
             raise SignatureWrong from error
 
         def sign(tx: Transaction) -> Principal:
-            now = store.by_name(tx.connection, member.name)
-            if now is None or now.pin_hash != member.pin_hash:
-                raise SignatureWrong
+            now = _unchanged(tx, member)
             store.save(tx, now.signed_in())
-            return _principal(now)
+            return principal_of(now)
 
-        return await self._database.unit(sign)
+        try:
+            return await self._database.unit(sign)
+        except SignInFailed as error:
+            raise SignatureWrong from error
 
     async def _identify(self, name: str, pin: str) -> Member:
         """Whose name and PIN these are. The attempt is counted first. SignInFailed, TooManyAttempts."""
@@ -121,15 +108,6 @@ class Staff:
         while len(self._strangers) > _STRANGERS_MAX:
             self._strangers.popitem(last=False)
 
-    async def sign_out(self, staff: Principal, token_hash: str) -> None:
-        """End the session of a token."""
-
-        def end(tx: Transaction) -> None:
-            store.end_session(tx, token_hash)
-            tx.record("staff.signed_out", staff.actor, staff.actor, {"name": staff.name})
-
-        await self._database.unit(end)
-
 
 def create_staff(database: Database, name: str, pin: str, role: Role | None = None) -> str:
     """Take a member of staff in, or give one a new PIN and role; the member's id. PinInvalid, NameInvalid.
@@ -145,11 +123,12 @@ def create_staff(database: Database, name: str, pin: str, role: Role | None = No
         known = store.by_name(tx.connection, plain)
         member = fresh
         if known is not None:
-            member = msgspec.structs.replace(fresh, staff_id=known.staff_id, role=role or known.role)
+            kept = known.role if not known.is_removed else fresh.role
+            member = msgspec.structs.replace(fresh, staff_id=known.staff_id, role=role or kept)
         store.save(tx, member)
         store.end_sessions_of(tx, member.staff_id)
         tx.record(
-            "staff.created" if known is None else "staff.changed",
+            "staff.created" if known is None or known.is_removed else "staff.changed",
             f"staff:{member.staff_id}",
             "system",
             {"name": plain, "role": member.role},
@@ -159,18 +138,40 @@ def create_staff(database: Database, name: str, pin: str, role: Role | None = No
     return database.write_now(write)
 
 
+def remove_staff(database: Database, name: str) -> None:
+    """Let a member go: no way of signing in is left, and all sessions end. NoSuchMember.
+
+    The name stays, under what this person decided; taken in again, it is the same person.
+    """
+
+    def write(tx: Transaction) -> None:
+        member = store.by_name(tx.connection, " ".join(name.split()))
+        if member is None or member.is_removed:
+            raise NoSuchMember(name=name)
+        store.save(tx, msgspec.structs.replace(member, pin_salt=b"", pin_hash=b"", is_removed=True))
+        store.end_sessions_of(tx, member.staff_id)
+        forget_all(tx, member.staff_id)
+        tx.record("staff.removed", f"staff:{member.staff_id}", "system", {"name": member.name, "role": member.role})
+
+    database.write_now(write)
+
+
 def list_staff(database: Database) -> list[Member]:
     """All members of staff, by name."""
     return database.read_now(store.everybody)
 
 
-def _principal(member: Member) -> Principal:
-    return Principal("staff", member.staff_id, member.name, member.role, member.may)
+def _unchanged(tx: Transaction, member: Member) -> Member:
+    """The member as written down now. SignInFailed where the PIN was changed this very moment."""
+    now = store.by_name(tx.connection, member.name)
+    if now is None or now.is_removed or now.pin_hash != member.pin_hash:
+        raise SignInFailed
+    return now
 
 
 def _attempt(tx: Transaction, name: str) -> Member | None:
     member = store.by_name(tx.connection, name)
-    if member is None:
+    if member is None or not member.knows_pin:
         return None
     counted = member.attempted(tx.at_us)
     store.save(tx, counted)

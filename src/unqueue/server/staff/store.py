@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
     ForeignKey,
@@ -20,7 +21,7 @@ from sqlalchemy import (
 
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.schema import metadata
-from unqueue.server.staff.model import Member
+from unqueue.server.staff.model import Member, Way
 
 staff_members = Table(
     "staff_members",
@@ -32,6 +33,7 @@ staff_members = Table(
     Column("pin_hash", LargeBinary(64), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("locked_until_us", BigInteger, nullable=False),
+    Column("is_removed", Boolean, nullable=False),
 )
 
 staff_sessions = Table(
@@ -39,25 +41,40 @@ staff_sessions = Table(
     metadata,
     Column("token_hash", String(64), primary_key=True),
     Column("staff_id", String(32), ForeignKey("staff_members.staff_id"), nullable=False),
+    Column("way", String(16), nullable=False),
     Column("began_us", BigInteger, nullable=False),
     Column("ends_us", BigInteger, nullable=False),
 )
 
 
 def by_name(connection: Connection, name: str) -> Member | None:
+    """The member of that name, also one who has left."""
     return _member(connection.execute(select(staff_members).where(staff_members.c.name == name)).first())
 
 
-def by_session(connection: Connection, token_hash: str, now_us: int) -> Member | None:
-    """The member whose session it is, while it lasts."""
-    joined = select(staff_members).join(staff_sessions, staff_sessions.c.staff_id == staff_members.c.staff_id)
+def by_id(connection: Connection, staff_id: str) -> Member | None:
+    """A member, also one who has left."""
+    return _member(connection.execute(select(staff_members).where(staff_members.c.staff_id == staff_id)).first())
+
+
+def by_session(connection: Connection, token_hash: str, now_us: int) -> tuple[Member, Way] | None:
+    """The member whose session it is, and how it began, while it lasts."""
+    joined = select(staff_members, staff_sessions.c.way).join(
+        staff_sessions, staff_sessions.c.staff_id == staff_members.c.staff_id
+    )
     lasting = joined.where(staff_sessions.c.token_hash == token_hash, staff_sessions.c.ends_us > now_us)
-    return _member(connection.execute(lasting).first())
+    row = connection.execute(lasting).first()
+    if row is None:
+        return None
+    columns = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's way to read by names
+    way: Way = columns.pop("way")
+    return Member(**columns), way
 
 
 def everybody(connection: Connection) -> list[Member]:
-    """All members, by name."""
-    rows = connection.execute(select(staff_members).order_by(staff_members.c.name))
+    """All members who have not left, by name."""
+    here = select(staff_members).where(staff_members.c.is_removed.is_(False))
+    rows = connection.execute(here.order_by(staff_members.c.name))
     return [member for row in rows if (member := _member(row)) is not None]
 
 
@@ -69,8 +86,8 @@ def save(tx: Transaction, member: Member) -> None:
         tx.execute(insert(staff_members), columns)
 
 
-def begin_session(tx: Transaction, token_hash: str, staff_id: str, ends_us: int) -> None:
-    values = {"token_hash": token_hash, "staff_id": staff_id, "began_us": tx.at_us, "ends_us": ends_us}
+def begin_session(tx: Transaction, token_hash: str, staff_id: str, way: Way, ends_us: int) -> None:
+    values = {"token_hash": token_hash, "staff_id": staff_id, "way": way, "began_us": tx.at_us, "ends_us": ends_us}
     tx.execute(insert(staff_sessions), values)
 
 
@@ -81,9 +98,10 @@ def end_session(tx: Transaction, token_hash: str) -> None:
     tx.execute(ending.values(ends_us=tx.at_us))
 
 
-def end_sessions_of(tx: Transaction, staff_id: str) -> None:
-    """End all that are open: the PIN was changed."""
-    ending = update(staff_sessions).where(staff_sessions.c.staff_id == staff_id, staff_sessions.c.ends_us > tx.at_us)
+def end_sessions_of(tx: Transaction, staff_id: str, *, but: str = "") -> None:
+    """End all that are open, ``but`` one by its token's hash: the PIN was changed, or a key was lost."""
+    theirs = (staff_sessions.c.staff_id == staff_id, staff_sessions.c.token_hash != but)
+    ending = update(staff_sessions).where(*theirs, staff_sessions.c.ends_us > tx.at_us)
     tx.execute(ending.values(ends_us=tx.at_us))
 
 

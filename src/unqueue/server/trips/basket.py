@@ -37,6 +37,7 @@ class LineView(msgspec.Struct):
     quantity: int
     weight_g: int | None
     net_weight_g: int | None
+    quantity_text: str
     unit_price: Money
     unit: str
     subtotal: Money
@@ -209,6 +210,7 @@ def _view(line: Line, currency: str) -> LineView:
         quantity=line.quantity,
         weight_g=line.weight_g,
         net_weight_g=product.net_weight_g,
+        quantity_text=product.quantity_text,
         unit_price=Money(line.unit_price_minor, currency),
         unit="kg" if line.is_weighed else "piece",
         subtotal=Money(subtotal, currency),

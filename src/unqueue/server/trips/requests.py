@@ -43,8 +43,12 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class OpenedTrip(msgspec.Struct, frozen=True):
-    """A new trip. The token is shown once and is all that proves whose trip it is."""
+    """A new trip. The token is shown once and is all that proves whose trip it is.
+
+    ``basket_key`` (hexadecimal) seals a basket that the handset hands to a kiosk by itself; None where none takes one.
+    """
 
     id: str
     token: str
     basket: msgspec.Raw
+    basket_key: str | None = None

@@ -28,9 +28,12 @@ class NewTrip(msgspec.Struct, frozen=True):
 
 
 class Opened(msgspec.Struct, frozen=True):
+    """``basket_key``: seals a basket that is handed to a kiosk while there is no network."""
+
     id: str
     token: str
     basket: Basket
+    basket_key: str | None
 
 
 class NewQuantity(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ is answered, and a trip that is not in memory is folded from its actions.
 import contextlib
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -78,12 +78,14 @@ class Trips:
         time_zone: str,
         coupons: CouponFinder | None = None,
         members: MemberFinder | None = None,
+        basket_key: Callable[[str], bytes] | None = None,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._promotions = promotions
         self._coupons = coupons
         self._members = members
+        self._basket_key = basket_key
         self._currency = currency
         self._zone = ZoneInfo(time_zone)
         self._live: OrderedDict[str, LiveTrip] = OrderedDict()
@@ -115,7 +117,8 @@ class Trips:
         await self._database.unit(write)
         live = LiveTrip(row, _empty(row))
         self._keep(live)
-        return OpenedTrip(row.trip_id, token, msgspec.Raw(self.basket(live)))
+        key = self._basket_key(row.trip_id).hex() if self._basket_key is not None else None
+        return OpenedTrip(row.trip_id, token, msgspec.Raw(self.basket(live)), key)
 
     async def owned(self, trip_id: str, token: str) -> LiveTrip:
         """The trip that ``token`` proves to be the bearer's; NotFound for anyone else's."""

@@ -82,17 +82,17 @@ class Learning:
             state.save(self._learner, self._directory)
             self._fitted, self._kept = self._learner.fitted, self._learner.position
 
-    def expected(self, order_id: str, lines: Sequence[OrderLine], interval_g: int) -> Expected | None:
+    def expected(self, order_id: str, lines: Sequence[OrderLine], interval_g: int, bags: int = 0) -> Expected | None:
         """What an order should weigh on a scale of this interval; None if it holds a product that is new."""
         try:
-            return self.examiner.expected(order_of(order_id, lines), interval_g)
+            return self.examiner.expected(order_of(order_id, lines), interval_g, bags)
         except KeyError:
             return None
 
     def suspects(
-        self, order_id: str, lines: Sequence[OrderLine], measured: tuple[int, int], likelier: Mapping[str, float]
+        self, order_id: str, lines: Sequence[OrderLine], measured: tuple[int, int, int], likelier: Mapping[str, float]
     ) -> tuple[Suspected, ...]:
-        """What may be wrong with an order that weighed ``measured`` grams, on a scale of that interval."""
+        """What may be wrong with an order that weighed ``measured`` (grams, scale interval, bags)."""
         try:
             return self.examiner.suspects(order_of(order_id, lines), Weighing(*measured), likelier)
         except KeyError:
@@ -170,8 +170,11 @@ def _weighed(connection: Connection, events: Iterable[Event]) -> list[tuple[Orde
         weighing = one.weighing if one is not None else None
         if weighing is None or weighing.overweight or weighing.interval_g <= 0:
             continue
+        if weighing.tare_g_sd:  # with a trolley's doubt in it; it teaches the trolley
+            continue
         lines = orders_store.lines(connection, payload["order_id"])
         order = order_of(payload["order_id"], lines, member_of(connection, payload["trip_id"]))
         if order.lines:
-            found.append((order, Weighing(float(weighing.measured_g), float(weighing.interval_g))))
+            bags = exits_store.bags(connection, payload["order_id"])
+            found.append((order, Weighing(float(weighing.measured_g), float(weighing.interval_g), bags)))
     return found

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from unqueue.kernel.database import Database
 from unqueue.kernel.journal import Event
 from unqueue.server.catalogue import store as catalogue_store
+from unqueue.server.exits import store as exits_store
 from unqueue.server.exits.model import ExpectedWeight, Suspect, SuspectKind, Weighing
 from unqueue.server.orders import store as orders_store
 from unqueue.server.trips.service import Trips
@@ -47,7 +48,7 @@ class WeighCheck:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         # What a lane was told holds while the order is there: it must not change between two weighings.
-        self._told: OrderedDict[tuple[str, int], ExpectedWeight] = OrderedDict()
+        self._told: OrderedDict[tuple[str, int, int], ExpectedWeight] = OrderedDict()
         database.listen(self._hear)
 
     @property
@@ -72,18 +73,19 @@ class WeighCheck:
 
     async def expected(self, order_id: str, interval_g: int) -> ExpectedWeight | None:
         """What an order should weigh on a scale of this interval; None while that is not known."""
-        known = self._told.get((order_id, interval_g))
+        bags = await self._database.read(lambda connection: exits_store.bags(connection, order_id))
+        known = self._told.get((order_id, interval_g, bags))
         if known is not None:
             return known
         if self._learning is None:
             self._wake.set()
             return None
         lines = await self._database.read(lambda connection: orders_store.lines(connection, order_id))
-        found = await asyncio.to_thread(self._learning.expected, order_id, lines, interval_g)
+        found = await asyncio.to_thread(self._learning.expected, order_id, lines, interval_g, bags)
         if found is None:
             return None
         told = ExpectedWeight(found.expected_g, found.sigma_g, found.low_g, found.high_g)
-        self._told[order_id, interval_g] = told
+        self._told[order_id, interval_g, bags] = told
         while len(self._told) > _KEPT_MAX:
             self._told.popitem(last=False)
         return told
@@ -95,7 +97,8 @@ class WeighCheck:
             return []
         lines = await self._database.read(lambda connection: orders_store.lines(connection, order_id))
         likelier = await self._likelier(learning, order_id, [line.gtin for line in lines])
-        measured = (weighing.measured_g, weighing.interval_g)
+        bags = await self._database.read(lambda connection: exits_store.bags(connection, order_id))
+        measured = (weighing.measured_g, weighing.interval_g, bags)
         found = await asyncio.to_thread(learning.suspects, order_id, lines, measured, likelier)
         probable = [one for one in found if one.probability >= _PROBABLE_MIN][:_SUSPECTS_MAX]
         names = [one.product_id for one in probable]

@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 APPEND_ONLY = (
+    "age_checks",
     "audit_results",
     "call_alarms",
     "exit_releases",
@@ -102,6 +103,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("coupon_id", name=op.f("coupons_pkey")),
     )
     op.create_table(
+        "declared_bags",
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("bags", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("declared_bags_pkey")),
+    )
+    op.create_table(
         "devices",
         sa.Column("device_id", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -110,6 +117,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("parts", sa.Text(), nullable=False),
         sa.Column("seen_us", sa.BigInteger(), nullable=True),
+        sa.Column("closed_us", sa.BigInteger(), nullable=True),
+        sa.Column("closed_by", sa.String(length=80), nullable=True),
         sa.PrimaryKeyConstraint("device_id", name=op.f("devices_pkey")),
         sa.UniqueConstraint("token_hash", name=op.f("devices_token_hash_key")),
     )
@@ -136,6 +145,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("exit_id", name=op.f("exits_pkey")),
     )
     with op.batch_alter_table("exits", schema=None) as batch_op:
+        batch_op.create_index("exits_claimed", ["claimed_us"], unique=False)
         batch_op.create_index(
             "exits_live_lane",
             ["lane"],
@@ -150,6 +160,18 @@ def upgrade() -> None:
             sqlite_where=sa.text("status IN ('claimed', 'accepted', 'released')"),
             postgresql_where=sa.text("status IN ('claimed', 'accepted', 'released')"),
         )
+
+    op.create_table(
+        "gate_openings",
+        sa.Column("opening_id", sa.String(length=32), nullable=False),
+        sa.Column("lane", sa.String(length=40), nullable=False),
+        sa.Column("by", sa.String(length=80), nullable=False),
+        sa.Column("asked_us", sa.BigInteger(), nullable=False),
+        sa.Column("taken_us", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("opening_id", name=op.f("gate_openings_pkey")),
+    )
+    with op.batch_alter_table("gate_openings", schema=None) as batch_op:
+        batch_op.create_index("gate_openings_lane", ["lane", "taken_us"], unique=False)
 
     op.create_table(
         "journal",
@@ -270,6 +292,7 @@ def upgrade() -> None:
         sa.Column("pin_hash", sa.LargeBinary(length=64), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("locked_until_us", sa.BigInteger(), nullable=False),
+        sa.Column("is_removed", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("staff_id", name=op.f("staff_members_pkey")),
         sa.UniqueConstraint("name", name=op.f("staff_members_name_key")),
     )
@@ -334,6 +357,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name=op.f("trips_token_hash_key")),
     )
     op.create_table(
+        "trolleys",
+        sa.Column("code", sa.String(length=60), nullable=False),
+        sa.Column("tare_g", sa.Float(), nullable=False),
+        sa.Column("tare_g_sd", sa.Float(), nullable=False),
+        sa.Column("orders", sa.Integer(), nullable=False),
+        sa.Column("changed_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("code", name=op.f("trolleys_pkey")),
+    )
+    op.create_table(
         "calls",
         sa.Column("call_id", sa.String(length=32), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -348,6 +380,14 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("answer_id", sa.String(length=32), nullable=True),
         sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("looked_us", sa.BigInteger(), nullable=True),
+        sa.Column("looked_by", sa.String(length=80), nullable=True),
+        sa.Column("security_us", sa.BigInteger(), nullable=True),
+        sa.Column("security_by", sa.String(length=80), nullable=True),
+        sa.Column("security_reason", sa.Text(), nullable=True),
+        sa.Column("finding", sa.String(length=16), nullable=True),
+        sa.Column("worth_minor", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("finding IN ('nothing', 'unpaid')", name=op.f("calls_finding_check")),
         sa.CheckConstraint("status IN ('open', 'answered')", name=op.f("calls_status_check")),
         sa.ForeignKeyConstraint(["exit_id"], ["exits.exit_id"], name=op.f("calls_exit_id_fkey")),
         sa.PrimaryKeyConstraint("call_id", name=op.f("calls_pkey")),
@@ -362,6 +402,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("status = 'open'"),
             postgresql_where=sa.text("status = 'open'"),
         )
+        batch_op.create_index("calls_opened", ["opened_us"], unique=False)
 
     op.create_table(
         "coupon_codes",
@@ -399,11 +440,15 @@ def upgrade() -> None:
         sa.Column("lane", sa.String(length=40), nullable=False),
         sa.Column("passages", sa.BigInteger(), nullable=True),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("is_offline", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["exit_id"], ["exits.exit_id"], name=op.f("exit_releases_exit_id_fkey")),
         sa.PrimaryKeyConstraint("order_id", name=op.f("exit_releases_pkey")),
         sa.UniqueConstraint("exit_id", name=op.f("exit_releases_exit_id_key")),
         info={"append_only": True},
     )
+    with op.batch_alter_table("exit_releases", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("exit_releases_at_us"), ["at_us"], unique=False)
+
     op.create_table(
         "exit_weighings",
         sa.Column("weighing_id", sa.String(length=32), nullable=False),
@@ -473,9 +518,39 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("product_id", name=op.f("product_details_pkey")),
     )
     op.create_table(
+        "staff_identities",
+        sa.Column("issuer", sa.String(length=255), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("staff_id", sa.String(length=32), nullable=False),
+        sa.Column("linked_us", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff_members.staff_id"], name=op.f("staff_identities_staff_id_fkey")),
+        sa.PrimaryKeyConstraint("issuer", "subject", name=op.f("staff_identities_pkey")),
+    )
+    op.create_table(
+        "staff_passkeys",
+        sa.Column("passkey_id", sa.String(length=32), nullable=False),
+        sa.Column("staff_id", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("credential_hash", sa.String(length=64), nullable=False),
+        sa.Column("credential", sa.LargeBinary(length=4096), nullable=False),
+        sa.Column("sign_count", sa.BigInteger(), nullable=False),
+        sa.Column("added_us", sa.BigInteger(), nullable=False),
+        sa.Column("used_us", sa.BigInteger(), nullable=True),
+        sa.Column("is_off", sa.Boolean(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("locked_until_us", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff_members.staff_id"], name=op.f("staff_passkeys_staff_id_fkey")),
+        sa.PrimaryKeyConstraint("passkey_id", name=op.f("staff_passkeys_pkey")),
+        sa.UniqueConstraint("credential_hash", name=op.f("staff_passkeys_credential_hash_key")),
+    )
+    with op.batch_alter_table("staff_passkeys", schema=None) as batch_op:
+        batch_op.create_index("staff_passkeys_member", ["staff_id"], unique=False)
+
+    op.create_table(
         "staff_sessions",
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("staff_id", sa.String(length=32), nullable=False),
+        sa.Column("way", sa.String(length=16), nullable=False),
         sa.Column("began_us", sa.BigInteger(), nullable=False),
         sa.Column("ends_us", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["staff_id"], ["staff_members.staff_id"], name=op.f("staff_sessions_staff_id_fkey")),
@@ -536,6 +611,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("trip_id", "coupon", name=op.f("trip_coupons_pkey")),
     )
     op.create_table(
+        "age_checks",
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("call_id", sa.String(length=32), nullable=False),
+        sa.Column("by_name", sa.String(length=80), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["call_id"], ["calls.call_id"], name=op.f("age_checks_call_id_fkey")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.order_id"], name=op.f("age_checks_order_id_fkey")),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("age_checks_pkey")),
+        info={"append_only": True},
+    )
+    op.create_table(
         "audit_draws",
         sa.Column("order_id", sa.String(length=32), nullable=False),
         sa.Column("day", sa.String(length=10), nullable=False),
@@ -581,6 +667,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("alarm_id", name=op.f("call_alarms_pkey")),
         info={"append_only": True},
     )
+    op.create_table(
+        "call_payments",
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("call_id", sa.String(length=32), nullable=False),
+        sa.Column("by_name", sa.String(length=80), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["call_id"], ["calls.call_id"], name=op.f("call_payments_call_id_fkey")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.order_id"], name=op.f("call_payments_order_id_fkey")),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("call_payments_pkey")),
+    )
+    with op.batch_alter_table("call_payments", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("call_payments_call_id"), ["call_id"], unique=False)
+
     op.create_table(
         "coupon_redemptions",
         sa.Column("redemption_id", sa.String(length=32), nullable=False),
@@ -932,6 +1031,10 @@ def downgrade() -> None:
         )
 
     op.drop_table("coupon_redemptions")
+    with op.batch_alter_table("call_payments", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("call_payments_call_id"))
+
+    op.drop_table("call_payments")
     op.drop_table("call_alarms")
     with op.batch_alter_table("audit_draws", schema=None) as batch_op:
         batch_op.drop_index(
@@ -942,6 +1045,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("audit_draws_day"))
 
     op.drop_table("audit_draws")
+    op.drop_table("age_checks")
     op.drop_table("trip_coupons")
     op.drop_table("trip_actions")
     with op.batch_alter_table("stored_moves", schema=None) as batch_op:
@@ -955,6 +1059,11 @@ def downgrade() -> None:
 
     op.drop_table("stored_card_codes")
     op.drop_table("staff_sessions")
+    with op.batch_alter_table("staff_passkeys", schema=None) as batch_op:
+        batch_op.drop_index("staff_passkeys_member")
+
+    op.drop_table("staff_passkeys")
+    op.drop_table("staff_identities")
     op.drop_table("product_details")
     with op.batch_alter_table("product_codes", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("product_codes_product_id"))
@@ -975,6 +1084,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("exit_weighings_exit_id"))
 
     op.drop_table("exit_weighings")
+    with op.batch_alter_table("exit_releases", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("exit_releases_at_us"))
+
     op.drop_table("exit_releases")
     op.drop_table("coupon_members")
     with op.batch_alter_table("coupon_codes", schema=None) as batch_op:
@@ -982,12 +1094,14 @@ def downgrade() -> None:
 
     op.drop_table("coupon_codes")
     with op.batch_alter_table("calls", schema=None) as batch_op:
+        batch_op.drop_index("calls_opened")
         batch_op.drop_index(
             "calls_open", sqlite_where=sa.text("status = 'open'"), postgresql_where=sa.text("status = 'open'")
         )
         batch_op.drop_index(batch_op.f("calls_exit_id"))
 
     op.drop_table("calls")
+    op.drop_table("trolleys")
     op.drop_table("trips")
     with op.batch_alter_table("till_reports", schema=None) as batch_op:
         batch_op.drop_index("till_reports_kiosk")
@@ -1020,6 +1134,10 @@ def downgrade() -> None:
         )
 
     op.drop_table("journal")
+    with op.batch_alter_table("gate_openings", schema=None) as batch_op:
+        batch_op.drop_index("gate_openings_lane")
+
+    op.drop_table("gate_openings")
     with op.batch_alter_table("exits", schema=None) as batch_op:
         batch_op.drop_index(
             "exits_live_order",
@@ -1031,9 +1149,11 @@ def downgrade() -> None:
             sqlite_where=sa.text("status IN ('claimed', 'accepted', 'released') AND bay IS NULL"),
             postgresql_where=sa.text("status IN ('claimed', 'accepted', 'released') AND bay IS NULL"),
         )
+        batch_op.drop_index("exits_claimed")
 
     op.drop_table("exits")
     op.drop_table("devices")
+    op.drop_table("declared_bags")
     op.drop_table("coupons")
     op.drop_table("catalogue_version")
     op.drop_table("bill_spans")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unqueue.weighing.resting import Platform, Resting, resting
+from unqueue.devices.resting import Platform, Resting, resting
 
 RATE_HZ = 50
 INTERVAL_G = 10
@@ -119,6 +119,18 @@ def test_something_is_put_in(before_g: float, more_g: float, seed: int) -> None:
         either = [before_g] if at_s < 3.0 else [before_g, before_g + more_g] if at_s < 3.2 else [before_g + more_g]
         assert min(abs(one.rest_g - rest_g) for rest_g in either) <= 5 * one.sd_g + 1, at_s
     assert min(at_s for at_s, _ in found if at_s >= 3.0) < 4.0
+
+
+@given(
+    batch=st.integers(1, 60),
+    loads=st.lists(st.integers(0, 4), min_size=60, max_size=60),
+)
+@settings(max_examples=60)
+def test_readings_that_come_all_at_once_break_nothing(batch: int, loads: list[int]) -> None:
+    """A busy computer reads the line late, and has many readings at one time."""
+    at_s = [0.02 * (number // batch) * batch for number in range(60)]
+    found = resting(at_s, [1000.0 + 5 * load for load in loads], PLATFORM)
+    assert found is None or 990 <= found.rest_g <= 1030
 
 
 @pytest.mark.parametrize("count", [0, 1, 9])

@@ -76,9 +76,12 @@ def resting(at_s: Sequence[float], load_g: Sequence[float], platform: Platform) 
     times, loads = np.asarray(at_s, dtype=float), np.asarray(load_g, dtype=float)
     for window_s in platform.windows_s:
         recent = times >= times[-1] - window_s if times.size else times > 0
-        if recent.sum() < _SAMPLES_MIN or times[-1] - times[0] < 0.9 * window_s:
+        if np.unique(times[recent]).size < _SAMPLES_MIN or times[-1] - times[0] < 0.9 * window_s:
             continue
-        found = _in_window(times[recent], loads[recent], window_s, platform)
+        try:
+            found = _in_window(times[recent], loads[recent], window_s, platform)
+        except np.linalg.LinAlgError:  # readings that came all at once tell no swing
+            continue
         if found is not None:
             return found
     return None

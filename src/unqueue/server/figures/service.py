@@ -1,0 +1,80 @@
+"""The use case of figures: those of some days, by lane and by day."""
+
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import Connection
+
+from unqueue.kernel.database import Database
+from unqueue.server.figures import store
+from unqueue.server.figures.model import FEW_CASES, FloorFigures, Rows, day_starts, figures, lanes_of
+
+DAYS_USUAL = 7
+"""How many days, today included, where nobody says which."""
+
+
+class LaneFigures(msgspec.Struct, frozen=True):
+    lane: str
+    figures: FloorFigures
+
+
+class DayFigures(msgspec.Struct, frozen=True):
+    day: str
+    figures: FloorFigures
+
+
+class FloorFiguresView(msgspec.Struct, frozen=True):
+    """``FiguresOfDays`` of docs/protocols/http.md. ``by_day`` is about ``lane`` alone where one was asked for; a share
+    or a time from fewer than ``few_cases`` says little. Amounts are in minor units of ``currency``.
+    """
+
+    first: str
+    last: str
+    time_zone: str
+    currency: str
+    few_cases: int
+    lane: str | None
+    total: FloorFigures
+    by_lane: list[LaneFigures]
+    by_day: list[DayFigures]
+
+
+def view(
+    connection: Connection, first: date, last: date, *, currency: str, time_zone: str, lane: str | None = None
+) -> FloorFiguresView:
+    """The figures from one day to another, both included, in the store's time zone. DaysWrong."""
+    rows: Rows = store.read(connection, day_starts(first, last, ZoneInfo(time_zone)))
+    return FloorFiguresView(
+        first=first.isoformat(),
+        last=last.isoformat(),
+        time_zone=time_zone,
+        currency=currency,
+        few_cases=FEW_CASES,
+        lane=lane,
+        total=figures(rows),
+        by_lane=[LaneFigures(one, figures(rows, lane=one)) for one in lanes_of(rows)],
+        by_day=[
+            DayFigures((first + timedelta(days=day)).isoformat(), figures(rows, day=day, lane=lane))
+            for day in range((last - first).days + 1)
+        ],
+    )
+
+
+class StoreFigures:
+    """All figures of the store."""
+
+    def __init__(self, database: Database, *, currency: str, time_zone: str) -> None:
+        self._database = database
+        self._currency = currency
+        self._time_zone = time_zone
+
+    async def of(self, first: date | None, last: date | None, lane: str | None) -> FloorFiguresView:
+        """The figures of some days, without dates the last seven; ``lane`` narrows those by day. DaysWrong."""
+        end = last or self._database.clock.now().astimezone(ZoneInfo(self._time_zone)).date()
+        begin = first or end - timedelta(days=DAYS_USUAL - 1)
+
+        def read(connection: Connection) -> FloorFiguresView:
+            return view(connection, begin, end, currency=self._currency, time_zone=self._time_zone, lane=lane)
+
+        return await self._database.read_long(read)

@@ -1,0 +1,173 @@
+"""What an attendant does at a call, in a real browser: an item comes off, a payment is taken, security is called, an
+age is checked before the lane. Each ends with the shopper out of the door, and with a name in the books.
+"""
+
+import re
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+from tests.support.browsers import Shop
+from tests.support.service_desk import assert_usable, buy, call, goods_of, sign_in, wait_for
+
+from unqueue.kernel import journal
+from unqueue.kernel.database import Database
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def goods(shop: Shop) -> list[dict[str, Any]]:
+    return goods_of(shop)
+
+
+def arrive(shop: Shop, order: dict[str, Any], *there: dict[str, Any]) -> None:
+    """The order's shopper at lane 1, with these goods on the belt."""
+    shown = call(shop, order["token"], "GET", f"/api/orders/{order['id']}/pass")["pass"]
+    shop.lane("/scanner", {"code": shown})
+    shop.wait_for_lane("loading")
+    shop.lane("/belt", {"goods": [{"gtin": one["gtin"], "quantity": 1} for one in there]})
+
+
+def walk_out(shop: Shop) -> None:
+    shop.wait_for_lane("open")
+    shop.lane("/walk", {"goods": []})
+    shop.lane("/belt", method="DELETE")
+    shop.wait_for_lane("idle")
+
+
+def told(shop: Shop, kind: str, order: dict[str, Any]) -> dict[str, Any]:
+    """What the journal has of the last such event about an order; nothing where there was none."""
+    database = Database(shop.database_url)
+    try:
+        found = [event.payload() for event in database.read_now(journal.read) if event.kind == kind]
+        return next((one for one in reversed(found) if one.get("order_id") == order["id"]), {"action": None})
+    finally:
+        database.dispose()
+
+
+def open_call(page: Page, shop: Shop, kind: str) -> None:
+    sign_in(page, shop, at="#floor")
+    page.get_by_role("region", name=re.compile("呼叫")).get_by_role("button", name=re.compile(kind)).first.click()
+
+
+def test_an_item_is_taken_off_and_the_rest_goes(shop: Shop, phone: BrowserContext, goods: list[dict[str, Any]]) -> None:
+    order = buy(shop, (goods[0], 1))
+    arrive(shop, order, goods[0], goods[1])
+    shop.wait_for_lane("check")
+    page = phone.new_page()
+    open_call(page, shop, "重量不符")
+    page.get_by_role("button", name="把商品拿下").click()
+    assert_usable(page)
+    page.get_by_role("button", name="别的商品，顾客不要了").click()
+    wait_for(lambda: told(shop, "call.answered", order), lambda now: bool(now["action"] == "take_off"))
+    shop.lane("/belt", method="DELETE")
+    shop.lane("/belt", {"goods": [{"gtin": goods[0]["gtin"], "quantity": 1}]})
+    expect(page.get_by_role("button", name=re.compile("重量不符"))).to_have_count(0)
+    walk_out(shop)
+    answer = told(shop, "call.answered", order)
+    assert (answer["action"], answer["finding"]) == ("take_off", "unpaid")
+    assert answer["answered_by"] == shop.http.get("/demo/api/store").json()["attendant"]["name"]
+
+
+def test_a_payment_is_taken_for_what_was_not_paid(
+    shop: Shop, phone: BrowserContext, goods: list[dict[str, Any]]
+) -> None:
+    order = buy(shop, (goods[0], 1))
+    arrive(shop, order, goods[0], goods[1])
+    shop.wait_for_lane("check")
+    page = phone.new_page()
+    open_call(page, shop, "重量不符")
+    page.get_by_role("button", name="补付没付的商品").click()
+    page.get_by_label("没付的商品的条码").fill(goods[1]["code"])
+    page.get_by_role("button", name="加上").click()
+    assert_usable(page)
+    page.get_by_role("button", name="请顾客付款").click()
+    expect(page.get_by_text("等顾客付款")).to_be_visible()
+    assert_usable(page)
+    page.get_by_role("button", name="放行", exact=True).click()
+    page.get_by_role("button", name="看过了，商品都对").click()
+    expect(page.get_by_text("补付还没有完成").last).to_be_visible()
+    url = page.locator("[data-code]").get_attribute("data-code")
+    assert url is not None
+    pay(shop, url.rpartition("/")[2])
+    expect(page.get_by_text("已付款，可以放行了")).to_be_visible()
+    page.get_by_role("button", name="放行", exact=True).click()
+    page.get_by_role("button", name="看过了，商品都对").click()
+    walk_out(shop)
+    answer = told(shop, "call.answered", order)
+    assert (answer["action"], answer["finding"]) == ("let_go", "unpaid")
+    assert answer["worth_minor"] > 0
+
+
+def pay(shop: Shop, token: str) -> None:
+    """What the shopper does with the code on the attendant's screen."""
+    order = call(shop, token, "GET", "/api/orders/current")
+    payment = {"id": str(uuid4()), "method": "sandbox", "channel": "page"}
+    url = call(shop, token, "POST", f"/api/orders/{order['id']}/payments", payment)["action"]["url"]
+    form = {"action": "pay", "trouble": "none"}
+    assert httpx.post(url, data=form, headers={"Accept": "application/json"}, trust_env=False).is_success
+
+
+def test_security_is_called_and_every_console_says_so(
+    shop: Shop, phone: BrowserContext, goods: list[dict[str, Any]]
+) -> None:
+    order = buy(shop, (goods[0], 1))
+    arrive(shop, order, goods[0], goods[1])
+    shop.wait_for_lane("check")
+    page, other = phone.new_page(), phone.new_page()
+    sign_in(other, shop, at="#floor")
+    open_call(page, shop, "重量不符")
+    page.get_by_role("button", name="叫保安").click()
+    assert_usable(page)
+    page.get_by_role("button", name="有人威胁或动手").click()
+    expect(page.get_by_text(re.compile("叫了保安：有人威胁或动手"))).to_be_visible()
+    expect(other.get_by_role("button", name=re.compile("已叫保安"))).to_be_visible()
+    page.get_by_role("button", name="放行", exact=True).click()
+    page.get_by_role("button", name="看过了，商品都对").click()
+    walk_out(shop)
+    assert told(shop, "call.security", order)["security_reason"] == "有人威胁或动手"
+    assert told(shop, "call.answered", order)["finding"] == "nothing"
+
+
+def test_an_age_is_checked_before_the_lane(shop: Shop, phone: BrowserContext) -> None:
+    found = shop.http.get("/api/catalogue/products", params={"q": "beer"}).json()["products"]
+    beer = next(one for one in found if one["age_limit"] and one["sold_by"] == "piece")
+    shopper, page = phone.new_page(), phone.new_page()
+    order = buy(shop, (beer, 1))
+    shopper.goto(f"{shop.url}/o/{order['qr']['url'].rpartition('/')[2]}")
+    open_call(page, shop, "核对年龄")
+    detail = page.get_by_role("region", name="呼叫详情")
+    expect(detail).to_contain_text("还没到通道")
+    expect(detail).to_contain_text(" ".join(re.findall("...", order["number"])))
+    page.get_by_role("button", name="年龄没问题").click()
+    wait_for(
+        lambda: call(shop, order["token"], "GET", f"/api/orders/{order['id']}/age-check"),
+        lambda now: bool(now["status"] == "cleared"),
+    )
+    arrive(shop, order, beer)
+    walk_out(shop)
+    assert told(shop, "call.answered", order)["action"] == "let_go"
+    page.goto(f"{shop.url}/console/#figures")
+    expect(page.get_by_role("heading", name="误报")).to_be_visible()
+    expect(page.get_by_role("region", name="出场")).not_to_contain_text("没有数据")
+    assert_usable(page)
+
+
+def test_a_lane_is_taken_out_and_brought_back(shop: Shop, phone: BrowserContext, goods: list[dict[str, Any]]) -> None:
+    page, lane = phone.new_page(), phone.new_page()
+    lane.goto(f"{shop.url}/lanes/lane-1/")
+    sign_in(page, shop, at="#floor")
+    page.get_by_role("button", name="停用 1 号通道").click()
+    expect(page.get_by_text("已停用，不接新顾客")).to_be_visible()
+    assert_usable(page)
+    order = buy(shop, (goods[0], 1))
+    shown = call(shop, order["token"], "GET", f"/api/orders/{order['id']}/pass")["pass"]
+    shop.lane("/scanner", {"code": shown})
+    expect(lane.get_by_text("通道暂停使用，请走旁边的通道")).to_be_visible()
+    page.get_by_role("button", name="恢复 1 号通道").click()
+    expect(page.get_by_text("已停用，不接新顾客")).to_have_count(0)
+    arrive(shop, order, goods[0])
+    walk_out(shop)

@@ -1,0 +1,78 @@
+"""Bags of a shopper's own: said by whom the order belongs to, until a lane weighs; expected on its scale."""
+
+from typing import Any
+
+import pytest
+from tests.support.lanes import Buy, LaneClient
+from tests.support.stores import MILK, TEA
+
+from unqueue.passes import signed
+from unqueue.server.app import MerchantServer
+from unqueue.server.exits.model import BAG_G, BAG_SD_G
+from unqueue.weighing import priors
+
+pytestmark = pytest.mark.anyio
+
+
+async def say(paid: Any, count: int, status: int = 200) -> dict[str, Any]:
+    found: dict[str, Any] = await paid.handset.call(
+        "PUT", f"/api/orders/{paid.order['id']}/bags", {"count": count}, status=status
+    )
+    return found
+
+
+async def test_bags_are_weighed_like_goods(lane: LaneClient, buy: Buy) -> None:
+    paid = await buy(MILK)
+    assert await say(paid, 2) == {"count": 2, "count_max": 2}
+    claimed = await lane.claim(order_number=paid.order["number"])
+    *goods, bags = claimed["lines"]
+    assert len(goods) == 1
+    assert (bags["quantity"], bags["weight_g_expected"], bags["name_zh"]) == (2, 120, "自带袋子")
+    assert bags["weight_g_sd"] == pytest.approx(45 * 2**0.5)
+    assert claimed["order"]["item_count"] == 1
+
+
+async def test_without_bags_nothing_changes(lane: LaneClient, buy: Buy) -> None:
+    paid = await buy(MILK)
+    await say(paid, 2)
+    await say(paid, 0)
+    assert len((await lane.claim(order_number=paid.order["number"]))["lines"]) == 1
+
+
+async def test_what_was_said_stays_while_a_lane_weighs(lane: LaneClient, buy: Buy) -> None:
+    paid = await buy(MILK)
+    claimed = await lane.claim(order_number=paid.order["number"])
+    assert (await say(paid, 1, status=409))["code"] == "bags_at_lane"
+    await lane.abandon(claimed["id"])
+    assert (await say(paid, 1))["count"] == 1
+
+
+@pytest.mark.parametrize("count", [-1, 3, 1000])
+async def test_a_store_takes_the_word_for_a_few_bags_only(buy: Buy, count: int) -> None:
+    paid = await buy(MILK)
+    assert (await say(paid, count, status=422))["code"] == "too_many_bags"
+
+
+async def test_nobody_speaks_for_another_order(buy: Buy) -> None:
+    mine, other = await buy(MILK), await buy(TEA)
+    await mine.handset.call("PUT", f"/api/orders/{other.order['id']}/bags", {"count": 1}, status=404)
+    await mine.handset.call("GET", f"/api/orders/{other.order['id']}/bags", status=404)
+
+
+async def test_a_lane_that_is_cut_off_reads_it_in_the_pass(store: MerchantServer, buy: Buy) -> None:
+    paid = await buy(MILK)
+    before = await weight_in_pass(store, paid)
+    await say(paid, 1)
+    after = await weight_in_pass(store, paid)
+    assert (after[0] - before[0], after[1] > before[1]) == (60, True)
+
+
+async def weight_in_pass(store: MerchantServer, paid: Any) -> tuple[int, float]:
+    shown = await paid.handset.call("GET", f"/api/orders/{paid.order['id']}/pass")
+    claims = store.exits.passes.authentic(shown["pass"])
+    assert isinstance(claims, signed.PassClaims)
+    return claims.expected_g, claims.sigma_g
+
+
+def test_both_floors_believe_the_same_of_a_bag() -> None:
+    assert (priors.BAG_G, priors.BAG_SD_G) == (BAG_G, BAG_SD_G)

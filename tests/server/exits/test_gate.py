@@ -1,0 +1,126 @@
+"""What a gate's reader saw against what was paid, and the gate that staff open, on each kind of database."""
+
+import asyncio
+import uuid
+from typing import Any
+
+import pytest
+from tests.support.lanes import ATTENDANT, Buy, LaneClient, OpenLane, StaffClient
+from tests.support.stores import BEER, MILK
+
+from unqueue.kernel import journal
+from unqueue.server.app import MerchantServer
+from unqueue.server.exits.model import GATE_OPENING_FRESH_S, GateOpening
+
+pytestmark = pytest.mark.anyio
+
+
+async def surplus(lane: LaneClient, exit_id: str, counts: dict[str, Any], *, status: int = 200) -> Any:
+    body = {"exit_id": exit_id, "counts": counts}
+    answer = await lane.call("POST", f"/api/lanes/{lane.lane}/gate-goods", body, status=status)
+    return answer["surplus"] if status == 200 else answer
+
+
+async def open_gate(
+    staff: StaffClient, lane: str = "lane-1", opening_id: str | None = None, *, status: int = 200
+) -> Any:
+    body = {"id": opening_id or str(uuid.uuid4())}
+    return await staff.call("POST", f"/api/staff/lanes/{lane}/gate-openings", body, status=status)
+
+
+async def take(lane: LaneClient) -> int:
+    answer = await lane.call("POST", f"/api/lanes/{lane.lane}/gate-openings/take")
+    return int(answer["taken"])
+
+
+async def test_more_pieces_than_were_paid_are_named(lane: LaneClient, buy: Buy) -> None:
+    claimed = await lane.claim(**{"pass": await (await buy(MILK, MILK, MILK)).show_pass()})
+    milk, beer = MILK.zfill(14), BEER.zfill(14)
+    assert await surplus(lane, claimed["id"], {milk: 3}) == []
+    (more,) = await surplus(lane, claimed["id"], {milk: 4})
+    assert (more["read"], more["paid"], more["product_id"]) == (4, 3, claimed["lines"][0]["product_id"])
+    assert more["name_zh"]
+    assert more["name_en"]
+    both = await surplus(lane, claimed["id"], {milk: 3, beer: 1})
+    assert [(good["read"], good["paid"]) for good in both] == [(1, 0)]
+
+
+async def test_goods_that_the_store_does_not_sell_are_nobody_s_matter(lane: LaneClient, buy: Buy) -> None:
+    claimed = await lane.claim(**{"pass": await (await buy(MILK)).show_pass()})
+    assert await surplus(lane, claimed["id"], {"80614141123458": 9}) == []
+
+
+async def test_nothing_of_what_was_read_is_kept(store: MerchantServer, lane: LaneClient, buy: Buy) -> None:
+    claimed = await lane.claim(**{"pass": await (await buy(MILK)).show_pass()})
+    before = len(await store.database.read(journal.read))
+    await surplus(lane, claimed["id"], {BEER.zfill(14): 2})
+    assert len(await store.database.read(journal.read)) == before
+
+
+async def test_only_the_lane_of_the_exit_may_ask(lane: LaneClient, open_lane: OpenLane, buy: Buy) -> None:
+    claimed = await lane.claim(**{"pass": await (await buy(MILK)).show_pass()})
+    other = await open_lane("lane-2")
+    await surplus(other, claimed["id"], {}, status=404)
+    await surplus(lane, uuid.uuid4().hex, {}, status=404)
+    for counts in ({"690": 1}, {MILK.zfill(14): 0}, {MILK.zfill(14): "a"}):
+        await surplus(lane, claimed["id"], counts, status=400)
+
+
+async def test_the_call_names_the_goods_and_a_bell_afterwards_does_not_hide_them(
+    lane: LaneClient, attendant: StaffClient, buy: Buy
+) -> None:
+    claimed = await lane.claim(**{"pass": await (await buy(MILK)).show_pass()})
+    await lane.weigh(claimed["id"])
+    await lane.release(claimed["id"])
+    goods = await surplus(lane, claimed["id"], {BEER.zfill(14): 1})
+    call = await lane.alarm("live_tag", exit_id=claimed["id"], cause="not_on_order", goods=goods)
+    assert call["evidence"]["goods"] == goods
+    again = await lane.alarm("live_tag", exit_id=claimed["id"], cause="not_on_order", detail="0 of 0 tags")
+    assert (again["id"], again["evidence"]["goods"], again["evidence"]["times"]) == (call["id"], goods, 2)
+    await attendant.answer(call["id"], "done", "went back for it")
+
+
+async def test_one_touch_opens_once_and_by_name(
+    store: MerchantServer, lane: LaneClient, attendant: StaffClient
+) -> None:
+    async def lane_hears() -> int:
+        while not (taken := await take(lane)):
+            await asyncio.sleep(0.02)
+        return taken
+
+    opening_id = uuid.uuid4().hex
+    told, taken = await asyncio.gather(open_gate(attendant, opening_id=opening_id), lane_hears())
+    assert (told["status"], taken) == ("taken", 1)
+    assert (await open_gate(attendant, opening_id=opening_id))["status"] == "taken"
+    assert await take(lane) == 0, "the same wish again is the same wish"
+    events = {event.kind: event.payload() for event in await store.database.read(journal.read)}
+    assert events["lane.gate_asked"]["by"] == events["lane.gate_opened"]["by"] == ATTENDANT
+
+
+async def test_another_lane_takes_nothing_and_a_silent_one_is_told(
+    open_lane: OpenLane, attendant: StaffClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unqueue.server.exits.gate._ANSWER_S_MAX", 0.2)
+    other = await open_lane("lane-2")
+    assert (await open_gate(attendant))["status"] == "waiting"
+    assert await take(other) == 0
+    await open_gate(attendant, "x" * 41, status=404)
+
+
+async def test_a_lane_that_hears_of_a_wish_too_late_leaves_the_gate_shut(
+    lane: LaneClient, attendant: StaffClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unqueue.server.exits.gate._ANSWER_S_MAX", 0.0)
+    monkeypatch.setattr("unqueue.server.exits.model.GATE_OPENING_FRESH_S", -1)  # as if time had gone by
+    assert (await open_gate(attendant))["status"] == "waiting"
+    assert await take(lane) == 0
+
+
+async def test_only_staff_may(lane: LaneClient) -> None:
+    await lane.call("POST", "/api/staff/lanes/lane-1/gate-openings", {"id": uuid.uuid4().hex}, status=404)
+
+
+def test_a_wish_is_for_now() -> None:
+    wish = GateOpening("1", "lane-1", "小李", 0)
+    assert wish.is_fresh(GATE_OPENING_FRESH_S * 1_000_000)
+    assert not wish.is_fresh(GATE_OPENING_FRESH_S * 1_000_000 + 1)

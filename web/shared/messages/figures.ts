@@ -1,0 +1,82 @@
+import type { Message } from "./format.ts";
+
+export const figures = {
+  "figures.title": { zh: "数据", en: "Figures" },
+  "figures.days": { zh: "哪几天", en: "Which days" },
+  "figures.today": { zh: "今天", en: "Today" },
+  "figures.last_days": { zh: "最近 {count} 天", en: "Last {count} days" },
+  "figures.span": { zh: "{first} 到 {last}，按 {zone} 的日子算", en: "{first} to {last}, by the days of {zone}" },
+  "figures.whole_store": { zh: "全部通道", en: "All lanes" },
+  "figures.which_lane": { zh: "哪条通道", en: "Which lane" },
+  "figures.by_lane": { zh: "各通道", en: "By lane" },
+  "figures.by_day_table": { zh: "每天的数字", en: "The days as a table" },
+  "figures.lane": { zh: "通道", en: "Lane" },
+  "figures.elsewhere": { zh: "没有从通道出场", en: "Not through a lane" },
+  "figures.day": { zh: "日期", en: "Day" },
+  "figures.none": { zh: "没有数据", en: "None yet" },
+  "figures.cases": { zh: "{cases} 次里有 {count} 次", en: "{count} of {cases}" },
+  "figures.cases_between": {
+    zh: "{cases} 次里有 {count} 次，真值多半在 {low} 到 {high}",
+    en: "{count} of {cases}; likely between {low} and {high}",
+  },
+  "figures.from": { zh: "共 {cases} 次", en: "From {cases:case|cases}" },
+  "figures.few": { zh: "{cases}；次数太少，只供参考", en: "{cases}: too few to say much" },
+  "figures.seconds": { zh: "{count} 秒", en: "{count} s" },
+  "figures.minutes": { zh: "{minutes} 分 {seconds} 秒", en: "{minutes} min {seconds} s" },
+  "figures.under_second": { zh: "不到 1 秒", en: "under 1 s" },
+  "figures.half_slow": { zh: "{p50}，慢的 {p95}", en: "{p50}, slow {p95}" },
+  "figures.left": { zh: "出场", en: "Exits" },
+  "figures.left_given_up": { zh: "另有 {count} 次没有出场", en: "{count} more did not leave" },
+  "figures.left_means": {
+    zh: "放行的订单。没有出场的：到了通道又回去了，或者没有放行。按到通道的那一天算。",
+    en: "Orders that were let out. Those that did not leave went back or were refused. By the day on which they came to the lane.",
+  },
+  "figures.checks": { zh: "重量不符", en: "Weight checks" },
+  "figures.checks_means": {
+    zh: "称过的出场里，重量不在范围内、叫了店员的。",
+    en: "Of the exits that were weighed, those whose weight did not fit, so that staff were called.",
+  },
+  "figures.false_alarms": { zh: "误报", en: "False alarms" },
+  "figures.false_alarms_means": {
+    zh: "重量不符，店员看过说商品都对的，占称过的出场。{unsaid} 次没人说查到什么（自己好了，或没选原因），不算在里面，所以真值可能更高。",
+    en: "Weight checks in which staff found nothing wrong, of all exits that were weighed. {unsaid:check|checks} in which nobody said what was found are not counted, so there may be more.",
+  },
+  "figures.loss": { zh: "拦下的损失", en: "Prevented loss" },
+  "figures.loss_cases": {
+    zh: "知道价格的 {priced} 次，不知道的 {unpriced} 次",
+    en: "{priced} with a known price, {unpriced} without",
+  },
+  "figures.loss_means": {
+    zh: "店员在呼叫里查到的没付款商品：拿下的按当天的价格，补付的按付的钱，另加抽查里第一次重扫查到的 {audits}（{count} 次）。没说价格的不算金额；没被查到的损失不在这里。",
+    en: "Goods that staff found unpaid at calls: taken off, at the price of that day, or paid for, at what was paid; and {audits} found by the first rescan of {count:audit|audits}. Finds without a known price add nothing, and what nobody found is not in here.",
+  },
+  "figures.wait": { zh: "顾客等多久", en: "Shoppers’ wait" },
+  "figures.wait_means": {
+    zh: "从第一次称重到可以开门，一半的人最多等第一个时间，95% 最多等第二个。断网时放行的没有准确时间，不算。",
+    en: "From the first weighing until the gate may open: half wait at most the first time, 95 % at most the second. Exits that a lane decided alone have no exact times and are left out.",
+  },
+  "figures.calls": { zh: "呼叫等多久", en: "Calls’ wait" },
+  "figures.calls_means": {
+    zh: "从呼叫到店员回答，一半最多第一个时间，95% 最多第二个。自己好了的、还没到通道就核对年龄的不算；超过 1 小时按 1 小时算。",
+    en: "From a call until a person answers: half at most the first time, 95 % at most the second. Calls that settled themselves are left out, and age checks before the lane; more than an hour counts as one.",
+  },
+  "figures.attended": { zh: "每位顾客用店员多久", en: "Staff time per shopper" },
+  "figures.attended_cases": {
+    zh: "{answered} 个回答的呼叫里，知道的有 {known} 个",
+    en: "Known of {known} among {answered} answered calls",
+  },
+  "figures.attended_means": {
+    zh: "从在店员台打开呼叫到回答，加起来除以出场的订单。走过去的时间只算打开以后的；别的工作不算。",
+    en: "From opening a call on a console to its answer, summed up and divided by the orders that left. Walking counts once the call is open; other work does not.",
+  },
+  "figures.audits": { zh: "抽查说明什么", en: "What the audits say" },
+  "figures.audits_wrong": { zh: "有差别的订单", en: "Orders with a difference" },
+  "figures.audits_unpaid": { zh: "没付款的，占营业额", en: "Not paid, of the sales" },
+  "figures.audits_overpaid": { zh: "付了没拿的，占营业额", en: "Paid and not there, of the sales" },
+  "figures.audits_interval": { zh: "多半在 {low} 到 {high}", en: "likely {low} to {high}" },
+  "figures.audits_means": {
+    zh: "对全部 {orders} 张可抽到的订单的估计：抽到 {drawn} 张，查了 {full} 张全部、{partial} 张部分，按各自的抽中概率加权。没有整单抽查就没有第一个数。",
+    en: "An estimate for all {orders} orders that could be drawn, from {full} full and {partial} partial audits of {drawn} drawn, weighted by how likely each was. Without full audits there is no first number.",
+  },
+  "figures.plot": { zh: "{title}，每天", en: "{title}, day by day" },
+} as const satisfies Record<string, Message>;
