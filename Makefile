@@ -39,7 +39,7 @@ demo: install
 test:
 	@$(BOOTSTRAP) test
 	@$(WEB) run test
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	@$(BIN)/python scripts/run_tests.py $(ARGS)
 
 bench:
 	@$(BOOTSTRAP) test

@@ -28,6 +28,8 @@ from unqueue.kernel.weight import Reading
 
 SETTLE_MS = 60
 STABLE_TIMEOUT_S = 0.6
+PATIENCE_S = 4.0
+"""What a busy machine may take on top of any time limit."""
 QUICK: dict[str, Any] = {
     "command_interval_s": 0.0,
     "answer_timeout_s": 0.2,
@@ -55,14 +57,14 @@ STREAM_OPTIONS = [
 
 
 class Lab(msgspec.Struct, frozen=True):
-    """A simulated scale, and how to make its driver. One that sends by itself has no answers to be late, and shows a
-    change as small as its noise a moment later: ``patience_s``.
+    """A simulated scale, and how to make its driver. One that sends by itself has no answers to be late (``late``), and
+    shows a change as small as its noise a moment later (``lags``).
     """
 
     simulator: SimulatorProcess
     new: Callable[[], Scale]
     late: bool = True
-    patience_s: float = 0.0
+    lags: bool = False
 
 
 @pytest.fixture(scope="module", params=[*LINES, *STREAMS])
@@ -73,7 +75,7 @@ def lab(request: pytest.FixtureRequest, start: Callable[..., SimulatorProcess]) 
         stream = ToledoContinuousSettings(
             simulator.announced["url"], interval_g=5, stable_timeout_s=STABLE_TIMEOUT_S, silence_s=0.5, **settings
         )
-        return Lab(simulator, lambda: ToledoContinuousScale(stream), late=False, patience_s=4.0)
+        return Lab(simulator, lambda: ToledoContinuousScale(stream), late=False, lags=True)
     options, settings = LINES[request.param]
     simulator = start("scale", "--settle-ms", str(SETTLE_MS), "--noise-g-sd", "0", *options)
     asked = Toledo8217Settings(simulator.announced["url"], **QUICK, **settings)
@@ -110,9 +112,13 @@ def stable(net_g: int, *, tared: bool = False) -> StableWeight:
 
 
 async def shown(lab: Lab, scale: Scale, expected: Weighing) -> Weighing:
-    """What the scale shows; where it takes its time, what it shows in the end."""
-    until_s = time.monotonic() + lab.patience_s
+    """What the scale shows. Where it takes its time, or the machine does, what it shows in the end; but the first
+    wrong weight of a scale that is asked is its last word.
+    """
+    until_s = time.monotonic() + PATIENCE_S
     while (weighing := await scale.weigh()) != expected and time.monotonic() < until_s:
+        if not lab.lags and not isinstance(weighing, NotReady | UnstableWeight):
+            break
         await asyncio.sleep(0.02)
     return weighing
 
@@ -135,7 +141,7 @@ def test_a_load_that_never_rests_is_unstable_within_the_time_limit(lab: Lab) -> 
         await hand.ask(load_g=500, motion=True)
         began = time.monotonic()
         assert await scale.weigh() == UnstableWeight()
-        assert STABLE_TIMEOUT_S <= time.monotonic() - began < STABLE_TIMEOUT_S + 0.5
+        assert STABLE_TIMEOUT_S <= time.monotonic() - began < STABLE_TIMEOUT_S + PATIENCE_S
         assert (await scale.status()).status == "busy"
         await hand.ask(motion=False)
         assert await shown(lab, scale, stable(500)) == stable(500)
@@ -205,7 +211,7 @@ def test_an_unplugged_scale_says_so_and_comes_back_by_itself(lab: Lab) -> None:
             assert isinstance(weighing, NotReady)
             assert weighing.detail
             assert status.status == "failed"
-            assert time.monotonic() - began < 0.5
+            assert time.monotonic() - began < PATIENCE_S
             assert not await scale.zero()
             assert not await scale.tare()
             await hand.ask(fault=None)

@@ -19,6 +19,7 @@ from unqueue.kernel.money import Money
 from unqueue.providers.port import (
     FRESH_S_MAX,
     Attempt,
+    AttemptStatus,
     Channel,
     Charge,
     IdentifiesPayer,
@@ -27,6 +28,7 @@ from unqueue.providers.port import (
     Notifies,
     ProviderError,
     ProviderRefused,
+    ProviderState,
     ProviderUnavailable,
     RefundNotification,
     RefundRequest,
@@ -98,6 +100,15 @@ async def settled(rig: Rig, request: RefundRequest, charge: Charge) -> RefundSta
     return state
 
 
+async def ended(rig: Rig, charge: Charge, expected: AttemptStatus = "succeeded") -> ProviderState:
+    """An attempt once it is over: a card terminal takes a moment after its shopper did."""
+    deadline_s = time.monotonic() + 10
+    while (state := await rig.provider.query(charge)).status == "pending" != expected:
+        assert time.monotonic() < deadline_s, "the attempt never ends"
+        await asyncio.sleep(0.05)
+    return state
+
+
 async def identified(rig: Rig) -> str:
     """The shopper, for a provider that must know: the wallet's browser goes there and comes back with a code."""
     if not isinstance(rig.provider, IdentifiesPayer):
@@ -128,7 +139,7 @@ async def test_every_channel_leads_to_the_money(rig: Rig) -> None:
         action = await rig.provider.create(attempt)
         assert action.kind in KINDS[channel]
         rig.shopper_pays(action)
-        state = await rig.provider.query(charge_of(attempt))
+        state = await ended(rig, charge_of(attempt))
         assert (state.status, state.amount) == ("succeeded", attempt.amount), channel
 
 
@@ -145,7 +156,7 @@ async def test_an_id_belongs_to_one_attempt(rig: Rig) -> None:
     if rig.begun_by_browser:
         rig.shopper_pays(await rig.provider.create(attempt))
         rig.shopper_pays(await rig.provider.create(dearer))
-        assert (await rig.provider.query(charge_of(attempt))).amount == attempt.amount
+        assert (await ended(rig, charge_of(attempt))).amount == attempt.amount
         return
     with pytest.raises(ProviderRefused):
         await rig.provider.create(dearer)
@@ -161,7 +172,7 @@ async def test_what_it_never_heard_of_is_unknown(rig: Rig) -> None:
 async def test_a_paid_attempt_is_told_and_says_so_when_asked(rig: Rig) -> None:
     attempt = attempt_for(rig)
     rig.shopper_pays(await rig.provider.create(attempt))
-    state = await rig.provider.query(charge_of(attempt))
+    state = await ended(rig, charge_of(attempt))
     assert (state.status, state.amount) == ("succeeded", attempt.amount)
     assert state.order_id in {"", attempt.order_id}
     assert state.reference
@@ -176,7 +187,7 @@ async def test_a_paid_attempt_is_told_and_says_so_when_asked(rig: Rig) -> None:
 async def test_a_declined_attempt_takes_no_money(rig: Rig) -> None:
     attempt = attempt_for(rig)
     rig.shopper_declines(await rig.provider.create(attempt))
-    assert (await rig.provider.query(charge_of(attempt))).status == rig.declined
+    assert (await ended(rig, charge_of(attempt), rig.declined)).status == rig.declined
     if rig.tells_declines:
         notification = parsed(rig, rig.listener.next())
         assert isinstance(notification, Notification)
@@ -226,14 +237,14 @@ async def test_an_attempt_expires(rig: Rig) -> None:
     action = await rig.provider.create(attempt)
     await asyncio.sleep(max(0.0, (attempt.expires_us - now_us()) / SECOND) + 0.05)
     rig.shopper_pays(action)
-    assert (await rig.provider.query(charge_of(attempt))).status == rig.expired
+    assert (await ended(rig, charge_of(attempt), rig.expired)).status == rig.expired
 
 
 async def test_refunds_in_parts_and_never_more_than_was_taken(rig: Rig) -> None:
     attempt = attempt_for(rig)
     charge = charge_of(attempt)
     rig.shopper_pays(await rig.provider.create(attempt))
-    recorded = msgspec.structs.replace(charge, reference=(await rig.provider.query(charge)).reference)
+    recorded = msgspec.structs.replace(charge, reference=(await ended(rig, charge)).reference)
     first, rest = refund_of(Money(290, "CNY")), refund_of(Money(1000, "CNY"))
     begun = await rig.provider.refund(first, charge)
     assert begun.status in {"pending", "succeeded"}
@@ -304,7 +315,7 @@ async def test_a_crash_forgets_nothing_and_tells_what_was_untold(rig: Rig) -> No
     assert (await rig.provider.query(charge_of(paid))).status == "succeeded"
     assert untouched(await rig.provider.create(waiting)) == untouched(action)
     rig.shopper_pays(action)
-    assert (await rig.provider.query(charge_of(waiting))).status == "succeeded"
+    assert (await ended(rig, charge_of(waiting))).status == "succeeded"
 
 
 @pytest.mark.telling
@@ -350,7 +361,7 @@ async def test_wrong_but_authentic_messages_are_handed_over_as_they_are(rig: Rig
     assert (told.amount != attempt.amount) == (trouble == "wrong_amount")
     differs = (told.order_id, told.order_number) != (attempt.order_id, attempt.order_number)
     assert differs == (trouble == "wrong_order")
-    assert (await rig.provider.query(charge_of(attempt))).amount == attempt.amount
+    assert (await ended(rig, charge_of(attempt))).amount == attempt.amount
 
 
 @pytest.mark.signing
