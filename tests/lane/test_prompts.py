@@ -9,7 +9,7 @@ import unqueue.lane
 from unqueue.lane.prompts import PROMPTS, RECORDINGS, recording_of
 
 VOICE = Path(unqueue.lane.__file__).parent / "voice"
-BYTES_MAX = 3_800_000
+BYTES_MAX = 4_300_000
 CASES = [(language, name) for language in ("zh", "en") for name in RECORDINGS]
 
 

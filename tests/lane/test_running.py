@@ -58,6 +58,23 @@ async def test_an_honest_shopper(at_lane: LaneVisit) -> None:
     assert await at_lane.gate_openings() == openings + 1
 
 
+async def test_more_goods_than_have_room_are_weighed_in_parts(at_lane: LaneVisit) -> None:
+    order = await at_lane.buy(MILK, TEA)
+    await show(at_lane, order["pass"])
+    await at_lane.lay(MILK_G)
+    async with asyncio.timeout(10):
+        while not (await at_lane.state())["more"]:
+            await asyncio.sleep(0.05)
+    assert (await at_lane.screen.post("/more")).json()["prompt"]["id"] == "part_off"
+    await at_lane.lay()
+    await at_lane.until("loading", prompt="lay_rest")
+    await at_lane.lay(TEA_G)
+    await at_lane.until("open")
+    await at_lane.walk()
+    await at_lane.until("idle")
+    assert await at_lane.status_of(order) == "left"
+
+
 async def until_learned(visit: LaneVisit) -> None:
     """The server's weigh check opens a moment after the store, with the first order that comes to a lane."""
     who = {"Authorization": f"Bearer {visit.processes.token}"}

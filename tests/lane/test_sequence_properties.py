@@ -19,7 +19,9 @@ MOVES = st.one_of(
     st.tuples(st.just("pass"), st.sampled_from([PASS, new_pass(issued_s=9), new_pass("a" * 32), NUMBER, "rubbish"])),
     st.tuples(st.just("staff"), st.sampled_from(["let_go", "reweigh", "refuse", "done", "open_again"])),
     st.tuples(st.just("break"), st.sampled_from(["scale", "io", "server"])),
-    st.tuples(st.sampled_from(["mend", "walk", "walk", "tag", "help", "restart", "fire", "look", "heavy"]), st.none()),
+    st.tuples(
+        st.sampled_from(["mend", "walk", "walk", "tag", "help", "restart", "fire", "look", "heavy", "more"]), st.none()
+    ),
 )
 
 
@@ -36,6 +38,7 @@ DOING: dict[str, Callable[[Rig, Any], object]] = {
     "mend": lambda rig, _: rig.broken.clear(),
     "walk": lambda rig, _: rig.walk(),
     "tag": lambda rig, _: setattr(rig, "alarms", rig.alarms + 1),
+    "more": lambda rig, _: rig.press_more(),
     "help": lambda rig, _: rig.press_help(),
     "restart": lambda rig, _: rig.restart(),
     "fire": lambda rig, _: toggle(rig, "fire"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unqueue.kernel.weight import Reading
-from unqueue.lane.weighing import Line, Rule, check, scale_error_sd_g
+from unqueue.lane.weighing import Expected, Line, Rule, check, scale_error_sd_g
 
 MILK = Line(1, "milk", "牛奶", "Milk", 2, 2120, 8.49)
 TEA = Line(2, "tea", "茶", "Tea", 1, 528, 3.0)
@@ -145,3 +145,21 @@ def test_the_verdict_is_the_tolerance_and_nothing_else(
 def test_the_order_of_lines_does_not_matter(basket: list[Line], measured_g: int) -> None:
     one, other = (check(order, Reading(measured_g, 5), Rule()) for order in (basket, basket[::-1]))
     assert (one.verdict, one.expected_g, one.tolerance_g) == (other.verdict, other.expected_g, other.tolerance_g)
+
+
+@pytest.mark.parametrize("expected", [None, Expected(12_000, 30.0, 11_900, 12_120)])
+def test_weighed_in_parts_each_reading_has_its_own_error(expected: Expected | None) -> None:
+    """4,000 and 8,000 g on a scale of 2 g: 1 e and 1.5 e (OIML R 76, 3.5.1), where 12,000 g at once is 1.5 e, too."""
+    rice = Line(1, "rice", "大米", "Rice", 1, 12_000, 29.0)
+    whole, part, rest = Reading(12_000, 2), Reading(4_000, 2), Reading(8_000, 2)
+    at_once = check([rice], whole, Rule(), expected)
+    in_parts = check([rice], rest, Rule(), expected, parts=[part])
+    assert (in_parts.measured_g, in_parts.parts, at_once.parts) == (12_000, 2, 1)
+    variance = (
+        at_once.sigma_g**2 - scale_error_sd_g(whole) ** 2 + scale_error_sd_g(part) ** 2 + scale_error_sd_g(rest) ** 2
+    )
+    assert in_parts.sigma_g == pytest.approx(math.sqrt(variance), abs=0.01)
+    assert in_parts.low_g is not None
+    assert at_once.low_g is not None
+    wider = in_parts.sigma_g / at_once.sigma_g
+    assert (12_000 - in_parts.low_g) == pytest.approx(wider * (12_000 - at_once.low_g), abs=1)

@@ -30,6 +30,7 @@ from unqueue.lane.sequence.words import (
     Lane,
     Left,
     OpenGate,
+    PartDone,
     Pending,
     RaiseAlarm,
     ReadExits,
@@ -181,6 +182,9 @@ class Rig:
         self.gate_closes_s = self.now_s
         return True
 
+    def press_more(self) -> None:
+        self.hear(PartDone())
+
     def press_help(self) -> None:
         self.hear(HelpAsked())
 
@@ -253,6 +257,7 @@ class Rig:
                     low_g=verdict.low_g,
                     high_g=verdict.high_g,
                     overweight=verdict.overweight,
+                    parts=verdict.parts,
                 )
                 known = self._known(exit_id)
                 if verdict.verdict == "check":
@@ -381,7 +386,7 @@ class Rig:
 
     @property
     def screen(self) -> LaneState:
-        return show(self.lane, self.now_s, lane_id="lane-1", name="1", seq=0)
+        return show(self.lane, self.now_s, self.config, lane_id="lane-1", name="1", seq=0)
 
     @property
     def opened(self) -> int:

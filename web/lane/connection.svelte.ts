@@ -70,6 +70,11 @@ export function callHelp(): Promise<unknown> {
   return request("./help", { method: "POST" });
 }
 
+/** What lies there is a part of the goods; the rest comes afterwards. */
+export function moreToCome(): Promise<unknown> {
+  return request("./more", { method: "POST" });
+}
+
 export function printReceipt(): Promise<unknown> {
   return request("./receipt", { method: "POST" });
 }

@@ -406,6 +406,8 @@ export interface Call {
     /** For staff: what the lane says of a device or a shopper's wish, and how often it happened meanwhile. */
     readonly detail?: string | null;
     readonly times?: number;
+    /** How many weighings add up to what was measured. */
+    readonly parts?: number;
     /** Why a tag may ring: the deactivator counted fewer than the order has, or all of them. */
     readonly cause?: "tag_missed" | "not_on_order" | null;
     /** What the gate's reader saw more of than is paid on the order. */
@@ -452,6 +454,8 @@ export interface LaneState {
   readonly order: { readonly number: string; readonly item_count: number } | null;
   readonly weight: { readonly measured_g: number; readonly expected_g: number; readonly tolerance_g: number } | null;
   readonly suspects: readonly Suspect[];
+  /** What lies there may be kept as a part of the goods. */
+  readonly more: boolean;
   readonly devices: Readonly<Record<string, string>>;
 }
 

@@ -20,7 +20,7 @@ from unqueue.lane.prompts import PROMPTS, RECORDINGS
 from unqueue.lane.runner import LaneRunner
 from unqueue.lane.screen import LaneState
 from unqueue.lane.sequence.codes import is_of_shopper
-from unqueue.lane.sequence.words import Code, Config, HelpAsked, Phase, Timing
+from unqueue.lane.sequence.words import Code, Config, HelpAsked, PartDone, Phase, Timing
 from unqueue.lane.server import StoreServer
 from unqueue.lane.weighing import Rule, Tare
 from unqueue.station import web
@@ -113,12 +113,18 @@ def commands(runner: LaneRunner, language: str) -> list[HTTPRouteHandler]:
         runner.hear(HelpAsked())
         return runner.screen.shown
 
+    @post("/more", status_code=200)
+    async def more_to_come() -> LaneState:
+        """The shopper has more goods than fit on the scale at once: weigh these, then the rest."""
+        runner.hear(PartDone())
+        return runner.screen.shown
+
     @post("/receipt", status_code=204)
     async def receipt() -> None:
         """Print the receipt."""
         await print_receipt(runner, language)
 
-    return [read_code, ask_for_help, receipt]
+    return [read_code, ask_for_help, more_to_come, receipt]
 
 
 def seconds_awake_or_not() -> float:

@@ -21,6 +21,8 @@ PROMPTS: dict[str, Prompt] = {
     "welcome": Prompt("请出示出场码", "Please show your exit pass."),
     "one_moment": Prompt("请稍候", "One moment please.", voice=None),
     "lay_goods": Prompt("请把商品放到传送带上", "Please lay your goods on the belt."),
+    "part_off": Prompt("这些称好了，请拿下来，再放其余的", "These are weighed. Take them off, then lay the rest."),
+    "lay_rest": Prompt("请放上其余的商品", "Please lay the rest of your goods."),
     "weighing": Prompt("正在称重", "Weighing.", voice=None),
     "thanks": Prompt("谢谢，请拿好商品，慢走", "Thank you. Please take your goods and walk out."),
     "audit_thanks": Prompt(
@@ -54,6 +56,9 @@ PROMPTS: dict[str, Prompt] = {
     "tag_again": Prompt("店员正在解除防盗标签，请稍等", "We are taking the tag off. One moment please.", voice=None),
     "too_heavy": Prompt(
         "商品太重，秤称不了，店员马上就来", "That is more than the scale can weigh. Someone is coming.", "staff_coming"
+    ),
+    "too_heavy_at_once": Prompt(
+        "太重了，请先拿下一些，分几次称", "Too heavy at once. Take some off; we weigh it in parts."
     ),
     "device_wait": Prompt("设备正在恢复，店员马上就来", "A device needs a moment. Someone is coming.", "staff_coming"),
     "to_side_bay": Prompt("请带商品到旁边的服务位", "Please take your goods to the side bay."),

@@ -109,7 +109,7 @@ class LaneRunner:
         self._outputs_stale = asyncio.Event()
         self._refresh_due, self._io_due, self._opening_due, self._scale_due = Bell(), Bell(), Bell(), Bell()
         self.screen: LiveScreen[LaneState] = LiveScreen(
-            lambda seq: show(self.lane, self._clock(), lane_id=lane_id, name=name, seq=seq)
+            lambda seq: show(self.lane, self._clock(), self._config, lane_id=lane_id, name=name, seq=seq)
         )
 
     def _gate_watch(self, rule: TagRule) -> GateWatch | None:

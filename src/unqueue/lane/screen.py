@@ -6,8 +6,9 @@ from typing import Literal
 import msgspec
 
 from unqueue.lane.prompts import PROMPTS, recording_of
+from unqueue.lane.sequence.parts import is_part, may_be_in_parts
 from unqueue.lane.sequence.turn import trouble
-from unqueue.lane.sequence.words import Lane, Phase
+from unqueue.lane.sequence.words import Config, Lane, Phase
 from unqueue.lane.weighing import Suspect, Verdict
 from unqueue.station.words import ScreenState
 
@@ -74,7 +75,9 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class LaneState(ScreenState, frozen=True):
-    """``voice`` is the prompt to say, None for silence; ``named`` the product to name after it."""
+    """``voice`` is the prompt to say, None for silence; ``named`` the product to name after it; ``more``: the
+    shopper may say that what lies there is a part of the goods.
+    """
 
     lane: str
     name: str
@@ -85,12 +88,15 @@ class LaneState(ScreenState, frozen=True):
     order: ShownOrder | None
     weight: ShownWeight | None
     suspects: tuple[Suspect, ...]
+    more: bool
     devices: Mapping[str, str]
 
 
-def show(lane: Lane, now_s: float, *, lane_id: str, name: str, seq: int) -> LaneState:
+def show(lane: Lane, now_s: float, config: Config, *, lane_id: str, name: str, seq: int) -> LaneState:
     """The screen of a state at a time."""
     state, prompt = _state_and_prompt(lane, now_s)
+    if prompt == "too_heavy" and may_be_in_parts(lane, config):
+        prompt = "too_heavy_at_once"
     if lane.notice is not None and lane.fire_s is None:
         prompt = lane.notice
     hush = lane.reminded_s > lane.since_s and now_s - lane.reminded_s < HUSH_S
@@ -108,8 +114,9 @@ def show(lane: Lane, now_s: float, *, lane_id: str, name: str, seq: int) -> Lane
         voice=None if silent else recording_of(prompt),
         named=named_aloud(told) if told is not None and prompt in _NAMES_AFTER else None,
         order=ShownOrder(order.number, order.item_count) if order is not None else None,
-        weight=ShownWeight(lane.belt_g, verdict.expected_g, verdict.tolerance_g) if verdict is not None else None,
+        weight=ShownWeight(lane.goods_g, verdict.expected_g, verdict.tolerance_g) if verdict is not None else None,
         suspects=told.suspects if told is not None else (),
+        more=is_part(lane, now_s, config) and state in {"loading", "weighing", "check"},
         devices={name: seen.status for name, seen in lane.devices.items()},
     )
 
@@ -121,6 +128,8 @@ def _state_and_prompt(lane: Lane, now_s: float) -> tuple[State, str]:
     broken = trouble(lane)
     if broken is not None:
         return _in_trouble(lane, broken, state, prompt)
+    if lane.phase == "loading" and lane.parts and (lane.part_lies or lane.is_near_empty):
+        return "loading", "part_off" if lane.part_lies else "lay_rest"
     if lane.phase == "loading" and lane.verdict is not None and lane.belt_g > lane.verdict.tolerance_g:
         return "weighing", "lay_goods" if lane.verdict.difference_g < 0 else "weighing"
     if lane.phase == "idle" and lane.left_behind and now_s - lane.since_s >= LEFT_BEHIND_AFTER_S:

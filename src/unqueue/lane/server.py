@@ -55,6 +55,7 @@ class _Weighing(_Wire):
     low_g: int | None = None
     high_g: int | None = None
     overweight: bool = False
+    parts: int = 1
 
 
 class _AnsweredCall(_Wire):
@@ -249,6 +250,7 @@ def exit_info(wire: _Exit) -> ExitInfo:
             low_g=weighing.low_g,
             high_g=weighing.high_g,
             overweight=weighing.overweight,
+            parts=weighing.parts,
         )
         if weighing is not None
         else None,
@@ -271,6 +273,7 @@ def weighing_body(request: TellWeighing, request_id: str) -> dict[str, Any]:
         "low_g": verdict.low_g,
         "high_g": verdict.high_g,
         "overweight": verdict.overweight,
+        "parts": verdict.parts,
         "verdict": verdict.verdict,
         "suspects": msgspec.to_builtins(verdict.suspects),
         "tags_deactivated": request.tags_deactivated,

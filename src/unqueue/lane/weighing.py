@@ -77,7 +77,8 @@ class Suspect(msgspec.Struct, frozen=True, omit_defaults=True):
 class Verdict(msgspec.Struct, frozen=True):
     """``sigma_g`` is the standard deviation of the difference between measured and expected weight. It passes from
     ``low_g`` to ``high_g``; ``tolerance_g`` is how far the farther of them lies from the expected weight.
-    ``overweight``: more than the scale can weigh lies there, and ``measured_g`` says nothing.
+    ``overweight``: more than the scale can weigh lies there, and ``measured_g`` says nothing. ``parts``: how many
+    weighings add up to it.
     """
 
     measured_g: int
@@ -89,6 +90,7 @@ class Verdict(msgspec.Struct, frozen=True):
     low_g: int | None = None
     high_g: int | None = None
     overweight: bool = False
+    parts: int = 1
 
     @property
     def difference_g(self) -> int:
@@ -107,10 +109,17 @@ class Tare(msgspec.Struct, frozen=True):
 
 
 def check(
-    lines: Sequence[Line], reading: Reading, rule: Rule, expected: Expected | None = None, *, tare: Tare | None = None
+    lines: Sequence[Line],
+    reading: Reading,
+    rule: Rule,
+    expected: Expected | None = None,
+    *,
+    tare: Tare | None = None,
+    parts: Sequence[Reading] = (),
 ) -> Verdict:
     """Whether the weight fits, and if not, what is likeliest to be wrong; by the server's word where there is one. The
-    reading is without the ``tare``, whose doubt widens what fits.
+    reading is without the ``tare``, whose doubt widens what fits. ``parts`` were weighed before it and add to it; each
+    is a reading of its own, with less error than one of them all.
 
     >>> milk = Line(1, "milk", "牛奶", "Milk", 2, 2080, 11.3)
     >>> tea = Line(2, "tea", "茶", "Tea", 1, 125, 2.0)
@@ -119,20 +128,24 @@ def check(
     >>> [suspect.en for suspect in check([milk, tea], Reading(1165, 5), Rule()).suspects]
     ['Milk']
     """
-    known = expected or _reckoned(lines, reading, rule)
+    whole = Reading(reading.net_g + sum(part.net_g for part in parts), reading.interval_g)
+    known = expected or _reckoned(lines, whole, rule)
     if tare is not None:
-        known = _in_trolley(known, tare, rule)
+        known = _doubted(known, tare.tare_g_sd**2, rule)
+    if parts:
+        each = sum(scale_error_sd_g(part) ** 2 for part in (*parts, reading))
+        known = _doubted(known, each - scale_error_sd_g(whole) ** 2, rule)
     least_g = max(rule.tolerance_g_min, _INTERVALS_MIN * reading.interval_g)
     low_g = min(known.low_g, known.expected_g - least_g)
     high_g = max(known.high_g, known.expected_g + least_g)
-    difference_g = reading.net_g - known.expected_g
-    fits = low_g <= reading.net_g <= high_g + rule.own_bag_g_max
+    difference_g = whole.net_g - known.expected_g
+    fits = low_g <= whole.net_g <= high_g + rule.own_bag_g_max
     suspects: tuple[Suspect, ...] = ()
     if not fits:
         found = _missed if difference_g > 0 else _extra
         suspects = tuple(found(lines, difference_g, known.sigma_g**2, rule)[:SUSPECTS_MAX])
     return Verdict(
-        measured_g=reading.net_g,
+        measured_g=whole.net_g,
         expected_g=known.expected_g,
         sigma_g=round(known.sigma_g, 2),
         tolerance_g=max(high_g - known.expected_g, known.expected_g - low_g),
@@ -140,6 +153,7 @@ def check(
         suspects=suspects,
         low_g=low_g,
         high_g=high_g,
+        parts=len(parts) + 1,
     )
 
 
@@ -151,9 +165,9 @@ def _reckoned(lines: Sequence[Line], reading: Reading, rule: Rule) -> Expected:
     return Expected(expected_g, sigma_g, expected_g - tolerance_g, expected_g + tolerance_g)
 
 
-def _in_trolley(goods: Expected, tare: Tare, rule: Rule) -> Expected:
-    """What goods and trolley should weigh without the trolley's tare: as far from the mean, in standard deviations."""
-    sigma_g = math.hypot(goods.sigma_g, tare.tare_g_sd)
+def _doubted(goods: Expected, variance_g2: float, rule: Rule) -> Expected:
+    """What goods should weigh with so much more variance, or less: as far from the mean, in standard deviations."""
+    sigma_g = math.sqrt(max(goods.sigma_g**2 + variance_g2, 0.0))
     if goods.sigma_g <= 0:
         tolerance_g = math.ceil(rule.sigmas * sigma_g)
         return Expected(goods.expected_g, sigma_g, goods.low_g - tolerance_g, goods.high_g + tolerance_g)

@@ -13,7 +13,8 @@ from tests.support.stores import APPLES_512_G, BEER, CHEESE, MILK, TEA, reopen
 
 from unqueue.server.app import MerchantServer
 from unqueue.server.catalogue.importing import import_products
-from unqueue.server.weigh_check.learning import Learning, goods_of
+from unqueue.server.exits.model import Weighing as LaneWeighing
+from unqueue.server.weigh_check.learning import Learning, goods_of, measured
 from unqueue.weighing import priors
 
 pytestmark = pytest.mark.anyio
@@ -205,3 +206,14 @@ async def test_bags_that_were_declared_are_expected(lane: LaneClient, buy: Buy) 
     assert told[2]["expected_g"] - told[0]["expected_g"] == 2 * priors.BAG_G
     assert told[2]["sigma_g"] > 40 > told[0]["sigma_g"]
     assert told[2]["high_g"] - told[0]["high_g"] > 2 * priors.BAG_G
+
+
+async def test_what_was_weighed_in_parts(lane: LaneClient, buy: Buy, attendant: StaffClient) -> None:
+    paid = await buy(MILK)
+    claimed = await lane.claim(order_number=paid.order["number"])
+    await lane.weigh(claimed["id"], fits=False, measured_g=1588, parts=0, status=400)
+    await lane.weigh(claimed["id"], fits=False, measured_g=1588, parts=3)
+    (call,) = await attendant.open_calls()
+    assert call["evidence"]["parts"] == 3
+    told = measured(LaneWeighing("id", 3000, 1, 3000, 5.0, 20, "pass", parts=3), 1)
+    assert (told.measured_g, told.parts, told.bags) == (3000, 3, 1)

@@ -35,6 +35,7 @@ export const lane = {
     en: "It stands beside the exit pass on your phone, and on the receipt",
   },
   "lane.number.go": { zh: "确定", en: "Go" },
+  "lane.more": { zh: "放不下了，先称这些", en: "No more room: weigh these first" },
   "lane.help": { zh: "请店员帮忙", en: "Call staff" },
   "lane.help.sent": { zh: "店员马上就来", en: "Someone is on the way" },
   "lane.receipt": { zh: "打印小票", en: "Print receipt" },

@@ -303,4 +303,5 @@ def _weighing(verdict: Verdict, interval_g: int, tags_deactivated: bool) -> Weig
         low_g=verdict.low_g,
         high_g=verdict.high_g,
         overweight=verdict.overweight,
+        parts=verdict.parts,
     )

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from unqueue.devices.ports import Overweight, StableWeight, UnderZero
-from unqueue.lane.sequence import arrival, aside, belt, way_out
+from unqueue.lane.sequence import arrival, aside, belt, parts, way_out
 from unqueue.lane.sequence.codes import trolley_of
 from unqueue.lane.sequence.turn import Turn, trouble
 from unqueue.lane.sequence.words import (
@@ -38,6 +38,7 @@ from unqueue.lane.sequence.words import (
     Lane,
     OfflineSeen,
     Outputs,
+    PartDone,
     Phase,
     Refused,
     Sound,
@@ -234,6 +235,7 @@ _ALWAYS: dict[type, Callable[[Turn, Any], bool]] = {
     DeviceSeen: _device_seen,
     IoRead: _io_read,
     HelpAsked: _help_asked,
+    PartDone: parts.part_done,
     GoodsSeen: _goods_seen,
     OfflineSeen: _offline_seen,
     Weighed: _weighed,

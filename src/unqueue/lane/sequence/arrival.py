@@ -5,8 +5,18 @@ from collections.abc import Mapping
 from unqueue.devices.ports import UnderZero
 from unqueue.lane.sequence import belt
 from unqueue.lane.sequence.codes import identify, is_of_shopper
-from unqueue.lane.sequence.turn import NEAR_EMPTY_G, Turn, trouble
-from unqueue.lane.sequence.words import Answered, Code, ExitInfo, ReadExits, Refused, Tick, Weighed, ZeroScale
+from unqueue.lane.sequence.turn import Turn, trouble
+from unqueue.lane.sequence.words import (
+    NEAR_EMPTY_G,
+    Answered,
+    Code,
+    ExitInfo,
+    ReadExits,
+    Refused,
+    Tick,
+    Weighed,
+    ZeroScale,
+)
 
 ZERO_AGAIN_S = 10.0
 REFUSALS: Mapping[str, str] = {
@@ -56,6 +66,8 @@ def adopt(turn: Turn, one: ExitInfo) -> None:
         left_behind=False,
         notice=None,
         looks=0,
+        parts=(),
+        part_lies=False,
     )
     turn.set(verdict=turn.judge(one))
     belt.stand(turn, one)

@@ -1,19 +1,33 @@
 """Goods on the belt: weigh them, kill their tags, wait for whoever must look. Pure."""
 
-from unqueue.lane.sequence import aside, way_out
-from unqueue.lane.sequence.turn import NEAR_EMPTY_G, Turn, may_give_up, trouble
-from unqueue.lane.sequence.words import Abandon, Answered, ExitInfo, ExitSeen, IoRead, TellWeighing, Tick, Weighed
+from unqueue.lane.sequence import aside, parts, way_out
+from unqueue.lane.sequence.turn import Turn, may_give_up, trouble
+from unqueue.lane.sequence.words import (
+    NEAR_EMPTY_G,
+    Abandon,
+    Answered,
+    ExitInfo,
+    ExitSeen,
+    IoRead,
+    TellWeighing,
+    Tick,
+    Weighed,
+)
 from unqueue.lane.weighing import Verdict
 
 
 def loading_weighed(turn: Turn, _: Weighed) -> None:
+    if not parts.taken_off(turn):
+        return
     if turn.verdict.verdict == "pass":
         fits(turn)
     elif not turn.is_near_empty() and turn.is_settled():
         tell(turn)
 
 
-def loading_tick(turn: Turn, _: Tick) -> None:
+def loading_tick(turn: Turn, tick: Tick) -> None:
+    if parts.left_there(turn, tick):
+        return
     quiet_s = turn.now_s - max(turn.lane.changed_s, turn.lane.since_s)
     if turn.is_near_empty() and quiet_s >= turn.timing.lay_s_max and may_give_up(turn.lane):
         give_up(turn, "no_goods")
@@ -57,7 +71,7 @@ def stand(turn: Turn, one: ExitInfo) -> None:
     elif one.status == "released":
         way_out.resume(turn, one)
     elif told is None:
-        turn.to("loading", told=None, changed_s=turn.now_s)
+        turn.to("loading", told=None, parts=(), part_lies=False, changed_s=turn.now_s)
     elif turn.lane.phase not in {"check", "staff"}:
         _look(turn, told)
 
@@ -65,7 +79,8 @@ def stand(turn: Turn, one: ExitInfo) -> None:
 def _look(turn: Turn, told: Verdict) -> None:
     """Something has to be looked at: by the shopper, who has one chance where a side bay is, or by staff."""
     alone = told.verdict == "check"
-    if turn.side_bay and (not alone or told.overweight or turn.lane.looks) and not _waits_for_a_word(turn, told):
+    too_heavy = told.overweight and not parts.may_be_in_parts(turn.lane, turn.config)
+    if turn.side_bay and (not alone or too_heavy or turn.lane.looks) and not _waits_for_a_word(turn, told):
         aside.send(turn)
     else:
         turn.to("check" if alone else "staff", told=told, looks=turn.lane.looks + 1)
@@ -106,6 +121,8 @@ def waiting_weighed(turn: Turn, _: Weighed) -> None:
         return
     if turn.verdict.verdict == "pass":
         fits(turn)
+    elif told.overweight and not turn.lane.overweight:
+        turn.to("loading", told=None, changed_s=turn.now_s)  # some of it was taken off, to be weighed afterwards
     elif not turn.is_near_empty() and turn.is_settled():
         tell(turn)
 

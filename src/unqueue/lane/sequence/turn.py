@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from unqueue.kernel.weight import Reading
 from unqueue.lane.sequence.words import (
+    NEAR_EMPTY_G,
     AlarmKind,
     Answered,
     Command,
@@ -24,7 +24,6 @@ from unqueue.lane.sequence.words import (
 )
 from unqueue.lane.weighing import Suspect, Tare, Verdict, check
 
-NEAR_EMPTY_G = 10
 TOO_HEAVY = Suspect("unknown", "超过秤的最大称量", "More than the scale can weigh")
 _NEEDED = ("scale", "io", "server")
 
@@ -35,6 +34,7 @@ class Turn:
     def __init__(self, lane: Lane, now_s: float, config: Config) -> None:
         self.lane = lane
         self.now_s = now_s
+        self.config = config
         self.rule = config.rule
         self.timing = config.timing
         # Nobody in the side bay would know of an order that the lane decides about alone.
@@ -51,7 +51,7 @@ class Turn:
         shopper has another trolley.
         """
         if phase == "idle" and self.lane.phase not in {"idle", "starting", "claiming"}:
-            self.set(tare=None)
+            self.set(tare=None, parts=(), part_lies=False)
         self.set(**{"phase": phase, "since_s": self.now_s, "reminded_s": self.now_s, "request": None, **changes})
 
     def ask(self, request: Request) -> None:
@@ -86,8 +86,8 @@ class Turn:
 
     def judge(self, one: ExitInfo) -> Verdict:
         """What the rule says to the load on the belt."""
-        reading = Reading(self.lane.belt_g, self.lane.interval_g)
-        verdict = check(one.lines, reading, self.rule, one.expected, tare=self.tare)
+        *parts, reading = self.lane.parts if self.lane.part_lies else (*self.lane.parts, self.lane.reading)
+        verdict = check(one.lines, reading, self.rule, one.expected, tare=self.tare, parts=parts)
         if self.lane.overweight:
             return msgspec.structs.replace(verdict, verdict="check", suspects=(TOO_HEAVY,), overweight=True)
         return verdict
@@ -122,7 +122,7 @@ class Turn:
         return self.lane.io
 
     def is_near_empty(self) -> bool:
-        return not self.lane.overweight and self.lane.belt_g <= max(NEAR_EMPTY_G, 2 * self.lane.interval_g)
+        return self.lane.is_near_empty
 
     def is_settled(self) -> bool:
         """Whether a load that does not fit has not changed for long enough to be looked at."""
@@ -132,9 +132,9 @@ class Turn:
 
     def differs(self, told: Verdict) -> bool:
         """Whether the belt holds something else than when ``told`` was weighed."""
-        if told.overweight != self.lane.overweight:
+        if told.overweight != self.lane.overweight or self.lane.part_lies:
             return True
-        return abs(self.lane.belt_g - told.measured_g) > max(NEAR_EMPTY_G, 2 * self.lane.interval_g)
+        return abs(self.lane.goods_g - told.measured_g) > max(NEAR_EMPTY_G, 2 * self.lane.interval_g)
 
     def has_passed(self, seen: IoRead) -> bool:
         """Whether somebody walked through since the gate was allowed to open for the exit at the lane."""

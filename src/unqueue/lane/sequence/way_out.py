@@ -1,8 +1,20 @@
 """From the release to the empty lane. Pure."""
 
 from unqueue.lane.sequence.codes import is_of_shopper
-from unqueue.lane.sequence.turn import NEAR_EMPTY_G, Turn
-from unqueue.lane.sequence.words import Answered, CallSeen, Code, ExitInfo, Gone, IoRead, Left, Refused, Release, Tick
+from unqueue.lane.sequence.turn import Turn
+from unqueue.lane.sequence.words import (
+    NEAR_EMPTY_G,
+    Answered,
+    CallSeen,
+    Code,
+    ExitInfo,
+    Gone,
+    IoRead,
+    Left,
+    Refused,
+    Release,
+    Tick,
+)
 
 
 def release(turn: Turn) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from unqueue.devices.ports import Weighing
+from unqueue.kernel.weight import Reading
 from unqueue.lane.weighing import Expected, Line, Rule, Tare, Verdict
 
 Phase = Literal[
@@ -27,6 +28,7 @@ Phase = Literal[
     "abandoning",
 ]
 AlarmKind = Literal["live_tag", "device", "help"]
+NEAR_EMPTY_G = 10
 TagCause = Literal["tag_missed", "not_on_order"]
 """Why a tag may be live at the gate: the deactivator counted fewer than the order has, or it counted them all."""
 
@@ -147,6 +149,10 @@ class HelpAsked(msgspec.Struct, frozen=True):
     """The shopper pressed Help."""
 
 
+class PartDone(msgspec.Struct, frozen=True):
+    """The shopper has more goods than fit on the scale at once: those that lie there are a part of them."""
+
+
 class TareSeen(msgspec.Struct, frozen=True):
     """What the trolley weighs whose code was read; the lane's usual tare where nobody knows."""
 
@@ -172,6 +178,7 @@ Input = (
     | CallSeen
     | OfflineSeen
     | HelpAsked
+    | PartDone
     | TareSeen
     | GoodsSeen
 )
@@ -292,6 +299,10 @@ class Timing(msgspec.Struct, frozen=True):
     aside_s_max: float = 45.0
     """Goods that lie there for so long after their shopper was sent aside are a matter for staff."""
     lay_s_max: float = 120.0
+    part_s: float = 1.0
+    """A part of the goods stands still for so long before it may be kept as weighed."""
+    part_off_s_max: float = 45.0
+    """A part that still lies there so long after it was weighed is none: the shopper changed their mind."""
     emptied_s: float = 60.0
     """So long after the goods were taken off again, with staff perhaps looking at them, the order goes back."""
     rescan_s: float = 300.0
@@ -382,11 +393,29 @@ class Lane(msgspec.Struct, frozen=True):
     left_behind: bool = False
     fire_s: float | None = None
     zeroed_s: float = -1e9
+    parts: tuple[Reading, ...] = ()
+    """Of an order that is laid in parts: the parts that were weighed."""
+    part_lies: bool = False
+    """The last of them has not been taken off yet."""
     tare: Tare | None = None
     """Of the trolley that is weighed with its goods, where its code was read."""
     tare_s: float = 0.0
     looks: int = 0
     """How often this shopper was asked to have a look."""
+
+    @property
+    def goods_g(self) -> int:
+        """What was weighed of the order: what lies there now, and the parts before it."""
+        return sum(part.net_g for part in self.parts) + (0 if self.part_lies else self.belt_g)
+
+    @property
+    def reading(self) -> Reading:
+        """What lies there now."""
+        return Reading(self.belt_g, self.interval_g)
+
+    @property
+    def is_near_empty(self) -> bool:
+        return not self.overweight and self.belt_g <= max(NEAR_EMPTY_G, 2 * self.interval_g)
 
     @property
     def exit_id(self) -> str | None:

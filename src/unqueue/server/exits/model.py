@@ -182,6 +182,7 @@ class Weighing(msgspec.Struct, frozen=True):
     ``low_g`` and ``high_g`` it passes; None from a lane that goes by ``tolerance_g`` to either side. ``overweight``:
     more lies there than the scale can weigh, and ``measured_g`` says nothing. Where whole trolleys are weighed,
     ``tare_g`` ± ``tare_g_sd`` was subtracted for the ``trolley`` of that code, None where its code was not read.
+    ``parts``: how many weighings add up to ``measured_g``.
     """
 
     id: str
@@ -199,6 +200,7 @@ class Weighing(msgspec.Struct, frozen=True):
     tare_g: int = 0
     tare_g_sd: float = 0.0
     trolley: str | None = None
+    parts: int = 1
 
 
 class Exit(msgspec.Struct, frozen=True):

@@ -235,6 +235,8 @@ class Exits:
         """Take a weighing to the books. A ``check`` opens a call for staff; a ``pass`` settles one that is open."""
         plain = normal_id(exit_id)
         body = msgspec.structs.replace(request, id=normal_id(request.id))
+        if body.parts < 1:
+            raise InvalidRequest(problem="parts is at least 1")
         if min(body.interval_g, body.expected_g, body.sigma_g, body.tolerance_g, body.tare_g, body.tare_g_sd) < 0:
             raise InvalidRequest(problem="weights but measured_g are not negative")
         told = await self._with_suspects(device, plain, body)
@@ -258,6 +260,7 @@ class Exits:
                     "sigma_g": body.sigma_g,
                     "low_g": body.low_g,
                     "high_g": body.high_g,
+                    "parts": body.parts,
                     "suspects": told.suspects,
                 }
                 calls.open_for_exit(tx, now, "weight", device.actor, msgspec.to_builtins(evidence))

@@ -17,6 +17,7 @@ from unqueue.kernel.journal import Event, journal
 from unqueue.server.catalogue import store as catalogue_store
 from unqueue.server.catalogue.model import Product
 from unqueue.server.exits import store as exits_store
+from unqueue.server.exits.model import Weighing as LaneWeighing
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import OrderLine
 from unqueue.server.weigh_check.visits import member_of
@@ -90,11 +91,16 @@ class Learning:
             return None
 
     def suspects(
-        self, order_id: str, lines: Sequence[OrderLine], measured: tuple[int, int, int], likelier: Mapping[str, float]
+        self,
+        order_id: str,
+        lines: Sequence[OrderLine],
+        weighing: LaneWeighing,
+        bags: int,
+        likelier: Mapping[str, float],
     ) -> tuple[Suspected, ...]:
-        """What may be wrong with an order that weighed ``measured`` (grams, scale interval, bags)."""
+        """What may be wrong with an order that a lane weighed."""
         try:
-            return self.examiner.suspects(order_of(order_id, lines), Weighing(*measured), likelier)
+            return self.examiner.suspects(order_of(order_id, lines), measured(weighing, bags), likelier)
         except KeyError:
             return ()
 
@@ -176,5 +182,10 @@ def _weighed(connection: Connection, events: Iterable[Event]) -> list[tuple[Orde
         order = order_of(payload["order_id"], lines, member_of(connection, payload["trip_id"]))
         if order.lines:
             bags = exits_store.bags(connection, payload["order_id"])
-            found.append((order, Weighing(float(weighing.measured_g), float(weighing.interval_g), bags)))
+            found.append((order, measured(weighing, bags)))
     return found
+
+
+def measured(weighing: LaneWeighing, bags: int) -> Weighing:
+    """What a lane told, for the test: each part was a reading of its own."""
+    return Weighing(float(weighing.measured_g), float(weighing.interval_g), bags, weighing.parts)

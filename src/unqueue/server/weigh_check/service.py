@@ -98,8 +98,7 @@ class WeighCheck:
         lines = await self._database.read(lambda connection: orders_store.lines(connection, order_id))
         likelier = await self._likelier(learning, order_id, [line.gtin for line in lines])
         bags = await self._database.read(lambda connection: exits_store.bags(connection, order_id))
-        measured = (weighing.measured_g, weighing.interval_g, bags)
-        found = await asyncio.to_thread(learning.suspects, order_id, lines, measured, likelier)
+        found = await asyncio.to_thread(learning.suspects, order_id, lines, weighing, bags, likelier)
         probable = [one for one in found if one.probability >= _PROBABLE_MIN][:_SUSPECTS_MAX]
         names = [one.product_id for one in probable]
         records = await self._database.read(lambda connection: catalogue_store.records(connection, names))
