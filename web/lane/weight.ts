@@ -21,7 +21,7 @@ const BAND_WIDTH_MIN = 0.03; // a narrow tolerance must be seen from two metres 
  * `weightBar({ measured_g: 500, expected_g: 1000, tolerance_g: 50 }).verdict` → `"under"`. The words follow the true
  * tolerance; only the drawn band is widened to what an eye can see.
  */
-export function weightBar({ measured_g, expected_g, tolerance_g }: LaneWeight): WeightBar {
+export function weightBar({ measured_g, expected_g, tolerance_g }: Omit<LaneWeight, "parts">): WeightBar {
   const end_g = Math.max(expected_g * ROOM_BEYOND, expected_g + 3 * tolerance_g, measured_g * 1.06, 1);
   const half = Math.max(tolerance_g / end_g, BAND_WIDTH_MIN / 2);
   const middle = expected_g / end_g;

@@ -452,7 +452,13 @@ export interface LaneState {
   /** The product to name after the prompt. */
   readonly named: { readonly zh: string; readonly en: string } | null;
   readonly order: { readonly number: string; readonly item_count: number } | null;
-  readonly weight: { readonly measured_g: number; readonly expected_g: number; readonly tolerance_g: number } | null;
+  readonly weight: {
+    readonly measured_g: number;
+    readonly expected_g: number;
+    readonly tolerance_g: number;
+    /** Parts of the goods that were weighed before; they are in what was measured. */
+    readonly parts: number;
+  } | null;
   readonly suspects: readonly Suspect[];
   /** What lies there may be kept as a part of the goods. */
   readonly more: boolean;

@@ -62,9 +62,12 @@ class ShownOrder(msgspec.Struct, frozen=True):
 
 
 class ShownWeight(msgspec.Struct, frozen=True):
+    """``parts`` of the goods were weighed before, and are in ``measured_g``."""
+
     measured_g: int
     expected_g: int
     tolerance_g: int
+    parts: int
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -114,7 +117,9 @@ def show(lane: Lane, now_s: float, config: Config, *, lane_id: str, name: str, s
         voice=None if silent else recording_of(prompt),
         named=named_aloud(told) if told is not None and prompt in _NAMES_AFTER else None,
         order=ShownOrder(order.number, order.item_count) if order is not None else None,
-        weight=ShownWeight(lane.goods_g, verdict.expected_g, verdict.tolerance_g) if verdict is not None else None,
+        weight=ShownWeight(lane.goods_g, verdict.expected_g, verdict.tolerance_g, len(lane.parts))
+        if verdict is not None
+        else None,
         suspects=told.suspects if told is not None else (),
         more=is_part(lane, now_s, config) and state in {"loading", "weighing", "check"},
         devices={name: seen.status for name, seen in lane.devices.items()},

@@ -44,6 +44,7 @@ export const lane = {
 
   "lane.weight": { zh: "称重", en: "Weight" },
   "lane.weight.measured": { zh: "传送带上", en: "On the belt" },
+  "lane.weight.in_parts": { zh: "已称", en: "Weighed" },
   "lane.weight.expected": { zh: "订单应有", en: "Your order" },
   "lane.weight.inside": { zh: "重量相符", en: "The weight fits" },
   "lane.weight.under": { zh: "还差 {weight}", en: "{weight} to go" },
