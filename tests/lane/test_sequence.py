@@ -377,8 +377,11 @@ class TestWayOut:
         (alarm,) = alarms(rig)
         assert (alarm.kind, alarm.exit_id) == ("help", rig.exits[0].exit_id)
         assert not rig.gate_is_open
+        assert (rig.screen.state, rig.screen.prompt.id) == ("staff", "staff_coming")
         rig.show_pass()  # the shopper is still there
         assert rig.gate_is_open
+        rig.look()
+        assert rig.screen.state == "open"
         rig.walk()
         rig.wait(1)
         assert rig.exits[0].status == "left"

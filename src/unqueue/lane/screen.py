@@ -147,9 +147,14 @@ def _state_and_prompt(lane: Lane, now_s: float) -> tuple[State, str]:
 
 
 def _at_the_gate(lane: Lane, since_s: float) -> tuple[State, str]:
-    """The gate is said to be open when its contact says so; or after a moment, if that contact does not work."""
-    if lane.io is not None and lane.io.gate_closed and since_s < GATE_OPENS_S:
-        return "weighing", "one_moment"
+    """The gate is said to be open when its contact says so; or after a moment, if that contact does not work. One that
+    has closed again, and that staff were called to, is not.
+    """
+    if lane.io is not None and lane.io.gate_closed:
+        if since_s < GATE_OPENS_S:
+            return "weighing", "one_moment"
+        if lane.alarm_key is not None:
+            return "staff", "staff_coming"
     thanks = "audit_thanks" if lane.exit is not None and lane.exit.is_thanked else "thanks"
     return "open", "walk_out" if since_s >= WALK_OUT_AFTER_S else thanks
 

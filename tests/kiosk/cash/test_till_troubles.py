@@ -335,6 +335,33 @@ def test_what_takes_nothing_is_at_rest(tmp_path: Path) -> None:
     run(tmp_path, play)
 
 
+@pytest.mark.parametrize(("kind", "at_rest"), [("unplugged", True), ("back", False), ("reset", False)])
+def test_what_is_unplugged_while_it_takes_nothing_stays_at_rest(tmp_path: Path, kind: str, at_rest: bool) -> None:
+    """The plug of the whole kiosk is pulled: the device goes first, the kiosk hears of that, and goes, too."""
+
+    async def play(world: World) -> None:
+        await world.recover()
+        await world.settle()
+        await world.till.tick()
+        assert world.books.is_at_rest("coins")
+        world.coins.trouble(kind, blocks=kind == "unplugged")
+        await world.settle()
+        assert world.books.is_at_rest("coins") is at_rest
+
+    run(tmp_path, play)
+
+
+def test_what_is_unplugged_while_it_takes_money_is_not_at_rest(tmp_path: Path) -> None:
+    async def play(world: World) -> None:
+        await world.begin("p1", 200)
+        world.coins.trouble("unplugged", blocks=True)
+        await world.settle()
+        assert not world.books.is_at_rest("coins")
+        await world.till.cancel("p1")
+
+    run(tmp_path, play)
+
+
 def test_an_event_that_comes_twice_counts_once(tmp_path: Path) -> None:
     async def play(world: World) -> None:
         await world.begin("p1", 300)

@@ -201,8 +201,12 @@ class Hearing:
     def _book_trouble(self, device: CashDevice, event: Trouble) -> None:
         desk = self._desk
         session: Session | None = None
+        # Unplugged it takes nothing either; what it did when its power came back is told by what comes next.
+        stays_at_rest = event.kind == "unplugged" and desk.journal.is_at_rest(device.name)
         with desk.journal.transaction(desk.now_us()) as transaction:
             transaction.mark(device.name, event.mark)
+            if stays_at_rest:
+                transaction.rest(device.name, at_rest=True)
             if event.kind == "fraud":
                 session = self._dispute(transaction, device, event)
             elif event.kind in _GOOD_NEWS:

@@ -384,7 +384,7 @@ class Transaction:
         return seq
 
     def mark(self, device: str, mark: str) -> None:
-        """The device's events up to this one are booked."""
+        """The device's events up to this one are booked. Something may have gone in since it was at rest."""
         self._connection.execute("INSERT OR REPLACE INTO marks VALUES (?, ?, 0)", (device, mark))
 
     def rest(self, device: str, *, at_rest: bool) -> None:
