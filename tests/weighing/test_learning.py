@@ -10,10 +10,11 @@ import pytest
 
 from unqueue.bench.weighing import figures, oracle
 from unqueue.bench.weighing.store import Floats, Store
-from unqueue.weighing import state
-from unqueue.weighing.design import Line, Order, Weighing
+from unqueue.weighing import fitting, state
+from unqueue.weighing.design import Batch, Line, Order, Weighing, batch_of
+from unqueue.weighing.fitting import Parameters, Seen
 from unqueue.weighing.learner import Learner, Verdict
-from unqueue.weighing.priors import Goods
+from unqueue.weighing.priors import Goods, prior_of
 
 PRODUCTS, ORDERS = 150, 4_000
 Weighed = list[tuple[Order, Weighing]]
@@ -182,3 +183,32 @@ def test_the_oracle_knows_its_store() -> None:
     errors = oracle.errors_sd(store, sales, sales.measured_g)
     assert errors.std() == pytest.approx(1.0, abs=0.05)
     assert abs(errors.mean()) < 0.1
+
+
+def test_what_an_order_would_weigh_to_a_fit_without_it() -> None:
+    """The calibration looks at errors of orders that were learned from. How much larger each would be had it not been
+    is reckoned, not fitted again; here it is.
+    """
+    store = Store(7, 60)
+    goods = figures.goods_of(store)
+    prior, columns = prior_of(goods), {one.product_id: column for column, one in enumerate(goods)}
+    rows = sold(store, 500, 0.0)
+
+    def fitted(some: Weighed, begun: Parameters, rounds: int) -> tuple[Batch, Parameters]:
+        batch = batch_of(some, columns, len(goods), len(goods) + 1)
+        seen = Seen(batch, np.zeros(len(batch)), np.zeros(len(batch)), is_trusted=True)
+        return batch, fitting.fit(seen, prior, begun, np.append(store.popularity, 0.0), rounds)
+
+    batch, known = fitted(rows, fitting.starting(prior), 40)
+    errors = fitting.errors_of(batch, known, prior)
+    z = errors.error_g / np.sqrt(errors.total)
+    reckoned = fitting.without_itself(batch, errors, known)
+    looked_at = np.flatnonzero((np.abs(z) > 1.6) & (np.abs(z) < 2.6))[:15]
+    larger = []
+    for row in looked_at:
+        _, without = fitted(rows[:row] + rows[row + 1 :], known, 15)
+        alone = fitting.errors_of(batch.rows(np.array([row])), without, prior)
+        larger.append(float(alone.error_g[0] / np.sqrt(alone.total[0]) / z[row]))
+    assert np.mean(larger) > 1.08
+    assert np.mean(np.log(larger)) == pytest.approx(np.mean(np.log(reckoned[looked_at])), rel=0.15)
+    assert np.abs(np.log(larger) - np.log(reckoned[looked_at])).mean() < 0.2 * np.log(larger).mean()

@@ -321,11 +321,10 @@ _CALIBRATION_WEIGHT = 1500.0
 def calibrated(batch: Batch, errors: Errors, learned: Flags, right: Floats, now: Parameters) -> Parameters:
     """Set the calibration. ``right``: how probable it is that nothing was wrong with an order.
 
-    An order that was ``learned`` from pulled the means its way: what is left of its error is stretched to what it would
-    be without (the leave-one-out residual of least squares, its leverage being what is not known of the means).
+    An order that was ``learned`` from pulled means and variances its way: see :func:`without_itself`.
     """
     total = errors.total / calibration_of(batch, now) ** 2
-    size = np.abs(errors.error_g) * np.where(learned, np.sqrt(total) / errors.noise, 1 / np.sqrt(total))
+    size = np.abs(errors.error_g) / np.sqrt(total) * np.where(learned, without_itself(batch, errors, now), 1.0)
     order = np.argsort(size)
     places = _sizes_matrix(sizes_of(batch))[order].tocsc()
     size, right = size[order], right[order]
@@ -342,6 +341,20 @@ def calibrated(batch: Batch, errors: Errors, learned: Flags, right: Floats, now:
         if known > 0:
             found[place] = (known * needed(weight) + _CALIBRATION_WEIGHT * overall) / (known + _CALIBRATION_WEIGHT)
     return msgspec.structs.replace(now, calibration=np.clip(found, 0.5, 2.5))
+
+
+def without_itself(batch: Batch, errors: Errors, now: Parameters) -> Floats:
+    """How much larger an order's error would be, in standard deviations, had it not been learned from.
+
+    Of the means: the leave-one-out residual of least squares, its leverage being what is not known of them. Of the
+    variances: one step of Fisher scoring, for an error as large as the calibration looks at.
+    """
+    squares = batch.count.power(2)
+    means = 1 + squares @ now.mean_variance / errors.noise
+    inflation = _sizes_matrix(sizes_of(batch)) @ now.inflation
+    shares = squares @ (now.unit_variance**2 * np.log(now.variance_doubt)) * (inflation / errors.noise) ** 2
+    found: Floats = means * np.exp((_WITHIN_SD**2 - 1) / 2 * shares)
+    return found
 
 
 def calibration_of(batch: Batch, now: Parameters) -> Floats:
