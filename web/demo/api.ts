@@ -48,6 +48,7 @@ export interface OrderGood {
 export interface LaneWorld {
   readonly belt: readonly BeltGood[];
   readonly scale_g: number;
+  readonly scale_plugged: boolean;
   readonly gate: "open" | "closed";
   readonly tags_live: number;
   readonly order: { readonly number: string; readonly goods: readonly OrderGood[] } | null;
@@ -150,6 +151,7 @@ export function laneApi(lane: string) {
     says: () => request<LaneState>(`/lanes/${quote(lane)}/state`),
     lay: (goods: readonly CarriedGood[]) => post("belt", { goods }),
     takeOff: () => request<LaneWorld>(`${base}/belt`, { method: "DELETE" }),
+    plugScale: (plugged: boolean) => post("scale", { plugged }),
     show: (code: string) => post("scanner", { code }),
     walk: (goods: readonly CarriedGood[]) => request<LaneWalk>(`${base}/walk`, { method: "POST", body: { goods } }),
   };

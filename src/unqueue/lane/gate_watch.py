@@ -52,12 +52,21 @@ class GateWatch:
             self._tags.see(read, self._clock())
 
     async def _look(self) -> Never:
+        followed: str | None = None
         while True:
             await asyncio.sleep(LOOK_S)
-            one = self._lane().exit
+            lane, now_s = self._lane(), self._clock()
+            one, gone = lane.exit, lane.gone
             # An order that the lane decides about alone is not known to the server yet.
             released = one is not None and one.status == "released" and not one.offline
-            self._tags.let_out(one.exit_id if one is not None and released else None, self._clock())
+            if one is not None and released:
+                followed = one.exit_id
+                self._tags.let_out(followed, now_s)
+            else:
+                if gone is not None and gone.exit_id != followed:  # in and out between two looks
+                    followed = gone.exit_id
+                    self._tags.let_out(followed, gone.at_s)
+                self._tags.let_out(None, now_s)
             carried = self._tags.look(self._clock())
             if carried is not None:
                 self._carried = carried

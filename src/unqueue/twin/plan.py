@@ -39,6 +39,12 @@ class Shown(msgspec.Struct, frozen=True):
     code: str
 
 
+class Plug(msgspec.Struct, frozen=True):
+    """Whether the device's plug is in."""
+
+    plugged: bool
+
+
 class Walk(msgspec.Struct, frozen=True):
     """``goods`` are pocketed ones: carried past the belt."""
 
@@ -131,6 +137,7 @@ async def describe_lane(place: LanePlace) -> dict[str, Any]:
     return {
         "belt": list(belt.values()),
         "scale_g": round(await world.scale_g()),
+        "scale_plugged": await world.scale_is_plugged(),
         "gate": "open" if await world.gate_is_open() else "closed",
         "tags_live": sum(piece.tag_live for piece in (*world.belt, *world.taken)),
         "taken": len(world.taken),
@@ -178,6 +185,12 @@ def _api(store: DemoStore) -> list[HTTPRouteHandler]:
         await place.world.take_off()
         return await describe_lane(place)
 
+    @post("/demo/api/lanes/{lane:str}/scale", status_code=200)
+    async def plug_scale(lane: FromPath[str], data: JSONBody[Plug]) -> dict[str, Any]:
+        place = store.place(lane)
+        await place.world.plug_scale(plugged=data.plugged)
+        return await describe_lane(place)
+
     @post("/demo/api/lanes/{lane:str}/scanner", status_code=200)
     async def show(lane: FromPath[str], data: JSONBody[Shown]) -> dict[str, Any]:
         place = store.place(lane)
@@ -194,7 +207,7 @@ def _api(store: DemoStore) -> list[HTTPRouteHandler]:
         live = await place.world.walk(pocketed)
         return {**await describe_lane(place), "through": live is not None, "live_tags": live or 0}
 
-    return [read_store, read_lane, lay, take_off, show, walk, *_kiosk_api(store)]
+    return [read_store, read_lane, lay, take_off, plug_scale, show, walk, *_kiosk_api(store)]
 
 
 def _kiosk_api(store: DemoStore) -> list[HTTPRouteHandler]:

@@ -178,6 +178,13 @@ class LaneWorld:
     async def scale_g(self) -> float:
         return float((await self._scale.ask(get=True))["load_g"])
 
+    async def plug_scale(self, *, plugged: bool) -> None:
+        """Pull the scale's plug, or put it back."""
+        await self._scale.ask(fault=None if plugged else "unplugged")
+
+    async def scale_is_plugged(self) -> bool:
+        return bool((await self._scale.ask(get=True))["fault"] != "unplugged")
+
     async def _weigh(self) -> None:
         await self._scale.ask(load_g=round(sum(piece.weight_g for piece in self.belt), 1))
 

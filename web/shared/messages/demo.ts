@@ -170,6 +170,8 @@ export const demo = {
   "demo.lane.tags": { zh: "{count} 个标签未消", en: "{count:live tag|live tags}" },
   "demo.lane.other": { zh: "再拿一件别的商品", en: "Add another product" },
   "demo.lane.walk": { zh: "走出去", en: "Walk out" },
+  "demo.lane.unplug": { zh: "拔掉秤的插头", en: "Pull the scale’s plug" },
+  "demo.lane.plug": { zh: "把秤插回去", en: "Put the scale’s plug back" },
   "demo.lane.walk_belt": { zh: "带上传送带上的商品", en: "With what is on the belt" },
   "demo.lane.walk_hint": {
     zh: "带上传送带上的商品，还有口袋里的 {count} 件",

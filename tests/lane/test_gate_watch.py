@@ -1,0 +1,69 @@
+"""The watch at the gate: whose goods are looked up, however quickly they were through."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+
+from unqueue.devices.ports import TagRead
+from unqueue.devices.wire.epc import Sgtin, encode_epc
+from unqueue.lane.gate_tags import TagRule
+from unqueue.lane.gate_watch import LOOK_S, GateWatch
+from unqueue.lane.sequence.words import ExitInfo, GateGood, Gone, GoodsSeen, Lane
+
+pytestmark = pytest.mark.anyio
+
+WINE = "06901234567892"
+SURPLUS = (GateGood("wine", "红酒", "Wine", 1, 0),)
+
+
+class Reader:
+    """Hears one bottle three times, as soon as it is listened to."""
+
+    async def reads(self) -> AsyncIterator[TagRead]:
+        yield TagRead(encode_epc(Sgtin(WINE, "1")), 1, -48, count=3)
+
+
+async def heard_at(lanes: list[Lane]) -> list[GoodsSeen]:
+    """What the sequence hears where the lane is in the first of these states, and soon in the next."""
+    clock = asyncio.get_running_loop().time
+    heard: list[GoodsSeen] = []
+
+    async def surplus(exit_id: str, counts: Mapping[str, int]) -> tuple[GateGood, ...]:
+        assert (exit_id, counts) == ("exit-1", {WINE: 1})
+        return SURPLUS
+
+    watch = GateWatch(
+        Reader(),  # type: ignore[arg-type]  # of a scanner only what the watch asks of it
+        TagRule(),
+        lane=lambda: lanes[0],
+        surplus=surplus,
+        hear=heard.append,
+        clock=clock,
+    )
+    jobs = [asyncio.ensure_future(job) for job in watch.jobs()]
+    for _ in range(4):
+        await asyncio.sleep(1.5 * LOOK_S)
+        lanes[:] = lanes[1:] or lanes
+    for job in jobs:
+        job.cancel()
+    await asyncio.gather(*jobs, return_exceptions=True)
+    return heard
+
+
+def out(status: str, *, offline: bool = False) -> Lane:
+    return Lane(phase="open", exit=ExitInfo("exit-1", status, "1", 1, (), offline=offline))  # type: ignore[arg-type]
+
+
+async def test_goods_of_who_is_let_out() -> None:
+    assert await heard_at([out("released"), Lane(phase="idle")]) == [GoodsSeen("exit-1", SURPLUS)]
+
+
+async def test_goods_of_who_was_through_between_two_looks() -> None:
+    at_s = asyncio.get_running_loop().time()
+    assert await heard_at([Lane(phase="idle", gone=Gone("exit-1", 0, 0, at_s))]) == [GoodsSeen("exit-1", SURPLUS)]
+
+
+@pytest.mark.parametrize("lane", [Lane(phase="idle"), out("claimed"), out("released", offline=True)])
+async def test_goods_of_nobody(lane: Lane) -> None:
+    assert await heard_at([lane]) == []
