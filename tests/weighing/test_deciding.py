@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from unqueue.weighing import deciding, fitting
 from unqueue.weighing.design import Batch, Line, Order, Weighing, batch_of
 from unqueue.weighing.fitting import Parameters
-from unqueue.weighing.priors import Goods, Prior, prior_of
+from unqueue.weighing.priors import CONTENT_G, CONTENT_SD_G, Goods, Prior, prior_of
 
 GOODS = [
     Goods("milk", 1000, "rigid", "packed", 5.0),
@@ -143,3 +143,17 @@ def test_bags_and_parts_are_reckoned_with() -> None:
     assert errors[1].error_g[0] == pytest.approx(errors[0].error_g[0], abs=1e-6)
     assert errors[1].total[0] > errors[0].total[0] + 40**2
     assert errors[2].total[0] > errors[0].total[0]
+
+
+def test_weighed_goods_that_nobody_scanned_weigh_more_than_their_bag() -> None:
+    """Their label would tell what is in it; without it, an order that is 5 g too heavy would lack "a bag of apples"."""
+    prior = prior_of([Goods("apples", 0.0, "flexible", "labelled")])
+    weights = fitting.starting(prior).weights(prior)
+    mean_g, variance = fitting.unscanned(weights, prior)
+    assert weights.mean_g[0] < 10
+    assert mean_g[0] == pytest.approx(weights.mean_g[0] + CONTENT_G)
+    assert variance[0] > CONTENT_SD_G**2
+    assert (mean_g[1], variance[1]) == (weights.mean_g[1], weights.unit_variance[1] + weights.mean_variance[1])
+    missed = fitting.missed_table(fitting.starting(prior), prior, np.array([1.0, 0.0]))
+    at_bag, at_apples = missed.density(np.array([5.0, 500.0]), np.array([10.0, 10.0]))
+    assert at_apples > 2 * at_bag

@@ -126,8 +126,8 @@ def suspects(
     unit_g, unit_variance = weights.mean_g[columns], weights.unit_variance[columns]
     without = np.sqrt(np.maximum(variance - unit_variance, variance / 4))
     right = (1 - parameters.wrong) * float(alternatives.normal(errors.error_g, np.sqrt(errors.total))[0])
-    spread = np.sqrt(variance + weights.unit_variance + weights.mean_variance)
-    anything = popularity / popularity.sum() * alternatives.normal(error - weights.mean_g, spread)
+    other_g, other_variance = fitting.unscanned(weights, prior)
+    anything = popularity / popularity.sum() * alternatives.normal(error - other_g, np.sqrt(variance + other_variance))
     by_kind: tuple[tuple[Integers, Floats], ...] = (
         (np.arange(len(popularity), dtype=np.int64), anything),
         (columns, share * alternatives.normal(error - unit_g, np.sqrt(variance + unit_variance))),

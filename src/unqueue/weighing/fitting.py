@@ -155,9 +155,13 @@ def likelihoods(batch: Batch, errors: Errors, now: Parameters, prior: Prior, mis
 
 
 def missed_table(parameters: Parameters, prior: Prior, popularity: Floats) -> MissedTable:
-    weights = parameters.weights(prior)
-    spread = np.sqrt(weights.unit_variance + weights.mean_variance)
-    return MissedTable.of(weights.mean_g, spread, popularity)
+    mean_g, variance = unscanned(parameters.weights(prior), prior)
+    return MissedTable.of(mean_g, np.sqrt(variance), popularity)
+
+
+def unscanned(weights: Weights, prior: Prior) -> tuple[Floats, Floats]:
+    """What one unit of each product weighs that nobody scanned: mean in grams, and variance."""
+    return weights.mean_g + prior.content_g, weights.unit_variance + weights.mean_variance + prior.content_variance
 
 
 class Seen(msgspec.Struct, frozen=True):

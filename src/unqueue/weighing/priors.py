@@ -93,11 +93,24 @@ class Prior(msgspec.Struct, frozen=True):
     def mean_g(self) -> Floats:
         return self.offset_g + self.features @ self.coefficients_mean
 
+    @property
+    def content_g(self) -> Floats:
+        """What a unit weighs beside its packaging where only its label tells, and nobody scanned that."""
+        return np.where(_LABELLED[self.group], CONTENT_G, 0.0)
+
+    @property
+    def content_variance(self) -> Floats:
+        return np.where(_LABELLED[self.group], CONTENT_SD_G**2, 0.0)
+
+
+CONTENT_G, CONTENT_SD_G = 500.0, 350.0
+"""What a label would say of weighed goods that nobody scanned: fruit, meat, cheese from the counter."""
 
 BAG = "bag"
 _CLASSES: tuple[tuple[Kind, Packaging], ...] = tuple((kind, packaging) for kind in KINDS for packaging in PACKAGINGS)
 GROUPS = len(_CLASSES) + 1
 BAG_GROUP = len(_CLASSES)
+_LABELLED = np.array([kind == "labelled" for kind, _ in _CLASSES] + [False])
 
 
 def prior_of(goods: list[Goods]) -> Prior:
