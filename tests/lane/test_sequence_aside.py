@@ -119,6 +119,49 @@ def test_staff_who_were_quicker_let_go_at_the_lane() -> None:
     assert (rig.screen.state, rig.exits[0].bay) == ("open", None)
 
 
+def asks_for_help(load_g: int = 0, bay: Config = BAY) -> Rig:
+    rig = loaded(config=bay)
+    rig.lay(load_g)
+    rig.press_help()
+    return rig
+
+
+def test_who_asks_for_help_while_laying_goods_is_helped_in_the_bay() -> None:
+    rig = asks_for_help()
+    rig.wait(T.check_s - 1)
+    assert rig.lane.phase == "loading"  # somebody may be near
+    rig.wait(2)
+    assert (rig.screen.state, rig.exits[0].bay, rig.exits[0].weighing) == ("aside", "bay", None)
+    rig.wait(T.aside_s_min + 1)
+    assert rig.lane.phase == "idle"
+    assert [kind for kind, _ in rig.calls.values()] == ["help"]
+
+
+def test_who_lays_goods_all_the_same_stays() -> None:
+    rig = asks_for_help()
+    for load_g in (500, 1000, 1500):
+        rig.wait(T.check_s - 4)
+        rig.lay(load_g)
+    rig.wait(3)
+    rig.lay(EXPECTED_G)
+    rig.wait(1)
+    assert (rig.screen.state, rig.exits[0].bay) == ("open", None)
+
+
+def test_who_was_helped_at_the_lane_stays() -> None:
+    rig = asks_for_help()
+    rig.wait(3)
+    rig.staff("done")
+    rig.wait(T.check_s + 5)
+    assert rig.lane.phase == "loading"
+
+
+def test_without_a_bay_help_comes_to_the_lane() -> None:
+    rig = asks_for_help(bay=Config())
+    rig.wait(T.check_s + 20)
+    assert rig.lane.phase == "loading"
+
+
 def test_goods_that_stay_on_the_belt_are_a_matter_for_staff() -> None:
     rig = loaded(checks=("min_age",), config=BAY)
     rig.wait(T.aside_s_max + 2)

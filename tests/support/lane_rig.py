@@ -266,7 +266,11 @@ class Rig:
             case Release() | Left() | Abandon():
                 return [self._move_on(request)]
             case SendAside(exit_id, bay):
-                return [self._keep(self._known(exit_id).sent_aside(bay))]
+                asks = any(
+                    kind == "help" and of == exit_id and call_id not in self.answered
+                    for call_id, (kind, of) in self.calls.items()
+                )
+                return [self._keep(self._known(exit_id).sent_aside(bay, asks_for_help=asks))]
 
     def _move_on(self, request: Release | Left | Abandon) -> Exit:
         known = self._known(request.exit_id)
@@ -348,11 +352,12 @@ class Rig:
             known = self._exit(self.lane.exit.exit_id)
             if known is not None:
                 self.hear(ExitSeen(self.info(known)))
-        if "server" not in self.broken and self.lane.alarm_key in self.raised:
-            call_id = self.raised[self.lane.alarm_key]
+        for key in (self.lane.alarm_key, self.lane.help_key):
+            if "server" in self.broken or key not in self.raised:
+                continue
+            call_id = self.raised[key]
             if call_id in self.answered:
-                seen = CallInfo(call_id, "answered", action=self.answered[call_id])
-                self.hear(CallSeen(self.lane.alarm_key, seen))
+                self.hear(CallSeen(key, CallInfo(call_id, "answered", action=self.answered[call_id])))
 
     def info(self, one: Exit) -> ExitInfo:
         told = msgspec.convert(msgspec.to_builtins(one.weighing), Verdict) if one.weighing is not None else None

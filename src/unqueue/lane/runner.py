@@ -244,7 +244,7 @@ class LaneRunner:
 
     def _hear_of_call(self, key: int, call: CallInfo) -> bool:
         self.hear(CallSeen(key, call))
-        return call.status != "answered" and key == self.lane.alarm_key
+        return call.status != "answered" and key in {self.lane.alarm_key, self.lane.help_key}
 
     async def _apply_outputs(self) -> None:
         """Bring belt, deactivator and lamps to where the sequence wants them, and keep them there."""
@@ -344,8 +344,9 @@ class LaneRunner:
         """Read how exit and call stand: when an event says so, and now and then while a person may decide."""
         while True:
             await self._refresh_due.wait(self._pace.refresh_s)
-            if self.lane.alarm_key is not None:
-                await self._calls.ask(self.lane.alarm_key)
+            for key in (self.lane.alarm_key, self.lane.help_key):
+                if key is not None:
+                    await self._calls.ask(key)
             if self.lane.phase not in DECIDED_BY_STAFF or self.lane.exit_id is None:
                 continue
             serial = self.lane.serial

@@ -258,7 +258,7 @@ class MerchantServer:
             is_closed=is_closed,
         )
         self.offline_lanes = OfflineLanes(self.database, self.exits.passes, let_out=self.bays.let_out)
-        self.calls = Calls(self.database, let_out=self.bays.let_out)
+        self.calls = Calls(self.database, let_out=self.bays.let_out, send_back=self.bays.send_back)
         self.gates = Gates(self.database)
         self.age_checks = AgeChecks(self.database)
         self.supplements = Supplements(self.database, self.trips, self.orders)

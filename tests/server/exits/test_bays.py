@@ -1,6 +1,7 @@
 """Side bays: the lane is free, the order goes on elsewhere, and still leaves once; on each kind of database."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from tests.support.lanes import ATTENDANT, Buy, LaneClient, OpenLane, StaffClient
@@ -91,6 +92,41 @@ async def test_whose_weight_fits_needs_the_other_check_only(lane: LaneClient, at
     (call,) = await attendant.open_calls()
     await attendant.answer(call["id"], "let_go")
     assert await order_status(paid) == "left"
+
+
+async def asks_for_help(lane: LaneClient, buy: Buy) -> tuple[Any, Any]:
+    """A paid order whose shopper asked for help before anything was weighed, and was sent aside."""
+    paid = await buy(MILK)
+    claimed = await lane.claim(**{"pass": await paid.show_pass()})
+    alarm = {"id": str(uuid4()), "kind": "help", "exit_id": claimed["id"]}
+    await lane.call("POST", f"/api/lanes/{lane.lane}/alarms", alarm)
+    return paid, await aside(lane, claimed["id"])
+
+
+async def test_who_asked_for_help_is_helped_in_the_bay(lane: LaneClient, attendant: StaffClient, buy: Buy) -> None:
+    paid, one = await asks_for_help(lane, buy)
+    assert (one["bay"], one["weighing"]) == ("bay", None)
+    (call,) = await attendant.open_calls()
+    assert (call["kind"], call["lane"]) == ("help", "bay")
+    await attendant.answer(call["id"], "let_go", "looked at the goods together")
+    assert await order_status(paid) == "left"
+
+
+async def test_who_was_helped_in_the_bay_comes_to_a_lane_again(
+    lane: LaneClient, attendant: StaffClient, buy: Buy
+) -> None:
+    paid, one = await asks_for_help(lane, buy)
+    (call,) = await attendant.open_calls()
+    await attendant.answer(call["id"], "done")
+    assert await order_status(paid) == "paid"
+    assert (await lane.call("GET", f"/api/exits/{one['id']}"))["status"] == "abandoned"
+    again = await lane.claim(**{"pass": await paid.show_pass()})
+    assert (again["status"], again["bay"]) == ("claimed", None)
+
+
+async def test_without_a_call_for_help_goods_are_weighed_first(lane: LaneClient, buy: Buy) -> None:
+    claimed = await lane.claim(**{"pass": await (await buy(MILK)).show_pass()})
+    assert (await aside(lane, claimed["id"]))["bay"] is None
 
 
 async def test_who_is_refused_may_come_to_a_lane_again(lane: LaneClient, attendant: StaffClient, buy: Buy) -> None:

@@ -32,7 +32,8 @@ _CURVE = np.geomspace(0.0005, 0.2, 40)
 class Probe(NamedTuple):
     """What a moment's look found. ``found`` and ``false`` of ours; ``best`` of the oracle, heavier only; ``curve`` is
     the share found at each false-alarm rate of ``_CURVE``, ours and the oracle's. ``named`` is how often the likeliest
-    product is the right one, of wrong orders that were found: ours and the oracle's.
+    product is the right one, of wrong orders that were found: ours and the oracle's; ``at_bands`` what both find at the
+    false-alarm rate of each fixed band.
     """
 
     orders: int
@@ -45,7 +46,7 @@ class Probe(NamedTuple):
     changes: int
     decide_ms: float
     bands: dict[str, tuple[float, float]]
-    ours_at_bands: dict[str, float]
+    at_bands: dict[str, tuple[float, float]]
     curve: tuple[Floats, Floats]
 
 
@@ -112,8 +113,11 @@ def probe(learner: Learner, store: Store, count: int) -> Probe:
         changes=len(learner.changes),
         decide_ms=decide_ms,
         bands=bands,
-        ours_at_bands={
-            name: float((wrong.p_value < np.quantile(right.p_value, false)).mean())
+        at_bands={
+            name: (
+                float((wrong.p_value < np.quantile(right.p_value, false)).mean()),
+                oracle.found(true_right, true_wrong, false),
+            )
             for name, (false, _) in bands.items()
         },
         curve=(
@@ -246,8 +250,11 @@ def main() -> int:
         probes = run(console, seed=given.seed, wrong=wrong, marks=marks, repack_at=given.repack_at)
         console.print(table_of(f"{name}, {time.perf_counter() - begun:.0f} s", probes))
         for band, (false, found) in probes[-1].bands.items():
-            ours = probes[-1].ours_at_bands[band]
-            console.print(f"  {band}: false alarms {false:.1%}, found {found:.1%}; at that rate ours {ours:.1%}")
+            ours, best = probes[-1].at_bands[band]
+            console.print(
+                f"  {band}: false alarms {false:.1%}, found {found:.1%}; "
+                f"at that rate ours {ours:.1%}, oracle {best:.1%}"
+            )
         last[name] = probes[-1]
     if given.out:
         _draw(given.out, last)

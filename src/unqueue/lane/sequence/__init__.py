@@ -179,6 +179,8 @@ def _help_asked(turn: Turn, _: HelpAsked) -> bool:
     key = turn.alarm("help", turn.lane.exit_id, None)
     if turn.lane.phase == "open" and turn.lane.alarm_key is None:
         turn.set(alarm_key=key)  # staff may open the gate again
+    elif turn.lane.phase == "loading":
+        turn.set(help_key=key, help_s=turn.now_s)
     turn.notice("staff_coming")
     return True
 
@@ -255,6 +257,7 @@ _IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {
     ("loading", Weighed): belt.loading_weighed,
     ("loading", Tick): belt.loading_tick,
     ("loading", ExitSeen): belt.loading_exit_seen,
+    ("loading", CallSeen): belt.loading_call_seen,
     ("loading", Code): arrival.busy_code,
     ("deactivating", IoRead): belt.deactivating_io,
     ("deactivating", Tick): belt.deactivating_tick,

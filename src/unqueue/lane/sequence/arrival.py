@@ -68,6 +68,7 @@ def adopt(turn: Turn, one: ExitInfo) -> None:
         looks=0,
         parts=(),
         part_lies=False,
+        help_key=None,
     )
     turn.set(verdict=turn.judge(one))
     belt.stand(turn, one)

@@ -6,6 +6,7 @@ from unqueue.lane.sequence.words import (
     NEAR_EMPTY_G,
     Abandon,
     Answered,
+    CallSeen,
     ExitInfo,
     ExitSeen,
     IoRead,
@@ -29,8 +30,19 @@ def loading_tick(turn: Turn, tick: Tick) -> None:
     if parts.left_there(turn, tick):
         return
     quiet_s = turn.now_s - max(turn.lane.changed_s, turn.lane.since_s)
+    if turn.side_bay and turn.lane.help_key is not None:
+        # Whoever lays goods all the same, or is being helped just now, stays.
+        if min(quiet_s, turn.now_s - turn.lane.help_s) >= turn.timing.check_s:
+            aside.send(turn)
+        return
     if turn.is_near_empty() and quiet_s >= turn.timing.lay_s_max and may_give_up(turn.lane):
         give_up(turn, "no_goods")
+
+
+def loading_call_seen(turn: Turn, seen: CallSeen) -> None:
+    """Staff have helped, and the shopper goes on."""
+    if seen.key == turn.lane.help_key and seen.call.status == "answered":
+        turn.set(help_key=None, changed_s=turn.now_s)
 
 
 def loading_exit_seen(turn: Turn, seen: ExitSeen) -> None:

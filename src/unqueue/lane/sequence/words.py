@@ -378,6 +378,9 @@ class Lane(msgspec.Struct, frozen=True):
     alarm_key: int | None = None
     """The alarm whose answer the lane waits for."""
     alarm_cause: TagCause | None = None
+    help_key: int | None = None
+    """The shopper's call for help while they lay their goods, as long as nobody came."""
+    help_s: float = 0.0
     again_base: int = 0
     """The deactivator's counter when staff began to hold an item to it."""
     devices: Mapping[str, DeviceSeen] = {}

@@ -47,7 +47,10 @@ class Bays:
             if one is None or one.lane != device.id:
                 raise NotFound
             if one.bay is None:
-                now = one.sent_aside(bay)
+                asks_for_help = any(
+                    call.kind == "help" for call in store.open_calls(tx.connection, exit_id=one.exit_id)
+                )
+                now = one.sent_aside(bay, asks_for_help=asks_for_help)
                 if now != one:
                     now = _keep(tx, bindings.hold_aside(tx, now, device))
                     calls.move(tx, now, device.actor)
@@ -76,6 +79,17 @@ class Bays:
         orders_store.mark_left(tx, order, actor)
         record(tx, "exit.left", left, actor, bay=one.bay, by_hand=True)
         calls.settle(tx, left, None, actor, "left")
+
+    def send_back(self, tx: Transaction, one: Exit, actor: str) -> None:
+        """Nobody looks at this exit in its bay any more, as after help that is over, and the bay has no scale and gate
+        for the goods: their shopper comes to a lane again.
+        """
+        assert one.bay is not None, "only who was sent aside can be sent back"
+        if one.status != "claimed" or store.open_calls(tx.connection, exit_id=one.exit_id):
+            return
+        if not self._has_gate(tx, one.bay):
+            back = _keep(tx, one.abandoned())
+            record(tx, "exit.abandoned", back, actor, reason="helped", bay=one.bay)
 
     def _has_gate(self, tx: Transaction, bay: str) -> bool:
         contact_us = self._last_contact(tx.connection, bay)

@@ -74,11 +74,13 @@ LetOut = Callable[[Transaction, Exit, str], None]
 
 
 class Calls:
-    """All calls of the store. ``let_out`` ends what was cleared in a side bay."""
+    """All calls of the store. ``let_out`` ends what was cleared in a side bay, ``send_back`` what nobody looks at there
+    any more.
+    """
 
-    def __init__(self, database: Database, *, let_out: LetOut | None = None) -> None:
+    def __init__(self, database: Database, *, let_out: LetOut | None = None, send_back: LetOut | None = None) -> None:
         self._database = database
-        self._let_out = let_out
+        self._let_out, self._send_back = let_out, send_back
 
     async def raise_alarm(self, device: Principal, alarm: Alarm) -> CallView:
         """A lane needs a person: a live tag at the gate, a device that failed, a shopper who asks for help."""
@@ -127,8 +129,10 @@ class Calls:
             one = store.get(tx.connection, call.exit_id) if call.exit_id is not None else None
             answered = answer_in(tx, staff, call, one, request)
             now = store.get(tx.connection, one.exit_id) if one is not None else None
-            if now is not None and now.bay is not None and now.status == "accepted" and self._let_out is not None:
-                self._let_out(tx, now, staff.actor)
+            if now is not None and now.bay is not None:
+                follow = self._let_out if now.status == "accepted" else self._send_back
+                if follow is not None:
+                    follow(tx, now, staff.actor)
             return call_view(tx.connection, answered)
 
         return await self._database.unit(write)

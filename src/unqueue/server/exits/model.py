@@ -265,12 +265,13 @@ class Exit(msgspec.Struct, frozen=True):
             return self
         return _judged(msgspec.structs.replace(self, checks=tuple(c for c in self.checks if c != check)))
 
-    def sent_aside(self, bay: str) -> "Exit":
+    def sent_aside(self, bay: str, *, asks_for_help: bool = False) -> "Exit":
         """After the lane sent the shopper to the side bay; as it was where staff had decided a moment before, that
-        it is cleared or to be weighed anew.
+        it is cleared or to be weighed anew. Goods that were not weighed come there with a shopper who
+        ``asks_for_help``.
         """
         self._refuse_if_over()
-        decided = self.status == "accepted" or self.weighing is None
+        decided = self.status == "accepted" or (self.weighing is None and not asks_for_help)
         return self if decided else msgspec.structs.replace(self, bay=bay)
 
     def taken_at(self, bay: str) -> "Exit":
