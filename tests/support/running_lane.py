@@ -1,6 +1,7 @@
 """A lane at work: server, lane and each simulated device are processes of their own, as in a store."""
 
 import asyncio
+import copy
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
@@ -9,7 +10,10 @@ from typing import Any, Self
 
 from tests.support.running_store import Hands, Processes
 
+from unqueue.devices.simulators.process import SimulatorProcess
+from unqueue.server.fleet.service import register_device
 from unqueue.server.orders import store as orders_store
+from unqueue.twin.ports import free_port
 
 _LANE = """
 [lane.io]
@@ -63,6 +67,29 @@ def running_lane(
         settings = of_lane + _LANE + (_FLOOR_SCALE if weighs_trolleys else _SCALE)
         processes.write_settings("", settings.format(**urls, io=announced["io"]["port"]))
         yield stack.enter_context(processes.running())
+
+
+@contextmanager
+def running_bay(store: Processes) -> Iterator[Processes]:
+    """The side bay of a store that is up, with a scale and a gate of its own: another lane's process."""
+    with ExitStack() as stack:
+        bay = copy.copy(store)
+        bay.station, bay.station_port = "bay", free_port()
+        bay.token = register_device(store.database, "bay", "lane", "bay")
+        bay.devices = {
+            name: stack.enter_context(SimulatorProcess.start(name, *arguments))
+            for name, arguments in _SIMULATORS.items()
+        }
+        urls = {name: bay.devices[name].announced["url"] for name in ("scale", "scanner", "printer")}
+        way = (
+            f'[lane]\nid = "bay"\ntoken = "{bay.token}"\nport = {bay.station_port}\n'
+            f'server_url = "http://127.0.0.1:{store.server_port}"\n'
+        )
+        settings = (_LANE + _SCALE).format(**urls, io=bay.devices["io"].announced["port"])
+        (store.directory / "bay.toml").write_text(way + settings)
+        stack.callback(bay.stop, "bay")
+        bay.start("bay")
+        yield bay
 
 
 def pay(processes: Processes, order_id: str) -> None:

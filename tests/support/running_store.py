@@ -25,7 +25,7 @@ from unqueue.twin.ports import free_port
 
 PATIENCE_S = 30.0
 ATTENDANT, PIN = "小李", "482915"
-_COMMANDS = {"server": "serve"}
+_COMMANDS = {"server": "serve", "bay": "lane"}
 _SERVER = """
 [store]
 id = "test-store"
