@@ -58,17 +58,18 @@ def running_lane(
     database_url: str,
     *,
     of_lane: str = "",
+    of_server: str = "",
     weighs_trolleys: bool = False,
     beside: Mapping[str, str] | None = None,
 ) -> Iterator[Processes]:
-    """A store's processes, up and idle; ``of_lane`` is more of the lane's settings. Lanes ``beside`` it, by their ids
-    with more of their settings, have a belt's scale, a gate and a scanner of their own.
+    """A store's processes, up and idle; ``of_lane`` and ``of_server`` are more of their settings. Lanes ``beside`` it,
+    by their ids with more of their settings, have a belt's scale, a gate and a scanner of their own.
     """
     simulators = _TROLLEYS if weighs_trolleys else _SIMULATORS
     with ExitStack() as stack:
         processes = Processes(directory, database_url, stack, station="lane", simulators=simulators)
         settings = of_lane + _LANE + _PRINTER + (_FLOOR_SCALE if weighs_trolleys else _SCALE)
-        processes.write_settings("", settings.format(**_addresses(processes.first)))
+        processes.write_settings(of_server, settings.format(**_addresses(processes.first)))
         for lane, more in (beside or {}).items():
             simulated = {name: options for name, options in _SIMULATORS.items() if name != "printer"}
             station = processes.put_beside(lane, lane.rpartition("-")[2], simulated)
