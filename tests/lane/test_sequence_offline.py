@@ -110,6 +110,7 @@ def test_what_waits_for_a_word_only_is_not_sent_aside_at_once() -> None:
     rig.lay(EXPECTED_G)
     rig.wait(T.check_s - 2)
     assert (rig.lane.phase, rig.exits[0].bay) == ("staff", None)
+    assert rig.screen.prompt.id == "staff_coming", "nobody's age is asked for"
     rig.wait(4)
     assert (rig.lane.phase, rig.exits[0].bay) == ("aside", "bay")
 

@@ -1,19 +1,15 @@
 """A lane at work: server, lane and each simulated device are processes of their own, as in a store."""
 
 import asyncio
-import copy
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from tests.support.running_store import Hands, Processes
+from tests.support.running_store import Hands, Processes, Station
 
-from unqueue.devices.simulators.process import SimulatorProcess
-from unqueue.server.fleet.service import register_device
 from unqueue.server.orders import store as orders_store
-from unqueue.twin.ports import free_port
 
 _LANE = """
 [lane.io]
@@ -21,6 +17,8 @@ host = "127.0.0.1"
 port = {io}
 [lane.scanner]
 port = "{scanner}"
+"""
+_PRINTER = """
 [lane.printer]
 url = "{printer}"
 """
@@ -56,40 +54,32 @@ _TROLLEYS = {
 
 @contextmanager
 def running_lane(
-    directory: Path, database_url: str, *, of_lane: str = "", weighs_trolleys: bool = False
+    directory: Path,
+    database_url: str,
+    *,
+    of_lane: str = "",
+    of_server: str = "",
+    weighs_trolleys: bool = False,
+    beside: Mapping[str, str] | None = None,
 ) -> Iterator[Processes]:
-    """A store's processes, up and idle; ``of_lane`` is more of the lane's settings."""
+    """A store's processes, up and idle; ``of_lane`` and ``of_server`` are more of their settings. Lanes ``beside`` it,
+    by their ids with more of their settings, have a belt's scale, a gate and a scanner of their own.
+    """
     simulators = _TROLLEYS if weighs_trolleys else _SIMULATORS
     with ExitStack() as stack:
         processes = Processes(directory, database_url, stack, station="lane", simulators=simulators)
-        announced = {name.removeprefix("floor-"): device.announced for name, device in processes.devices.items()}
-        urls = {name: announced[name]["url"] for name in ("scale", "scanner", "printer")}
-        settings = of_lane + _LANE + (_FLOOR_SCALE if weighs_trolleys else _SCALE)
-        processes.write_settings("", settings.format(**urls, io=announced["io"]["port"]))
+        settings = of_lane + _LANE + _PRINTER + (_FLOOR_SCALE if weighs_trolleys else _SCALE)
+        processes.write_settings(of_server, settings.format(**_addresses(processes.first)))
+        for lane, more in (beside or {}).items():
+            simulated = {name: options for name, options in _SIMULATORS.items() if name != "printer"}
+            station = processes.put_beside(lane, lane.rpartition("-")[2], simulated)
+            processes.write_station(station, (more + _LANE + _SCALE).format(**_addresses(station)))
         yield stack.enter_context(processes.running())
 
 
-@contextmanager
-def running_bay(store: Processes) -> Iterator[Processes]:
-    """The side bay of a store that is up, with a scale and a gate of its own: another lane's process."""
-    with ExitStack() as stack:
-        bay = copy.copy(store)
-        bay.station, bay.station_port = "bay", free_port()
-        bay.token = register_device(store.database, "bay", "lane", "bay")
-        bay.devices = {
-            name: stack.enter_context(SimulatorProcess.start(name, *arguments))
-            for name, arguments in _SIMULATORS.items()
-        }
-        urls = {name: bay.devices[name].announced["url"] for name in ("scale", "scanner", "printer")}
-        way = (
-            f'[lane]\nid = "bay"\ntoken = "{bay.token}"\nport = {bay.station_port}\n'
-            f'server_url = "http://127.0.0.1:{store.server_port}"\n'
-        )
-        settings = (_LANE + _SCALE).format(**urls, io=bay.devices["io"].announced["port"])
-        (store.directory / "bay.toml").write_text(way + settings)
-        stack.callback(bay.stop, "bay")
-        bay.start("bay")
-        yield bay
+def _addresses(station: Station) -> dict[str, object]:
+    announced = {name.removeprefix("floor-"): device.announced for name, device in station.devices.items()}
+    return {name: told["port"] if name == "io" else told["url"] for name, told in announced.items()}
 
 
 def pay(processes: Processes, order_id: str) -> None:
@@ -104,19 +94,18 @@ def pay(processes: Processes, order_id: str) -> None:
 
 
 class LaneVisit:
-    """Hands, eyes and feet at the lane: acts on devices and reads screens."""
+    """Hands, eyes and feet at the lane, or at the one ``beside`` it: acts on devices and reads screens."""
 
-    def __init__(self, processes: Processes) -> None:
+    def __init__(self, processes: Processes, beside: str = "") -> None:
         self.processes = processes
-        self._hands = Hands(processes)
+        self._hands = Hands(processes, beside)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         hands = await self._stack.enter_async_context(self._hands)
         devices = {name.removeprefix("floor-"): device for name, device in hands.devices.items()}
-        self.scale, self.io, self.scanner, self.printer = (
-            devices[name] for name in ("scale", "io", "scanner", "printer")
-        )
+        self.scale, self.io, self.scanner = (devices[name] for name in ("scale", "io", "scanner"))
+        self.printer: Any = devices.get("printer")
         self.server, self.screen, self.state = hands.server, hands.screen, hands.state
         return self
 
@@ -154,9 +143,13 @@ class LaneVisit:
         history: Sequence[dict[str, Any]] = (await self.io.ask(get=True))["history"]
         return sum(entry["event"] == "opened" for entry in history)
 
+    async def call(self, kind: str) -> dict[str, Any]:
+        """The open call of a kind, as the attendant sees it."""
+        return await self._hands.staff_call(kind)
+
     async def answer(self, kind: str, action: str, reason: str = "looked at it") -> dict[str, Any]:
         """Sign in as the attendant and answer the open call of a kind."""
-        call = await self._hands.staff_call(kind)
+        call = await self.call(kind)
         body = {"id": str(uuid.uuid4()), "action": action, "reason": reason, "evidence_id": call["evidence_id"]}
         answer = await self.server.post(f"/api/staff/calls/{call['id']}/answer", json=body, headers=call["who"])
         assert answer.is_success, answer.text

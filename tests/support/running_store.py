@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +26,7 @@ from unqueue.twin.ports import free_port
 
 PATIENCE_S = 30.0
 ATTENDANT, PIN = "小李", "482915"
-_COMMANDS = {"server": "serve", "bay": "lane"}
+_COMMANDS = {"server": "serve"}
 _SERVER = """
 [store]
 id = "test-store"
@@ -38,8 +39,19 @@ data_dir = "{directory}"
 """
 
 
+@dataclass(frozen=True)
+class Station:
+    """A lane or a kiosk of a store: its token, the port of its screen, and its simulated devices by name."""
+
+    id: str
+    token: str
+    port: int
+    devices: Mapping[str, SimulatorProcess]
+
+
 class Processes:
-    """The processes of a store with one ``lane`` or one ``kiosk``, which can be killed and started again.
+    """The processes of a store with a ``lane`` or a ``kiosk``, which can be killed and started again; more of that kind
+    are ``beside`` it, each with its own id.
 
     ``simulators`` are started with their arguments. The settings are written by :meth:`write_settings`.
     """
@@ -56,17 +68,29 @@ class Processes:
         self.directory, self.station = directory, station
         self.database = Database(database_url)
         stack.callback(self.database.dispose)
-        self.server_port, self.station_port = free_port(), free_port()
+        self.server_port = free_port()
         self._database_url = database_url
+        self._stack = stack
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         migrate_database(database_url)
         import_products(self.database, STOCK, currency="CNY", actor="test")
         create_staff(self.database, ATTENDANT, PIN, "manager")
-        self.token = register_device(self.database, f"{station}-1", station, "1")
-        self.devices = {
-            name: stack.enter_context(SimulatorProcess.start(name, *arguments))
-            for name, arguments in simulators.items()
+        self.first = self._take_in(f"{station}-1", "1", simulators)
+        self.token, self.station_port, self.devices = self.first.token, self.first.port, self.first.devices
+        self.beside: dict[str, Station] = {}
+
+    def _take_in(self, station_id: str, name: str, simulators: Mapping[str, Sequence[str]]) -> Station:
+        token = register_device(self.database, station_id, self.station, name)
+        devices = {
+            device: self._stack.enter_context(SimulatorProcess.start(device, *arguments))
+            for device, arguments in simulators.items()
         }
+        return Station(station_id, token, free_port(), devices)
+
+    def put_beside(self, station_id: str, name: str, simulators: Mapping[str, Sequence[str]]) -> Station:
+        """One more station of this store, with devices of its own; it is started under its id."""
+        self.beside[station_id] = station = self._take_in(station_id, name, simulators)
+        return station
 
     def write_settings(self, of_server: str, of_station: str) -> None:
         """What the server needs beyond every store, and the station beyond the way to its server; TOML."""
@@ -75,27 +99,32 @@ class Processes:
             url=self._database_url.replace("+psycopg", ""),
             directory=self.directory / "data",
         )
-        station = (
-            f'[{self.station}]\nid = "{self.station}-1"\ntoken = "{self.token}"\nport = {self.station_port}\n'
+        (self.directory / "server.toml").write_text(server + of_server)
+        self.write_station(self.first, of_station, self.station)
+
+    def write_station(self, station: Station, more: str, file: str = "") -> None:
+        """The settings of one station: the way to its server, and ``more`` of its table."""
+        found = (
+            f'[{self.station}]\nid = "{station.id}"\ntoken = "{station.token}"\nport = {station.port}\n'
             f'server_url = "http://127.0.0.1:{self.server_port}"\n'
         )
-        (self.directory / "server.toml").write_text(server + of_server)
-        (self.directory / f"{self.station}.toml").write_text(station + of_station)
+        (self.directory / f"{file or station.id}.toml").write_text(found + more)
 
     @contextmanager
     def running(self) -> Iterator[Self]:
-        """Server and station, up."""
+        """Server and stations, up."""
         with ExitStack() as stack:
-            for name in ("server", self.station):
+            for name in ("server", self.station, *self.beside):
                 stack.callback(self.stop, name)
                 self.start(name)
             yield self
 
     def start(self, name: str) -> None:
         with (self.directory / f"{name}.log").open("ab") as log:
+            command = self.station if name in self.beside else _COMMANDS.get(name, name)
             self._running[name] = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "unqueue", _COMMANDS.get(name, name)),
+                    *(sys.executable, "-m", "unqueue", command),
                     *("--settings", str(self.directory / f"{name}.toml")),
                 ],
                 stdout=log,
@@ -123,19 +152,23 @@ class Processes:
 
 
 class Hands:
-    """Hands and eyes at a station: acts on its devices, reads its screen, and asks the server as handsets do."""
+    """Hands and eyes at a station: acts on its devices, reads its screen, and asks the server as handsets do. It is the
+    first one of the store, or the one that stands ``beside`` it.
+    """
 
-    def __init__(self, processes: Processes) -> None:
+    def __init__(self, processes: Processes, beside: str = "") -> None:
         self._processes = processes
+        self._station = processes.beside[beside] if beside else processes.first
+        self._log = beside or processes.station
         self._stack = AsyncExitStack()
         self.devices: dict[str, Any] = {}
         """What moves each simulated device, by its name."""
 
     async def __aenter__(self) -> Self:
-        for name, device in self._processes.devices.items():
+        for name, device in self._station.devices.items():
             self.devices[name] = await self._stack.enter_async_context(device.control())
         self.server = await self._client(self._processes.server_port)
-        self.screen = await self._client(self._processes.station_port)
+        self.screen = await self._client(self._station.port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -163,7 +196,7 @@ class Hands:
             if fits(shown):
                 return shown
             await asyncio.sleep(0.02)
-        log = self._processes.log(self._processes.station)[-3000:]
+        log = self._processes.log(self._log)[-3000:]
         raise AssertionError(f"waited for {sought}, saw {shown}\n{log}")
 
     async def buy(self, *codes: str) -> dict[str, Any]:

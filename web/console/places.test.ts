@@ -4,7 +4,10 @@ import { placeOf } from "./places.ts";
 
 const device = { state: "idle", seen_at: null, devices: {} };
 const floor = {
-  lanes: [{ ...device, id: "lane-1", name: "A", exit: null, closed_by: null, closed_at: null }],
+  lanes: [
+    { ...device, id: "lane-1", name: "A", exit: null, closed_by: null, closed_at: null },
+    { ...device, id: "bay-3", name: "C", exit: null, closed_by: null, closed_at: null },
+  ],
   kiosks: [{ ...device, id: "kiosk-1", name: "K" }],
   bays: [{ id: "east", exits: [] }],
 };
@@ -16,6 +19,7 @@ for (const [id, place] of [
   ["lane-7", { kind: "lane", name: "7" }],
   ["bay", { kind: "bay", name: "" }],
   ["bay-2", { kind: "bay", name: "2" }],
+  ["bay-3", { kind: "bay", name: "C" }],
   ["east", { kind: "bay", name: "east" }],
   ["north door", { kind: "lane", name: "north door" }],
 ] as const)

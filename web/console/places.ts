@@ -9,11 +9,11 @@ export interface Place {
 /** What stands on the place with this id. One that the floor does not show (any more) is named by its id alone. */
 export function placeOf(floor: Pick<Floor, "lanes" | "kiosks" | "bays"> | null, id: string): Place {
   const lane = floor?.lanes.find((one) => one.id === id);
+  // A bay with a scale of its own is a lane as well, whose name stands on it; one without is known by its id.
+  if (/^bay(?:-|$)/.test(id)) return { kind: "bay", name: lane?.name ?? id.replace(/^bay-?/, "") };
   if (lane) return { kind: "lane", name: lane.name };
   const kiosk = floor?.kiosks.find((one) => one.id === id);
   if (kiosk) return { kind: "kiosk", name: kiosk.name };
-  // A bay with a scale of its own is a lane as well; one without is known while somebody is there.
-  if (floor?.bays.some((one) => one.id === id) || /^bay(?:-|$)/.test(id))
-    return { kind: "bay", name: id.replace(/^bay-?/, "") };
+  if (floor?.bays.some((one) => one.id === id)) return { kind: "bay", name: id };
   return { kind: id.startsWith("kiosk") ? "kiosk" : "lane", name: id.replace(/^(?:kiosk|lane)-/, "") };
 }

@@ -252,8 +252,8 @@ export class Checkout {
     if (event !== "exit") return;
     if (status === "left") this.goodbye();
     else if (kind === "exit.aside") this.exit = "aside";
-    else if (this.exit === "aside" && status === "claimed" && kind !== "exit.taken")
-      return; // one check of several is cleared: still in the bay
+    else if (this.exit === "aside" && (status === "claimed" || status === "accepted") && kind !== "exit.taken")
+      return; // still in the bay: also who is cleared goes on there, where it has a gate that wants to see the pass
     else this.exit = status === "abandoned" ? null : status;
   }
 

@@ -24,7 +24,7 @@ export class OrderPage {
   receipt = $state.raw<Receipt | null>(null);
   connected = $state(true);
   working = $state<"pay" | "close" | null>(null);
-  /** What the lane said of this order's exit: `claimed`, `accepted`, `released`. */
+  /** What the lane said of this order's exit: `claimed`, `accepted`, `released`; `aside` on the way to the side bay. */
   exit = $state<string | null>(null);
   #unknown = $state(false);
 
@@ -59,7 +59,7 @@ export class OrderPage {
       token: this.#token,
       onConnect: () => void this.refresh(),
       onEvent: ({ event, data }) => {
-        if (event === "exit") this.#onExit((data as { status?: string }).status ?? null);
+        if (event === "exit") this.#onExit(data as { status?: string; kind?: string });
         void this.refresh();
       },
     });
@@ -226,8 +226,11 @@ export class OrderPage {
     }
   }
 
-  #onExit(status: string | null): void {
-    this.exit = status === "abandoned" ? null : status;
+  #onExit({ status = null, kind }: { status?: string | null; kind?: string }): void {
+    if (kind === "exit.aside") this.exit = "aside";
+    else if (this.exit === "aside" && (status === "claimed" || status === "accepted") && kind !== "exit.taken")
+      return; // still in the bay, cleared or not
+    else this.exit = status === "abandoned" ? null : status;
   }
 
   #forget(): void {

@@ -50,6 +50,10 @@ _SHOWN: Mapping[Phase, tuple[State, str]] = {
 _UNUSED: frozenset[Phase] = frozenset({"starting", "idle", "claiming", "abandoning"})
 
 
+_PROMPT_OF_CHECK: Mapping[str, str] = {"min_age": "age_check", "audit": "audit_check"}
+"""What the shopper may do for a check, the first of them first; for the others a person comes."""
+
+
 class ShownPrompt(msgspec.Struct, frozen=True):
     id: str
     zh: str
@@ -201,6 +205,6 @@ def _looking_prompt(lane: Lane, prompt: str) -> str:
     if lane.phase == "alarm" and lane.alarm_cause == "not_on_order":
         return "bell_call"
     if lane.phase == "staff" and lane.alarm_key is None and told is not None and told.verdict == "pass":
-        audited = lane.exit is not None and "audit" in lane.exit.checks and "min_age" not in lane.exit.checks
-        return "audit_check" if audited else "age_check"
+        checks = lane.exit.checks if lane.exit is not None else ()
+        return next((said for check, said in _PROMPT_OF_CHECK.items() if check in checks), prompt)
     return prompt

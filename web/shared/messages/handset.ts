@@ -184,6 +184,10 @@ export const handset = {
     zh: "请带商品到旁边的服务位，店员会帮您",
     en: "Please take your goods to the side bay. We will help you there.",
   },
+  "handset.pass_at_bay": {
+    zh: "那里有扫码口的话，请再出示一次",
+    en: "If there is a scanner, please show your pass again.",
+  },
   "handset.at_lane_open": { zh: "可以走了，请慢走", en: "All good. Please walk through." },
   "handset.show_receipt": { zh: "看小票", en: "Receipt" },
   "handset.keep_receipt": {

@@ -45,6 +45,14 @@ export const shop = {
   "shop.pass_waiting": { zh: "正在取出场码…", en: "Fetching your exit pass…" },
   "shop.receipt_waiting": { zh: "正在取小票…", en: "Fetching your receipt…" },
   "shop.at_lane": { zh: "已经到出口通道，请看通道屏幕", en: "You are at the lane: please watch its screen" },
+  "shop.at_bay": {
+    zh: "请带商品到旁边的服务位，店员会帮您",
+    en: "Please take your goods to the side bay. We will help you there.",
+  },
+  "shop.pass_at_bay": {
+    zh: "那里有扫码口的话，请再出示一次",
+    en: "If there is a scanner, please show your pass again.",
+  },
 
   "shop.left": { zh: "谢谢光临，慢走", en: "Thank you, and see you soon" },
   "shop.left_hint": { zh: "小票留在这里，可以打印或保存。", en: "Your receipt stays here, to print or keep." },
