@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 
+import msgspec
 import pytest
 
 from unqueue.devices.ports import TagRead
@@ -18,13 +19,17 @@ SURPLUS = (GateGood("wine", "红酒", "Wine", 1, 0),)
 
 
 class Reader:
-    """Hears one bottle three times, as soon as it is listened to."""
+    """Hears one bottle three times, after so many seconds."""
+
+    def __init__(self, wine_after_s: float) -> None:
+        self._wine_after_s = wine_after_s
 
     async def reads(self) -> AsyncIterator[TagRead]:
+        await asyncio.sleep(self._wine_after_s)
         yield TagRead(encode_epc(Sgtin(WINE, "1")), 1, -48, count=3)
 
 
-async def heard_at(lanes: list[Lane]) -> list[GoodsSeen]:
+async def heard_at(lanes: list[Lane], wine_after_s: float = 0) -> list[GoodsSeen]:
     """What the sequence hears where the lane is in the first of these states, and soon in the next."""
     clock = asyncio.get_running_loop().time
     heard: list[GoodsSeen] = []
@@ -34,7 +39,7 @@ async def heard_at(lanes: list[Lane]) -> list[GoodsSeen]:
         return SURPLUS
 
     watch = GateWatch(
-        Reader(),  # type: ignore[arg-type]  # of a scanner only what the watch asks of it
+        Reader(wine_after_s),  # type: ignore[arg-type]  # of a scanner only what the watch asks of it
         TagRule(),
         lane=lambda: lanes[0],
         surplus=surplus,
@@ -67,3 +72,10 @@ async def test_goods_of_who_was_through_between_two_looks() -> None:
 @pytest.mark.parametrize("lane", [Lane(phase="idle"), out("claimed"), out("released", offline=True)])
 async def test_goods_of_nobody(lane: Lane) -> None:
     assert await heard_at([lane]) == []
+
+
+async def test_goods_of_who_is_let_out_are_not_those_of_who_left_before() -> None:
+    before = Gone("exit-0", 0, 0, asyncio.get_running_loop().time())
+    second = msgspec.structs.replace(out("released"), gone=before)
+    lanes = [Lane(phase="idle", gone=before), second, Lane(phase="alarm", gone=before)]
+    assert await heard_at(lanes, wine_after_s=LOOK_S * 2.5) == [GoodsSeen("exit-1", SURPLUS)]

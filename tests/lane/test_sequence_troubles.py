@@ -28,6 +28,11 @@ class TestAlarm:
         assert (alarm.kind, alarm.exit_id, alarm.cause) == ("live_tag", rig.exits[0].exit_id, "not_on_order")
         assert alarm.detail == "the deactivator counted 1 of the order's 1 tags"
         assert rig.exits[0].status == "left"
+        assert rig.lane.gone is not None
+        assert rig.lane.gone.exit_id == rig.exits[0].exit_id
+        rig.alarms += 1
+        rig.look()
+        assert alarms(rig)[-1].exit_id == rig.exits[0].exit_id
         rig.staff("done")
         rig.wait(1)
         assert rig.screen.state == "idle"

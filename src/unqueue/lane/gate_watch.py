@@ -9,7 +9,7 @@ from typing import Never
 
 from unqueue.devices.ports import RFIDScanner
 from unqueue.lane.gate_tags import CarriedOut, GateTags, TagRule
-from unqueue.lane.sequence.words import GateGood, GoodsSeen, Lane
+from unqueue.lane.sequence.words import GateGood, Gone, GoodsSeen, Lane
 from unqueue.station.jobs import Job
 from unqueue.station.link import ServerRefused, TryLater
 
@@ -53,6 +53,7 @@ class GateWatch:
 
     async def _look(self) -> Never:
         followed: str | None = None
+        last_gone: Gone | None = None
         while True:
             await asyncio.sleep(LOOK_S)
             lane, now_s = self._lane(), self._clock()
@@ -63,10 +64,10 @@ class GateWatch:
                 followed = one.exit_id
                 self._tags.let_out(followed, now_s)
             else:
-                if gone is not None and gone.exit_id != followed:  # in and out between two looks
-                    followed = gone.exit_id
-                    self._tags.let_out(followed, gone.at_s)
+                if gone is not None and gone != last_gone and gone.exit_id != followed:  # in and out between two looks
+                    self._tags.let_out(gone.exit_id, gone.at_s)
                 self._tags.let_out(None, now_s)
+            last_gone = gone
             carried = self._tags.look(self._clock())
             if carried is not None:
                 self._carried = carried

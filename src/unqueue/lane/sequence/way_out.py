@@ -90,10 +90,14 @@ def call_seen(turn: Turn, seen: CallSeen) -> None:
 
 
 def leave(turn: Turn) -> None:
-    counted = turn.io.deactivated - turn.lane.tags_base
-    gone = Gone(turn.exit.exit_id, turn.exit.tags, counted, turn.now_s)
-    turn.to("leaving", alarm_key=None, gone=gone)
-    turn.ask(Left(turn.exit.exit_id, turn.io.passages))
+    turn.to("leaving", alarm_key=None)
+    _tell_left(turn, turn.io)
+
+
+def _tell_left(turn: Turn, seen: IoRead) -> None:
+    counted = seen.deactivated - turn.lane.tags_base
+    turn.set(gone=Gone(turn.exit.exit_id, turn.exit.tags, counted, turn.now_s))
+    turn.ask(Left(turn.exit.exit_id, seen.passages))
 
 
 def leaving_answered(turn: Turn, answer: Answered) -> None:
@@ -103,7 +107,7 @@ def leaving_answered(turn: Turn, answer: Answered) -> None:
 
 def alarm_io(turn: Turn, seen: IoRead) -> None:
     if turn.lane.request is None and turn.has_passed(seen):
-        turn.ask(Left(turn.exit.exit_id, seen.passages))
+        _tell_left(turn, seen)
 
 
 def alarm_tick(turn: Turn, _: Tick) -> None:
