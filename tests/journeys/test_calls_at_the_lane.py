@@ -212,3 +212,42 @@ def test_a_scale_that_broke_before_anybody_came_is_mended(shop: Shop, lane: Page
     console.get_by_role("button", name="已修好", exact=True).click()
     expect(console.get_by_role("button", name=re.compile("设备有问题"))).to_have_count(0)
     expect(lane.get_by_text("请出示出场码")).to_be_visible(timeout=30_000)
+
+
+def test_who_is_too_young_does_not_leave_with_it(shop: Shop, lane: Page, console: Page) -> None:
+    found = shop.http.get("/api/catalogue/products", params={"q": "beer"}).json()["products"]
+    beer = next(one for one in found if one["age_limit"] and one["sold_by"] == "piece" and not one["eas"])
+    order = buy(shop, (beer, 1))
+    arrive(shop, order, beer)
+    shop.wait_for_lane("staff")
+    open_call(console, shop, "核对年龄")
+    console.get_by_role("button", name="不放行", exact=True).click()
+    console.get_by_role("button", name="还不到年龄").click()
+    expect(lane.get_by_text("请到服务台，店员会帮您处理")).to_be_visible()
+    shop.lane("/belt", method="DELETE")
+    shop.wait_for_lane("idle")
+    assert shop.lane("/walk", {"goods": []})["through"] is False
+    assert told(shop, "call.answered", order)["reason"] == "还不到年龄"
+    assert told(shop, "exit.released", order) == {"action": None}
+
+
+def test_a_shopper_whose_lane_broke_is_sent_to_another(
+    shop: Shop, lane: Page, console: Page, goods: list[dict[str, Any]]
+) -> None:
+    order = buy(shop, (goods[0], 1))
+    arrive(shop, order)
+    shop.lane("/scale", {"plugged": False})
+    try:
+        shop.wait_for_lane("staff")
+        open_call(console, shop, "设备有问题")
+        console.get_by_role("button", name="请走别的通道").click()
+        console.get_by_role("button", name="请顾客去旁边的通道").click()
+        expect(lane.get_by_text("通道暂停使用，请走旁边的通道")).to_be_visible()
+        assert told(shop, "call.answered", order)["action"] == "refuse"
+        console.get_by_role("button", name=re.compile("设备有问题")).first.click()  # called again: it is broken still
+        console.get_by_role("button", name="已修好", exact=True).click()
+    finally:
+        shop.lane("/scale", {"plugged": True})
+    expect(lane.get_by_text("请出示出场码")).to_be_visible(timeout=30_000)
+    arrive(shop, order, goods[0])  # the order is free again: at any lane, and at this one
+    walk_out(shop)
