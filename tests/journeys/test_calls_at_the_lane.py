@@ -1,4 +1,5 @@
-"""What calls staff to a lane beside a weight: help, a tag at the gate, an age, a broken scale; the gate by one touch.
+"""What calls staff to a lane beside a weight: help, a tag at the gate, an age, a broken scale. Then the gate by one
+touch, and the answers that send a shopper round once more.
 
 The attendant answers on the console's page, the shopper's side is the lane's own screen, and each ends outside.
 """
@@ -73,7 +74,9 @@ def test_a_tag_that_is_not_on_the_order_rings(
     shop.wait_for_lane("alarm")
     expect(lane.get_by_text("请稍等一下，店员马上来看看")).to_be_visible()
     open_call(console, shop, "门口有未消的标签")
-    expect(console.get_by_role("region", name="呼叫详情")).to_contain_text(tagged["name_zh"])
+    at_the_gate = console.get_by_role("region", name="呼叫详情")  # the bell knows of a tag, the reader of what bears it
+    expect(at_the_gate).to_contain_text(tagged["name_zh"])
+    expect(at_the_gate).to_contain_text("读到 1 件，已付 0 件")
     assert_usable(console)
     console.get_by_role("button", name="已处理", exact=True).click()
     console.get_by_role("button", name="商品已交回").click()
@@ -131,4 +134,120 @@ def test_one_touch_opens_the_gate_whatever_the_lane_is_at(
     wait_for(lambda: shop.lane(body=None, method="GET")["gate"], lambda now: bool(now == "open"))
     expect(console.get_by_text("门正在打开").first).to_be_visible()
     shop.lane("/belt", {"goods": [{"gtin": goods[0]["gtin"], "quantity": 1}]})
+    walk_out(shop)
+
+
+def test_help_at_the_open_gate_opens_it_again(
+    shop: Shop, lane: Page, console: Page, goods: list[dict[str, Any]]
+) -> None:
+    order = buy(shop, (goods[0], 1))
+    arrive(shop, order, goods[0])
+    shop.wait_for_lane("open")
+    shop.http.post("/lanes/lane-1/help").raise_for_status()
+    expect(lane.get_by_text("店员马上就来，请稍等")).to_be_visible()
+    open_call(console, shop, "顾客请求帮忙")
+    expect(console.get_by_role("button", name="顾客已离开", exact=True)).to_be_visible()
+    assert_usable(console)
+    console.get_by_role("button", name="再开一次门").click()
+    answer = wait_for(lambda: told(shop, "call.answered", order), lambda now: bool(now["action"]))
+    assert answer["action"] == "open_again"
+    walk_out(shop)
+
+
+def test_a_tag_that_the_deactivator_missed_is_held_to_it_again(
+    shop: Shop, lane: Page, console: Page, tagged: dict[str, Any]
+) -> None:
+    """The goods stay in the bag, and the attendant lets them go so: their tag rings at the gate."""
+    order = buy(shop, (tagged, 1))
+    arrive(shop, order)
+    lane.get_by_role("button", name="请店员帮忙").click()
+    open_call(console, shop, "顾客请求帮忙")
+    console.get_by_role("button", name="放行", exact=True).click()
+    console.get_by_role("button", name="看过了，商品都对").click()
+    shop.wait_for_lane("open")
+    assert shop.lane("/walk", {"goods": [{"gtin": tagged["gtin"], "quantity": 1}]})["live_tags"] == 1
+    shop.wait_for_lane("alarm")
+    expect(lane.get_by_text("请留步，有个防盗标签还没解除，店员来帮您")).to_be_visible()
+    console.get_by_role("button", name=re.compile("门口有未消的标签")).first.click()
+    assert_usable(console)
+    console.get_by_role("button", name="再消一次").click()
+    expect(lane.get_by_text("店员正在解除防盗标签，请稍等")).to_be_visible()
+    shop.lane("/belt", {"goods": [{"gtin": tagged["gtin"], "quantity": 1}]})
+    wait_for(lambda: shop.lane(body=None, method="GET")["tags_live"], lambda live: bool(live == 0))
+    shop.lane("/belt", method="DELETE")
+    shop.wait_for_lane("idle")
+    assert told(shop, "call.answered", order)["action"] == "deactivate"
+
+
+def test_weighed_again_and_sent_back(shop: Shop, lane: Page, console: Page, goods: list[dict[str, Any]]) -> None:
+    order = buy(shop, (goods[0], 1))
+    arrive(shop, order, goods[0], goods[1])
+    shop.wait_for_lane("check")
+    open_call(console, shop, "重量不符")
+    console.get_by_role("button", name="再称一次").click()
+    answer = wait_for(lambda: told(shop, "call.answered", order), lambda now: bool(now["action"]))
+    assert answer["action"] == "reweigh"
+    console.get_by_role("button", name=re.compile("重量不符")).first.click()  # as much as before: another call
+    console.get_by_role("button", name="不放行", exact=True).click()
+    console.get_by_role("button", name="请顾客补扫没扫到的商品").click()
+    expect(lane.get_by_text("请到服务台，店员会帮您处理")).to_be_visible()
+    assert shop.lane(body=None, method="GET")["gate"] == "closed"
+    shop.lane("/belt", method="DELETE")
+    shop.wait_for_lane("idle")
+    arrive(shop, order, goods[0])  # without what was not scanned
+    walk_out(shop)
+    answer = told(shop, "call.answered", order)
+    assert (answer["action"], answer["finding"]) == ("refuse", "unpaid")
+
+
+def test_a_scale_that_broke_before_anybody_came_is_mended(shop: Shop, lane: Page, console: Page) -> None:
+    shop.lane("/scale", {"plugged": False})
+    try:
+        expect(lane.get_by_text("通道暂停使用，请走旁边的通道")).to_be_visible()
+        open_call(console, shop, "设备有问题")
+        expect(console.get_by_role("button", name="放行", exact=True)).to_have_count(0)
+        assert_usable(console)
+    finally:
+        shop.lane("/scale", {"plugged": True})
+    console.get_by_role("button", name="已修好", exact=True).click()
+    expect(console.get_by_role("button", name=re.compile("设备有问题"))).to_have_count(0)
+    expect(lane.get_by_text("请出示出场码")).to_be_visible(timeout=30_000)
+
+
+def test_who_is_too_young_does_not_leave_with_it(shop: Shop, lane: Page, console: Page) -> None:
+    found = shop.http.get("/api/catalogue/products", params={"q": "beer"}).json()["products"]
+    beer = next(one for one in found if one["age_limit"] and one["sold_by"] == "piece" and not one["eas"])
+    order = buy(shop, (beer, 1))
+    arrive(shop, order, beer)
+    shop.wait_for_lane("staff")
+    open_call(console, shop, "核对年龄")
+    console.get_by_role("button", name="不放行", exact=True).click()
+    console.get_by_role("button", name="还不到年龄").click()
+    expect(lane.get_by_text("请到服务台，店员会帮您处理")).to_be_visible()
+    shop.lane("/belt", method="DELETE")
+    shop.wait_for_lane("idle")
+    assert shop.lane("/walk", {"goods": []})["through"] is False
+    assert told(shop, "call.answered", order)["reason"] == "还不到年龄"
+    assert told(shop, "exit.released", order) == {"action": None}
+
+
+def test_a_shopper_whose_lane_broke_is_sent_to_another(
+    shop: Shop, lane: Page, console: Page, goods: list[dict[str, Any]]
+) -> None:
+    order = buy(shop, (goods[0], 1))
+    arrive(shop, order)
+    shop.lane("/scale", {"plugged": False})
+    try:
+        shop.wait_for_lane("staff")
+        open_call(console, shop, "设备有问题")
+        console.get_by_role("button", name="请走别的通道").click()
+        console.get_by_role("button", name="请顾客去旁边的通道").click()
+        expect(lane.get_by_text("通道暂停使用，请走旁边的通道")).to_be_visible()
+        assert told(shop, "call.answered", order)["action"] == "refuse"
+        console.get_by_role("button", name=re.compile("设备有问题")).first.click()  # called again: it is broken still
+        console.get_by_role("button", name="已修好", exact=True).click()
+    finally:
+        shop.lane("/scale", {"plugged": True})
+    expect(lane.get_by_text("请出示出场码")).to_be_visible(timeout=30_000)
+    arrive(shop, order, goods[0])  # the order is free again: at any lane, and at this one
     walk_out(shop)

@@ -14,7 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 from tests.support.browsers import Shop
-from tests.support.service_desk import pull_trigger
+from tests.support.service_desk import assert_usable, pull_trigger, sign_in
 
 pytestmark = pytest.mark.browser
 KIOSK, HANDS = "/kiosks/kiosk-1", "/demo/api/kiosks/kiosk-1"
@@ -263,3 +263,38 @@ def inserted(found: dict[str, Any]) -> int:
 def found_by_axe(page: Page) -> list[str]:
     """The rules that are broken, by name."""
     return [one["id"] for one in Axe().run(page).response["violations"]]
+
+
+def answer_on_the_console(shop: Shop, console: Page, kind: str, answer: str) -> None:
+    """The attendant opens the kiosk's call, and says that the matter is settled."""
+    call = console.get_by_role("region", name=re.compile("呼叫")).get_by_role("button", name=re.compile(kind))
+    sign_in(console, shop, at="#floor")
+    expect(call.first).to_contain_text("付款机 1")
+    call.first.click()
+    assert_usable(console)
+    console.get_by_role("button", name=answer, exact=True).click()
+    expect(call).to_have_count(0)
+
+
+def test_help_is_asked_for_and_given(shop: Shop, screen: Page, phone: BrowserContext) -> None:
+    made = order(shop)
+    show(shop, made)
+    screen.get_by_role("button", name="请店员帮忙").click()
+    expect(screen.get_by_text("店员马上就来").first).to_be_visible()
+    console = phone.new_page()
+    answer_on_the_console(shop, console, "顾客请求帮忙", "已帮好")
+    expect(screen.get_by_role("button", name="请店员帮忙")).to_be_visible()
+    until(shop, lambda found: found["help"] != "called")
+    shop.http.post(f"{KIOSK}/done")
+
+
+def test_staff_are_called_to_a_printer_without_paper(shop: Shop, screen: Page, phone: BrowserContext) -> None:
+    shop.http.post(f"{HANDS}/paper", json={"there": False}).raise_for_status()
+    try:
+        console = phone.new_page()
+        until(shop, lambda found: found["devices"]["printer"] == "failed")
+        answer_on_the_console(shop, console, "设备有问题", "已修好")
+    finally:
+        shop.http.post(f"{HANDS}/paper", json={"there": True}).raise_for_status()
+    until(shop, lambda found: found["devices"]["printer"] == "ready")
+    expect(screen.get_by_text("请扫描订单码，或输入订单号").first).to_be_visible()

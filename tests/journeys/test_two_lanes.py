@@ -18,7 +18,7 @@ from tests.journeys.test_visits import PAY, SUBMIT, scan, start_shopping
 from tests.support.browsers import Shop
 from tests.support.running_lane import LaneVisit, running_lane
 from tests.support.running_store import ATTENDANT, PIN, Processes
-from tests.support.service_desk import assert_usable, sign_in, wait_for
+from tests.support.service_desk import assert_usable, sign_in
 from tests.support.stores import MILK
 from tests.support.wallets import MERCHANT, running_wallet
 
@@ -180,12 +180,7 @@ def test_what_fits_at_the_bay_leaves_by_itself(floor: Floor, phone: BrowserConte
 
 
 def test_an_order_of_a_lane_that_is_cut_off_waits_for_a_look_there(floor: Floor, phone: BrowserContext) -> None:
-    def bound() -> dict[str, Any]:
-        order: dict[str, Any] = floor.lane.do(floor.lane.visit.buy, MILK)
-        told = floor.shop.http.get(f"/api/orders/{order['id']}/pass", headers=order["who"]).json()
-        return {**order, "pass": told["pass"], "lane": (told["offline_lane"] or {}).get("id")}
-
-    order = wait_for(bound, lambda found: bool(found["lane"] == "lane-1"))
+    order = floor.lane.do(floor.lane.visit.buy_bound, MILK)
     bay, console = phone.new_page(), phone.new_page()
     bay.goto(floor.bay.url)
     openings = floor.lane.openings(), floor.bay.openings()

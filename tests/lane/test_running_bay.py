@@ -74,7 +74,7 @@ async def test_it_weighs_again_and_lets_out_by_itself_and_once(
     processes: Processes, at_lane: LaneVisit, at_bay: LaneVisit
 ) -> None:
     openings = [await visit.gate_openings() for visit in (at_lane, at_bay)]
-    order, other = await at_lane.buy(MILK), await at_lane.buy(TEA)
+    order, other = await at_lane.buy_bound(MILK), await at_lane.buy(TEA)
     await send_aside(at_lane, order, MILK_G, TEA_G)
     assert (await at_lane.call("weight"))["lane"] == "bay"
 
@@ -152,4 +152,29 @@ async def test_a_bay_that_is_killed_goes_on_where_it_was(
     assert await at_bay.status_of(order) == "left"
     assert await at_lane.gate_openings() == openings[0]
     assert await at_bay.gate_openings() == openings[1] + 1
+    assert [what for what, _ in told(processes, order) if what in {"released", "left"}] == ["released", "left"]
+
+
+async def test_a_bay_waits_for_the_word_of_a_lane_that_died(
+    processes: Processes, at_lane: LaneVisit, at_bay: LaneVisit
+) -> None:
+    """The pass is bound to the lane, which may not have heard that the order is in the bay."""
+    order = await at_lane.buy_bound(MILK)
+    openings = [await visit.gate_openings() for visit in (at_lane, at_bay)]
+    await at_lane.scanner.ask(scan=order["pass"])
+    await at_lane.until("loading")
+    await at_lane.lay(MILK_G, TEA_G)
+    await at_lane.until("aside")
+    await asyncio.to_thread(processes.kill, "lane")
+    await at_lane.lay()
+    await show_and_lay(at_bay, order, MILK_G)
+    await at_bay.until("staff", "open")  # it has to wait, unless the lane has said so at once
+    processes.start("lane")
+    await at_lane.until("idle")
+    await at_bay.until("open")
+    await at_bay.walk()
+    await at_bay.until("idle")
+    await at_lane.scanner.ask(scan=order["pass"])
+    await at_lane.until("idle", prompt="pass_used")
+    assert [await visit.gate_openings() for visit in (at_lane, at_bay)] == [openings[0], openings[1] + 1]
     assert [what for what, _ in told(processes, order) if what in {"released", "left"}] == ["released", "left"]

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from tests.support.running_store import Hands, Processes, Station
+from tests.support.running_store import PATIENCE_S, Hands, Processes, Station
 
 from unqueue.server.orders import store as orders_store
 
@@ -124,6 +124,16 @@ class LaneVisit:
         await asyncio.to_thread(pay, self.processes, order["id"])
         told = await self.server.get(f"/api/orders/{order['id']}/pass", headers=order["who"])
         return {**order, "pass": told.json()["pass"]}
+
+    async def buy_bound(self, *codes: str) -> dict[str, Any]:
+        """A paid order whose pass is bound to a lane: as soon as one was told what it needs when it is cut off."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                order = await self.buy(*codes)
+                told = await self.server.get(f"/api/orders/{order['id']}/pass", headers=order["who"])
+                if told.json()["offline_lane"] is not None:
+                    return order
+                await asyncio.sleep(0.1)
 
     async def status_of(self, order: dict[str, Any]) -> str:
         return str((await self._hands.order(order))["status"])

@@ -10,7 +10,7 @@ export interface Place {
 export function placeOf(floor: Pick<Floor, "lanes" | "kiosks" | "bays"> | null, id: string): Place {
   const lane = floor?.lanes.find((one) => one.id === id);
   // A bay with a scale of its own is a lane as well, whose name stands on it; one without is known by its id.
-  if (/^bay(?:-|$)/.test(id)) return { kind: "bay", name: lane?.name ?? id.replace(/^bay-?/, "") };
+  if (/^bay(?:-|$)/.test(id)) return { kind: "bay", name: (lane?.name ?? id).replace(/^bay-?/, "") };
   if (lane) return { kind: "lane", name: lane.name };
   const kiosk = floor?.kiosks.find((one) => one.id === id);
   if (kiosk) return { kind: "kiosk", name: kiosk.name };

@@ -108,6 +108,10 @@ class KioskWorld:
         """A code held before the scanner."""
         await self._scanner.ask(scan=code)
 
+    async def paper(self, *, there: bool) -> None:
+        """The printer's roll runs out, or a new one is put in."""
+        await self._printer.ask(fault=None if there else "paper_out")
+
     async def fill(self, counts: dict[str, int]) -> None:
         """The attendant pours coins into the hoppers and puts notes into the recycler's store."""
         addresses = {denomination: address for address, denomination in HOPPERS.items()}

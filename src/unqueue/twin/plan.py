@@ -45,6 +45,12 @@ class Plug(msgspec.Struct, frozen=True):
     plugged: bool
 
 
+class Roll(msgspec.Struct, frozen=True):
+    """Whether there is paper in the printer."""
+
+    there: bool
+
+
 class Walk(msgspec.Struct, frozen=True):
     """``goods`` are pocketed ones: carried past the belt."""
 
@@ -233,7 +239,13 @@ def _kiosk_api(store: DemoStore) -> list[HTTPRouteHandler]:
         await world.show(data.code)
         return await world.describe()
 
-    return [read_kiosk, insert, present, show_kiosk]
+    @post("/demo/api/kiosks/{kiosk:str}/paper", status_code=200)
+    async def paper(kiosk: FromPath[str], data: JSONBody[Roll]) -> dict[str, Any]:
+        world = store.kiosk(kiosk)
+        await world.paper(there=data.there)
+        return await world.describe()
+
+    return [read_kiosk, insert, present, show_kiosk, paper]
 
 
 def _each(goods: list[LaidGood]) -> list[LaidGood]:
