@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from tests.journeys.test_calls import arrive, open_call, told, walk_out
 from tests.support.browsers import Shop
-from tests.support.service_desk import assert_usable, buy, goods_of, sign_in, wait_for
+from tests.support.service_desk import assert_usable, buy, clear_lane, goods_of, sign_in, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -39,11 +39,11 @@ def console(phone: BrowserContext) -> Page:
 
 @pytest.fixture
 def lane(shop: Shop, phone: BrowserContext) -> Iterator[Page]:
-    """The lane's screen; the lane is idle again afterwards."""
+    """The lane's screen; the lane is idle again afterwards, also after a journey that failed half way."""
     page = phone.new_page()
     page.goto(f"{shop.url}/lanes/lane-1/")
     yield page
-    shop.wait_for_lane("idle")
+    clear_lane(shop)
 
 
 def test_help_is_asked_for_on_the_lane_s_screen(
