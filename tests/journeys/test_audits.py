@@ -89,7 +89,7 @@ def test_a_clean_audit_ends_with_thanks(audited: Shop, phone: BrowserContext, go
     assert audited.http.get("/lanes/lane-1/state").json()["prompt"]["id"] == "audit_thanks"
     told = call(audited, order["token"], "GET", f"/api/orders/{order['id']}/audit")
     assert "谢谢" in told["text"]["zh"]
-    audited.lane("/walk", {"goods": []})
+    audited.walk()
     audited.wait_for_lane("idle")
 
 
@@ -120,7 +120,7 @@ def test_differences_are_seen_from_both_sides_and_answered_by_name(
     page.get_by_role("button", name="Let go", exact=True).click()
     page.get_by_role("button", name="What was not paid was taken off").click()
     audited.wait_for_lane("open")
-    audited.lane("/walk", {"goods": []})
+    audited.walk()
     audited.wait_for_lane("idle")
 
 

@@ -33,7 +33,7 @@ def arrive(shop: Shop, order: dict[str, Any], *there: dict[str, Any]) -> None:
 
 def walk_out(shop: Shop) -> None:
     shop.wait_for_lane("open")
-    shop.lane("/walk", {"goods": []})
+    shop.walk()
     shop.lane("/belt", method="DELETE")
     shop.wait_for_lane("idle")
 

@@ -58,7 +58,7 @@ def test_help_is_asked_for_on_the_lane_s_screen(
     assert_usable(console)
     console.get_by_role("button", name="已帮好", exact=True).click()
     expect(console.get_by_role("button", name=re.compile("顾客请求帮忙"))).to_have_count(0)
-    assert told(shop, "call.answered", order)["action"] == "done"
+    wait_for(lambda: told(shop, "call.answered", order), lambda now: bool(now["action"] == "done"))
     shop.lane("/belt", {"goods": [{"gtin": goods[0]["gtin"], "quantity": 1}]})
     walk_out(shop)
 
@@ -69,7 +69,7 @@ def test_a_tag_that_is_not_on_the_order_rings(
     order = buy(shop, (goods[0], 1))
     arrive(shop, order, goods[0])
     shop.wait_for_lane("open")
-    walked = shop.lane("/walk", {"goods": [{"gtin": tagged["gtin"], "quantity": 1}]})
+    walked = shop.walk(tagged)
     assert walked["live_tags"] == 1
     shop.wait_for_lane("alarm")
     expect(lane.get_by_text("请稍等一下，店员马上来看看")).to_be_visible()
@@ -114,7 +114,7 @@ def test_a_scale_that_broke_under_the_goods_keeps_nobody(
         console.get_by_role("button", name="放行", exact=True).click()
         console.get_by_role("button", name="设备坏了，人工核对过").click()
         shop.wait_for_lane("open")
-        shop.lane("/walk", {"goods": []})
+        shop.walk()
         answer = wait_for(lambda: told(shop, "call.answered", order), lambda now: bool(now["action"]))
         assert (answer["action"], answer["reason"]) == ("let_go", "设备坏了，人工核对过")
     finally:
@@ -165,7 +165,7 @@ def test_a_tag_that_the_deactivator_missed_is_held_to_it_again(
     console.get_by_role("button", name="放行", exact=True).click()
     console.get_by_role("button", name="看过了，商品都对").click()
     shop.wait_for_lane("open")
-    assert shop.lane("/walk", {"goods": [{"gtin": tagged["gtin"], "quantity": 1}]})["live_tags"] == 1
+    assert shop.walk(tagged)["live_tags"] == 1
     shop.wait_for_lane("alarm")
     expect(lane.get_by_text("请留步，有个防盗标签还没解除，店员来帮您")).to_be_visible()
     console.get_by_role("button", name=re.compile("门口有未消的标签")).first.click()
@@ -243,7 +243,7 @@ def test_a_shopper_whose_lane_broke_is_sent_to_another(
         console.get_by_role("button", name="请走别的通道").click()
         console.get_by_role("button", name="请顾客去旁边的通道").click()
         expect(lane.get_by_text("通道暂停使用，请走旁边的通道")).to_be_visible()
-        assert told(shop, "call.answered", order)["action"] == "refuse"
+        wait_for(lambda: told(shop, "call.answered", order), lambda now: bool(now["action"] == "refuse"))
         console.get_by_role("button", name=re.compile("设备有问题")).first.click()  # called again: it is broken still
         console.get_by_role("button", name="已修好", exact=True).click()
     finally:

@@ -47,7 +47,7 @@ def test_the_next_shopper_leaves_while_the_first_waits_in_the_bay(
     show_pass(second, shop)
     lay(shop, goods[2])
     shop.wait_for_lane("open")
-    shop.lane("/walk", {"goods": []})
+    shop.walk()
     expect(second.get_by_text("谢谢光临，祝您生活愉快")).to_be_visible()
 
     attendant = shop.http.get("/demo/api/store").json()["attendant"]

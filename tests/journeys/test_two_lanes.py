@@ -62,8 +62,12 @@ class Place:
     def walk(self) -> None:
         self.do(self.visit.walk)
 
-    def openings(self) -> int:
-        found: int = self.do(self.visit.gate_openings)
+    def gate_mark(self) -> int:
+        found: int = self.do(self.visit.gate_mark)
+        return found
+
+    def lettings_out(self, since: int) -> int:
+        found: int = self.do(self.visit.lettings_out, since)
         return found
 
 
@@ -121,7 +125,7 @@ def test_what_is_cleared_in_a_bay_with_a_gate_leaves_by_that_gate(floor: Floor, 
     handset, lane, bay, console = (phone.new_page() for _ in range(4))
     lane.goto(floor.lane.url)
     bay.goto(floor.bay.url)
-    openings = floor.bay.openings()
+    mark = floor.bay.gate_mark()
     floor.lane.show(buy(handset, floor.shop))
     number = floor.lane.until("loading")["order"]["number"]
     floor.lane.lay(MILK_G, TEA_G)
@@ -142,7 +146,7 @@ def test_what_is_cleared_in_a_bay_with_a_gate_leaves_by_that_gate(floor: Floor, 
     expect(console.get_by_role("button", name=re.compile("重量不符"))).to_have_count(0)
 
     expect(bay.get_by_text("请出示出场码")).to_be_visible()
-    assert floor.bay.openings() == openings
+    assert floor.bay.lettings_out(mark) == 0
     floor.bay.show(shown_pass(handset))  # it does not say yet that the way is free
     floor.bay.until("open")
     expect(bay.get_by_text("谢谢，请拿好商品，慢走")).to_be_visible()
@@ -150,7 +154,7 @@ def test_what_is_cleared_in_a_bay_with_a_gate_leaves_by_that_gate(floor: Floor, 
     floor.bay.walk()
     expect(handset.get_by_text("谢谢光临，祝您生活愉快")).to_be_visible()
     floor.bay.until("idle")
-    assert floor.bay.openings() == openings + 1
+    assert floor.bay.lettings_out(mark) == 1
 
 
 def test_what_fits_at_the_bay_leaves_by_itself(floor: Floor, phone: BrowserContext) -> None:
@@ -183,7 +187,7 @@ def test_an_order_of_a_lane_that_is_cut_off_waits_for_a_look_there(floor: Floor,
     order = floor.lane.do(floor.lane.visit.buy_bound, MILK)
     bay, console = phone.new_page(), phone.new_page()
     bay.goto(floor.bay.url)
-    openings = floor.lane.openings(), floor.bay.openings()
+    marks = floor.lane.gate_mark(), floor.bay.gate_mark()
     floor.processes.kill("lane")
     try:
         floor.bay.show(order["pass"])
@@ -206,4 +210,4 @@ def test_an_order_of_a_lane_that_is_cut_off_waits_for_a_look_there(floor: Floor,
     assert (answer["action"], answer["answered_by"]) == ("let_go", ATTENDANT)
     floor.lane.show(order["pass"])
     floor.lane.until("idle", prompt="pass_used")
-    assert (floor.lane.openings(), floor.bay.openings()) == (openings[0], openings[1] + 1)
+    assert (floor.lane.lettings_out(marks[0]), floor.bay.lettings_out(marks[1])) == (0, 1)

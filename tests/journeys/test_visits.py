@@ -83,7 +83,7 @@ def test_scan_pay_weigh_walk_out(shop: Shop, phone: BrowserContext, goods: list[
     show_pass(page, shop)
     lay(shop, *goods[:2])
     shop.wait_for_lane("open")
-    assert shop.lane("/walk", {"goods": []})["live_tags"] == 0
+    assert shop.walk()["live_tags"] == 0
     expect(page.get_by_text("谢谢光临，祝您生活愉快")).to_be_visible()
     expect(page.get_by_role("button", name=START)).to_be_visible(timeout=60_000)
     assert [name for name in everything_kept(page) if "language" not in name] == []
@@ -113,7 +113,7 @@ def test_an_unscanned_item_is_noticed_and_cleared_by_name(
     console.get_by_role("button", name="放行", exact=True).click()
     console.get_by_role("button", name="看过了，商品都对").click()
     shop.wait_for_lane("open")
-    shop.lane("/walk", {"goods": []})
+    shop.walk()
     shop.wait_for_lane("idle")
 
 
@@ -163,7 +163,7 @@ def test_a_stranger_cannot_use_the_same_pass_again(
     show_pass(page, shop)
     lay(shop, goods[0])
     shop.wait_for_lane("open")
-    shop.lane("/walk", {"goods": []})
+    shop.walk()
     shop.wait_for_lane("idle")
     shop.lane("/scanner", {"code": code})
     for _ in range(10):
@@ -193,5 +193,5 @@ def test_the_pass_on_the_screen_changes_without_a_network(
     shop.lane("/scanner", {"code": after})  # a handset whose clock is 16 seconds fast
     lay(shop, goods[0])
     shop.wait_for_lane("open")
-    shop.lane("/walk", {"goods": []})
+    shop.walk()
     shop.wait_for_lane("idle")

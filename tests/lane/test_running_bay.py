@@ -73,7 +73,7 @@ async def show_and_lay(visit: LaneVisit, order: dict[str, Any], *weights_g: floa
 async def test_it_weighs_again_and_lets_out_by_itself_and_once(
     processes: Processes, at_lane: LaneVisit, at_bay: LaneVisit
 ) -> None:
-    openings = [await visit.gate_openings() for visit in (at_lane, at_bay)]
+    marks = [await visit.gate_mark() for visit in (at_lane, at_bay)]
     order, other = await at_lane.buy_bound(MILK), await at_lane.buy(TEA)
     await send_aside(at_lane, order, MILK_G, TEA_G)
     assert (await at_lane.call("weight"))["lane"] == "bay"
@@ -88,7 +88,7 @@ async def test_it_weighs_again_and_lets_out_by_itself_and_once(
     await show_and_lay(at_bay, order, MILK_G, TEA_G)  # nothing was taken off yet: the bay's own scale says so
     shown = await at_bay.until("check")
     assert shown["weight"]["measured_g"] == MILK_G + TEA_G + 2
-    assert await at_bay.gate_openings() == openings[1]
+    assert await at_bay.lettings_out(marks[1]) == 0
     await at_bay.lay(MILK_G)
     await at_bay.until("open")
     assert await at_bay.status_of(order) == "paid"
@@ -99,7 +99,7 @@ async def test_it_weighs_again_and_lets_out_by_itself_and_once(
     for visit in (at_lane, at_bay):
         await visit.scanner.ask(scan=order["pass"])
         await visit.until("idle", prompt="pass_used")
-    assert [await visit.gate_openings() for visit in (at_lane, at_bay)] == [openings[0] + 1, openings[1] + 1]
+    assert [await at_lane.lettings_out(marks[0]), await at_bay.lettings_out(marks[1])] == [1, 1]
     steps = told(processes, order)
     assert [who for what, who in steps if what in {"released", "left"}] == ["device:bay", "device:bay"]
     assert [who for what, who in steps if what == "weighed"][0::2] == ["device:lane-1", "device:bay"]
@@ -114,7 +114,7 @@ async def test_whom_staff_let_go_the_bay_lets_out_without_a_weighing(
     assert (await at_bay.answer("weight", "let_go", "their own bag"))["lane"] == "bay"
     await at_bay.answer("min_age", "let_go", "")
     assert await at_bay.status_of(order) == "paid", "the bay's gate lets out, and not the answer"
-    openings = await at_bay.gate_openings()
+    mark = await at_bay.gate_mark()
     await at_bay.scanner.ask(scan=order["pass"])
     await at_bay.until("weighing")
     while (await at_bay.io.ask(pulse="tags_deactivated"))["done"] == 0:  # the wine's tag dies at the bay, not before
@@ -123,7 +123,7 @@ async def test_whom_staff_let_go_the_bay_lets_out_without_a_weighing(
     await at_bay.walk()
     await at_bay.until("idle")
     assert await at_bay.status_of(order) == "left"
-    assert await at_bay.gate_openings() == openings + 1
+    assert await at_bay.lettings_out(mark) == 1
     steps = told(processes, order)
     assert [who for what, who in steps if what in {"weighed", "released"}] == ["device:lane-1", "device:bay"]
 
@@ -134,7 +134,7 @@ async def test_a_bay_that_is_killed_goes_on_where_it_was(
 ) -> None:
     order = await at_lane.buy(MILK)
     await send_aside(at_lane, order, MILK_G, TEA_G)
-    openings = [await visit.gate_openings() for visit in (at_lane, at_bay)]
+    marks = [await visit.gate_mark() for visit in (at_lane, at_bay)]
     await show_and_lay(at_bay, order, MILK_G, *([TEA_G] if moment == "check" else []))
     await at_bay.until("check" if moment == "check" else "open")
     await asyncio.to_thread(processes.kill, "bay")
@@ -150,8 +150,8 @@ async def test_a_bay_that_is_killed_goes_on_where_it_was(
         await at_bay.walk()
     await at_bay.until("idle")
     assert await at_bay.status_of(order) == "left"
-    assert await at_lane.gate_openings() == openings[0]
-    assert await at_bay.gate_openings() == openings[1] + 1
+    assert await at_lane.lettings_out(marks[0]) == 0
+    assert await at_bay.lettings_out(marks[1]) == 1
     assert [what for what, _ in told(processes, order) if what in {"released", "left"}] == ["released", "left"]
 
 
@@ -160,7 +160,7 @@ async def test_a_bay_waits_for_the_word_of_a_lane_that_died(
 ) -> None:
     """The pass is bound to the lane, which may not have heard that the order is in the bay."""
     order = await at_lane.buy_bound(MILK)
-    openings = [await visit.gate_openings() for visit in (at_lane, at_bay)]
+    marks = [await visit.gate_mark() for visit in (at_lane, at_bay)]
     await at_lane.scanner.ask(scan=order["pass"])
     await at_lane.until("loading")
     await at_lane.lay(MILK_G, TEA_G)
@@ -176,5 +176,5 @@ async def test_a_bay_waits_for_the_word_of_a_lane_that_died(
     await at_bay.until("idle")
     await at_lane.scanner.ask(scan=order["pass"])
     await at_lane.until("idle", prompt="pass_used")
-    assert [await visit.gate_openings() for visit in (at_lane, at_bay)] == [openings[0], openings[1] + 1]
+    assert [await at_lane.lettings_out(marks[0]), await at_bay.lettings_out(marks[1])] == [0, 1]
     assert [what for what, _ in told(processes, order) if what in {"released", "left"}] == ["released", "left"]

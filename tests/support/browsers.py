@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -42,6 +43,15 @@ class Shop:
         answer.raise_for_status()
         found: dict[str, object] = answer.json()
         return found
+
+    def walk(self, *pocketed: dict[str, Any]) -> dict[str, Any]:
+        """Walk through lane 1's gate with what was on the belt and more, as soon as it is open; what the plan shows."""
+        goods = [{"gtin": one["gtin"], "quantity": 1} for one in pocketed]
+        end = time.monotonic() + 30
+        while not (walked := self.lane("/walk", {"goods": goods}))["through"]:
+            assert time.monotonic() < end, "the gate stays shut"
+            time.sleep(0.1)
+        return walked
 
     def lane_state(self) -> str:
         return str(self.http.get("/lanes/lane-1/state").json()["state"])

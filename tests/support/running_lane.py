@@ -1,6 +1,7 @@
 """A lane at work: server, lane and each simulated device are processes of their own, as in a store."""
 
 import asyncio
+import itertools
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
@@ -142,16 +143,33 @@ class LaneVisit:
         await self.scale.ask(load_g=float(sum(weights_g)))
 
     async def walk(self, *, live_tags: int = 0) -> None:
-        """Take everything and walk through the gate."""
+        """Take everything and walk through the gate, as soon as it is open: it closes, and opens again, while nobody
+        comes.
+        """
         await self.scale.ask(load_g=0.0)
         if live_tags:
             await self.io.ask(pulse="eas_alarm", count=live_tags, width_ms=5)
-        answer = await self.io.ask(passage=1)
-        assert answer["done"] == 1, "the gate is closed"
+        async with asyncio.timeout(PATIENCE_S):
+            while not (await self.io.ask(passage=1))["done"]:
+                await asyncio.sleep(0.05)
 
     async def gate_openings(self) -> int:
+        return (await self._gate_history()).count("opened")
+
+    async def gate_mark(self) -> int:
+        """A place in the gate's history, for :meth:`lettings_out`."""
+        return len(await self._gate_history())
+
+    async def lettings_out(self, since: int) -> int:
+        """How often the gate opened for somebody since a mark: one that closes because nobody came, and opens again,
+        opens for the same person.
+        """
+        history = [event for event in (await self._gate_history())[since:] if event != "closed"]
+        return sum(now == "opened" != before for before, now in itertools.pairwise(["", *history]))
+
+    async def _gate_history(self) -> list[str]:
         history: Sequence[dict[str, Any]] = (await self.io.ask(get=True))["history"]
-        return sum(entry["event"] == "opened" for entry in history)
+        return [entry["event"] for entry in history]
 
     async def call(self, kind: str) -> dict[str, Any]:
         """The open call of a kind, as the attendant sees it."""
