@@ -243,7 +243,9 @@ export function findingOf(call: Call, reason: PlainMessageKey): Finding | null {
 
 /** What may lie there unpaid, of which the product is known: one tap takes it off, or has it paid. */
 export function unpaidGuesses(call: Call): readonly Suspect[] {
-  return (call.evidence?.suspects ?? []).filter(
+  const unpaid = (call.evidence?.suspects ?? []).filter(
     ({ kind, product_id }) => product_id && (kind === "missed" || kind === "more" || kind === "swapped"),
   );
+  // One more of something is suspected as "missed" and as "more": it is one product to tap.
+  return unpaid.filter((one, at) => unpaid.findIndex(({ product_id }) => product_id === one.product_id) === at);
 }

@@ -60,6 +60,8 @@ class GateWatch:
             one, gone = lane.exit, lane.gone
             # An order that the lane decides about alone is not known to the server yet.
             released = one is not None and one.status == "released" and not one.offline
+            # Who walked through is not followed any more, though the server may not have heard of it.
+            released = released and (gone is None or one is None or gone.exit_id != one.exit_id)
             if one is not None and released:
                 followed = one.exit_id
                 self._tags.let_out(followed, now_s)

@@ -250,12 +250,14 @@ class MerchantServer:
                 minutes=settings.exit_pass.minutes,
                 lanes_of=open_lanes,
                 judge=judge,
+                is_returned=returns_store.is_returned,
                 is_held=lambda tx, order: audit_of is not None and audit_of(tx, order) is not None,
             ),
             last_contact=last_contact,
             judge=judge,
             audit_of=audit_of,
             is_closed=is_closed,
+            is_returned=returns_store.is_returned,
         )
         self.offline_lanes = OfflineLanes(self.database, self.exits.passes, let_out=self.bays.let_out)
         self.calls = Calls(self.database, let_out=self.bays.let_out, send_back=self.bays.send_back)

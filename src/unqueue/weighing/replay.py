@@ -59,6 +59,9 @@ def rows_of(path: Path, needed: Iterable[str]) -> Iterator[Row]:
         except UnicodeDecodeError:
             where = f"after line {reader.line_num}"
             raise Unreadable(f"{path}, {where}: this is not UTF-8; save it as CSV UTF-8 (GBK is not read).") from None
+        except csv.Error as error:
+            where = f"after line {reader.line_num}"
+            raise Unreadable(f"{path}, {where}: {error}; look for a quote that is not closed.") from None
 
 
 def _parquet_rows(path: Path, needed: list[str]) -> Iterator[Row]:
@@ -104,7 +107,7 @@ def _number(path: Path, line: int, row: dict[str, Any], name: str, default: floa
 
 def _count(path: Path, line: int, row: dict[str, Any], name: str, default: int | None = None) -> int:
     """A whole number. Unreadable."""
-    value = _number(path, line, row, name, default)
+    value = float(_number(path, line, row, name, default))  # of an int only 3.12 tells whether it is whole
     if not value.is_integer():
         raise Unreadable(
             f"{path}, line {line}: {name} is {row[name]}; give a whole number, and the weight of weighed "
@@ -194,12 +197,15 @@ def run(
     learner: Learner, orders: Path, weighings: Path, out: Path, tell: Callable[[int], None] = lambda _: None
 ) -> Outcome:
     """Test every order of the files and write what was found. ``tell`` hears how many orders were tested, from time to
-    time. Unreadable; what was tested until then is written.
+    time. Unreadable: what was tested until then stands in ``.part`` beside ``out``, which is as it was before.
     """
+    if any(out.exists() and out.samefile(one) for one in (orders, weighings) if one.exists()):
+        raise Unreadable(f"{out}: this file is read; give another one for what is found.")
     outcome = Outcome()
     weighed = read_weighings(weighings)
     usable = _usable(read_orders(orders), weighed, set(learner.columns), outcome)
-    with out.open("w", newline="", encoding="utf-8") as file:
+    unfinished = out.with_name(f"{out.name}.part")
+    with unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS_OUT)
         while some := list(itertools.islice(usable, min(learner.until_fit, _AT_ONCE))):
@@ -208,6 +214,7 @@ def run(
                 outcome.checks += not verdict.passes
                 writer.writerow(_row(verdict))
             tell(outcome.orders)
+    unfinished.replace(out)
     for order_id in weighed:
         outcome.skip("weighed, and no such order", order_id)
     return outcome

@@ -29,6 +29,7 @@ export interface Figures {
   readonly unpaid_cases: number;
   readonly unpaid_unpriced: number;
   readonly audits: number;
+  readonly audit_cases: number;
   readonly audit_unpaid_minor: number;
   readonly wait: Spread;
   readonly calls: Spread;

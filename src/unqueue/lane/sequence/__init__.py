@@ -137,9 +137,10 @@ def _live_tag(turn: Turn) -> None:
     cause: TagCause | None = None
     if whose is not None:
         # A tag of the order that was not counted may be the one; else nothing of the order has a live tag any more.
-        if lane.phase in _AT_THE_GATE:  # else another order's goods are what the deactivator would silence
-            cause = "tag_missed" if whose.tags_counted < whose.tags else "not_on_order"
-        if whose.tags:
+        counted = whose.tags_counted
+        if lane.phase in _AT_THE_GATE and counted is not None:  # else another order's goods would be silenced
+            cause = "tag_missed" if counted < whose.tags else "not_on_order"
+        if whose.tags and counted is not None:
             detail = f"the deactivator counted {whose.tags_counted} of the order's {whose.tags} tags"
     key = turn.alarm("live_tag", whose.exit_id if whose is not None else None, detail, cause)
     _ring(turn, key, cause)
@@ -148,7 +149,9 @@ def _live_tag(turn: Turn) -> None:
 def _ring(turn: Turn, key: int, cause: TagCause | None) -> None:
     if turn.lane.phase in _AT_THE_GATE:
         turn.to("alarm", alarm_key=key, alarm_cause=cause, request=turn.lane.request)
-    elif turn.lane.phase != "alarm":
+    elif turn.lane.phase == "alarm":
+        turn.set(alarm_key=key, alarm_cause=cause)  # the bell before may have been answered by now
+    else:
         turn.notice("live_tag")  # the order being weighed goes on, and staff look at the gate
 
 
@@ -164,8 +167,7 @@ def _at_the_gate(turn: Turn) -> Gone | None:
     """Whose goods are at the gate: those of the order that was let out, or that left a moment ago."""
     lane = turn.lane
     if lane.exit is not None and lane.exit.status == "released":
-        counted = turn.io.deactivated - lane.tags_base
-        return Gone(lane.exit.exit_id, lane.exit.tags, counted, turn.now_s)
+        return Gone(lane.exit.exit_id, lane.exit.tags, turn.tags_counted(turn.io), turn.now_s)
     recent = lane.gone is not None and turn.now_s - lane.gone.at_s <= turn.timing.bell_s
     return lane.gone if recent else None
 
@@ -232,7 +234,16 @@ def _tare_seen(turn: Turn, seen: TareSeen) -> bool:
     return False
 
 
+def _call_seen(turn: Turn, seen: CallSeen) -> bool:
+    """Staff have helped, and the shopper goes on, wherever that is by now: an answer is told once."""
+    if seen.key == turn.lane.help_key and seen.call.status == "answered":
+        changed_s = turn.now_s if turn.lane.phase == "loading" else turn.lane.changed_s
+        turn.set(help_key=None, changed_s=changed_s)
+    return True
+
+
 _ALWAYS: dict[type, Callable[[Turn, Any], bool]] = {
+    CallSeen: _call_seen,
     Tick: _time_went_on,
     DeviceSeen: _device_seen,
     IoRead: _io_read,
@@ -257,7 +268,6 @@ _IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {
     ("loading", Weighed): belt.loading_weighed,
     ("loading", Tick): belt.loading_tick,
     ("loading", ExitSeen): belt.loading_exit_seen,
-    ("loading", CallSeen): belt.loading_call_seen,
     ("loading", Code): arrival.busy_code,
     ("deactivating", IoRead): belt.deactivating_io,
     ("deactivating", Tick): belt.deactivating_tick,

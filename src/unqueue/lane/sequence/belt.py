@@ -6,7 +6,6 @@ from unqueue.lane.sequence.words import (
     NEAR_EMPTY_G,
     Abandon,
     Answered,
-    CallSeen,
     ExitInfo,
     ExitSeen,
     IoRead,
@@ -37,12 +36,6 @@ def loading_tick(turn: Turn, tick: Tick) -> None:
         return
     if turn.is_near_empty() and quiet_s >= turn.timing.lay_s_max and may_give_up(turn.lane):
         give_up(turn, "no_goods")
-
-
-def loading_call_seen(turn: Turn, seen: CallSeen) -> None:
-    """Staff have helped, and the shopper goes on."""
-    if seen.key == turn.lane.help_key and seen.call.status == "answered":
-        turn.set(help_key=None, changed_s=turn.now_s)
 
 
 def loading_exit_seen(turn: Turn, seen: ExitSeen) -> None:

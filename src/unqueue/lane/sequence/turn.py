@@ -54,6 +54,10 @@ class Turn:
             self.set(tare=None, parts=(), part_lies=False)
         self.set(**{"phase": phase, "since_s": self.now_s, "reminded_s": self.now_s, "request": None, **changes})
 
+    def tags_counted(self, seen: IoRead) -> int | None:
+        """How many tags the deactivator silenced of this order; None where that was before the lane's restart."""
+        return seen.deactivated - self.lane.tags_base if self.lane.tags_known else None
+
     def ask(self, request: Request) -> None:
         number = self.lane.serial + 1
         self.set(serial=number, request=Pending(number, request))

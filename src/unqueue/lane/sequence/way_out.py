@@ -95,8 +95,9 @@ def leave(turn: Turn) -> None:
 
 
 def _tell_left(turn: Turn, seen: IoRead) -> None:
-    counted = seen.deactivated - turn.lane.tags_base
-    turn.set(gone=Gone(turn.exit.exit_id, turn.exit.tags, counted, turn.now_s))
+    counted = turn.tags_counted(seen)
+    # The next shopper has another trolley, whichever way the lane gets to its rest.
+    turn.set(gone=Gone(turn.exit.exit_id, turn.exit.tags, counted, turn.now_s), tare=None, parts=(), part_lies=False)
     turn.ask(Left(turn.exit.exit_id, seen.passages))
 
 

@@ -337,11 +337,13 @@ class Config(msgspec.Struct, frozen=True):
 
 
 class Gone(msgspec.Struct, frozen=True):
-    """An exit that left: a bell soon afterwards is about its goods. ``tags_counted`` of ``tags`` were silenced."""
+    """An exit that left: a bell soon afterwards is about its goods. ``tags_counted`` of ``tags`` were silenced; None
+    where nobody knows, after a restart.
+    """
 
     exit_id: str
     tags: int
-    tags_counted: int
+    tags_counted: int | None
     at_s: float
 
 
@@ -370,6 +372,8 @@ class Lane(msgspec.Struct, frozen=True):
     """What the server knows."""
     overweight: bool = False
     tags_base: int = 0
+    tags_known: bool = True
+    """Whether all that was silenced of this order was counted from ``tags_base`` on."""
     tags_done: bool = False
     io: IoRead | None = None
     passages_base: int = 0

@@ -16,7 +16,7 @@ from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.errors import NotFound
 from unqueue.server.access import Principal
 from unqueue.server.catalogue import store as catalogue_store
-from unqueue.server.exits import store
+from unqueue.server.exits import store, supplements
 from unqueue.server.exits.calls import GateGood
 from unqueue.server.exits.model import ExitConflict, GateOpening
 from unqueue.server.orders import store as orders_store
@@ -70,8 +70,9 @@ class Gates:
             if one is None or one.lane != device.id:
                 raise NotFound
             paid: Counter[str] = Counter()
-            for line in orders_store.lines(connection, one.order_id):
-                paid[line.product_id] += line.quantity
+            for order_id in (one.order_id, *supplements.paid_orders_of(connection, exit_id)):
+                for line in orders_store.lines(connection, order_id):
+                    paid[line.product_id] += line.quantity
             seen: Counter[str] = Counter()
             names: dict[str, tuple[str, str]] = {}
             for gtin, count in read.counts.items():

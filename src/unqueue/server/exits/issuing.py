@@ -20,7 +20,15 @@ from unqueue.passes.signed import PassClaims, PassExpired, PassInvalid
 from unqueue.server.access import Principal
 from unqueue.server.exits import store
 from unqueue.server.exits.age_checks import is_cleared
-from unqueue.server.exits.model import BAG_G, BAG_SD_G, Binding, ExpectedWeight, checks_of, refuse_unless_paid
+from unqueue.server.exits.model import (
+    BAG_G,
+    BAG_SD_G,
+    Binding,
+    ExpectedWeight,
+    OrderReturned,
+    checks_of,
+    refuse_unless_paid,
+)
 from unqueue.server.exits.views import OfflineLane, PassView, Rotation
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderLine
@@ -32,6 +40,9 @@ INTERVAL_G = 5
 """Of the scale of a lane that nobody has come to yet."""
 SEED_LENGTH = 16
 """Bytes of the secret that a pass's links are made from."""
+
+IsReturned = Callable[[Connection, str], bool]
+"""Whether goods of an order were taken back, or staff are about to."""
 
 
 class LaneThere(Protocol):
@@ -70,6 +81,7 @@ class Passes:
         lanes_of: LanesOf,
         judge: Expects | None = None,
         is_held: Callable[[Transaction, Order], bool] | None = None,
+        is_returned: IsReturned | None = None,
     ) -> None:
         self._database = database
         self.store_id = store_id
@@ -78,6 +90,7 @@ class Passes:
         self._lanes_of = lanes_of
         self._judge = judge
         self._is_held = is_held
+        self._is_returned = is_returned
         self._briefed_us: dict[str, int] = {}
 
     def briefed(self, lane: str, at_us: int) -> None:
@@ -100,6 +113,8 @@ class Passes:
         def write(tx: Transaction) -> LaneThere | None:
             """Bound before anybody holds it: from now on no other lane may think that it is free."""
             refuse_unless_paid(orders_store.get(tx.connection, order_id) or order)
+            if self._is_returned is not None and self._is_returned(tx.connection, order_id):
+                raise OrderReturned
             lane = self._bind(tx, order, claims.expires_s * 1_000_000)
             note = {"order_id": order.order_id, "trip_id": order.trip_id, "pass_id": claims.pass_id.hex()}
             note |= {"offline_lane": lane.id} if lane is not None else {}

@@ -470,6 +470,15 @@ class Call(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, status="answered", answered_us=at_us, reason=reason)
 
 
+class OrderReturned(DomainError):
+    """Goods of an order that has not left were taken back: what may go out with it is for a person to say."""
+
+    code = "order_returned"
+    status = 409
+    zh = "这张订单退过货，请到服务台，店员会帮您处理"
+    en = "Goods of this order were taken back. Please come to the service desk; we will help you there."
+
+
 def refuse_unless_paid(order: Order) -> None:
     """OrderLeft or OrderUnpaid unless an order may go out."""
     if order.status == "left":

@@ -18,7 +18,7 @@ from unqueue.passes.signed import PassClaims, PassInvalid
 from unqueue.server.access import Principal
 from unqueue.server.exits import age_checks, bays, bindings, calls, store, trolleys
 from unqueue.server.exits.bays import LastContact
-from unqueue.server.exits.issuing import Passes
+from unqueue.server.exits.issuing import IsReturned, Passes
 from unqueue.server.exits.journal import record
 from unqueue.server.exits.model import (
     Check,
@@ -30,6 +30,7 @@ from unqueue.server.exits.model import (
     LaneClosed,
     OrderAtBay,
     OrderAtOtherLane,
+    OrderReturned,
     Suspect,
     Weighing,
     checks_of,
@@ -78,7 +79,8 @@ class Exits:
     """All exits of the store.
 
     ``passes`` reads what is shown at lanes; ``last_contact`` tells when a lane was last heard of; ``judge`` knows what
-    orders should weigh; ``audit_of`` which of them are scanned again; ``is_closed`` which lanes staff took out.
+    orders should weigh; ``audit_of`` which of them are scanned again; ``is_closed`` which lanes staff took out;
+    ``is_returned`` which orders are not whole any more.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Exits:
         judge: WeightJudge | None = None,
         audit_of: AuditOf | None = None,
         is_closed: Callable[[Connection, str], bool] | None = None,
+        is_returned: IsReturned | None = None,
     ) -> None:
         self._database = database
         self.passes = passes
@@ -97,6 +100,7 @@ class Exits:
         self._judge = judge
         self._audit_of = audit_of
         self._is_closed = is_closed
+        self._is_returned = is_returned
         self._interval_g: dict[str, int] = {}  # of each lane's scale, as it said last
         self._guesses: defaultdict[str, Guesses] = defaultdict(Guesses)
 
@@ -147,6 +151,10 @@ class Exits:
             raise OrderUnknown
         return order
 
+    def _refuse_returned(self, tx: Transaction, order: Order) -> None:
+        if self._is_returned is not None and self._is_returned(tx.connection, order.order_id):
+            raise OrderReturned
+
     def _claim(
         self, tx: Transaction, device: Principal, order: Order, *, exit_id: str, request_hash: str, pass_id: str | None
     ) -> Exit:
@@ -154,6 +162,7 @@ class Exits:
         if live is not None and live.lane == device.id and live.bay is None:
             return live
         refuse_unless_paid(order)
+        self._refuse_returned(tx, order)
         if live is not None and live.bay is not None:
             return bays.take(tx, device, live)
         if live is not None:
@@ -285,6 +294,7 @@ class Exits:
                 order = orders_store.get(tx.connection, one.order_id)
                 if order is None or order.status != "paid":
                     raise OrderUnpaid
+                self._refuse_returned(tx, order)
                 if order.basket_hash != one.basket_hash:
                     raise ExitNotAccepted
                 one = _touched(tx, one.released(passages))

@@ -196,6 +196,17 @@ def _orders_of(connection: Connection, call_id: str) -> list[Order]:
     return [order for order in found if order is not None]
 
 
+def paid_orders_of(connection: Connection, exit_id: str) -> list[str]:
+    """Orders that were paid at calls of an exit, for goods that go out with it."""
+    query = (
+        select(call_payments.c.order_id)
+        .join(store.calls, store.calls.c.call_id == call_payments.c.call_id)
+        .where(store.calls.c.exit_id == exit_id)
+    )
+    found = (orders_store.get(connection, order_id) for order_id in connection.scalars(query).all())
+    return [order.order_id for order in found if order is not None and order.status in {"paid", "left"}]
+
+
 def _live(connection: Connection, call: Call) -> Order | None:
     return next((one for one in _orders_of(connection, call.call_id) if one.status in {"open", "paid"}), None)
 

@@ -113,7 +113,8 @@ class FloorFigures(msgspec.Struct, frozen=True):
     did not fit; ``false_alarms``: weighed exits whose weight did not fit and where staff found nothing wrong;
     ``unsaid``: checks that settled themselves, or of which nobody said what was found. ``called``: exits to which staff
     were called. ``unpaid_minor`` is what was found unpaid at calls, ``unpaid_cases`` how often with a known price and
-    ``unpaid_unpriced`` how often without; ``audit_unpaid_minor`` is what rescans found unpaid, in ``audits`` of them.
+    ``unpaid_unpriced`` how often without; ``audit_unpaid_minor`` is what rescans found unpaid, in ``audit_cases`` of
+    ``audits``.
     ``wait``: from a shopper's first weighing until the gate may open; ``calls``: from a call until a person answered,
     and ``calls_by_kind`` the same for each kind. ``attended_s``: from opening a call on a console until its answer, of
     the ``attended`` among ``answered`` calls where that is known; ``attended_s_per_shopper`` is that over ``left``.
@@ -131,6 +132,7 @@ class FloorFigures(msgspec.Struct, frozen=True):
     unpaid_cases: int
     unpaid_unpriced: int
     audits: int
+    audit_cases: int
     audit_unpaid_minor: int
     wait: Spread
     calls: Spread
@@ -185,6 +187,7 @@ def figures(rows: Rows, *, day: int | None = None, lane: str | None = None) -> F
         unpaid_cases=sum(row.priced for row in found if not row.is_audit),
         unpaid_unpriced=sum(row.count - row.priced for row in found if not row.is_audit),
         audits=sum(row.count for row in found if row.is_audit),
+        audit_cases=sum(row.priced for row in found if row.is_audit),
         audit_unpaid_minor=sum(row.worth_minor for row in found if row.is_audit),
         wait=spread(waits.get("", Counter())),
         calls=spread(sum((times for kind, times in waits.items() if kind), Counter())),

@@ -86,6 +86,7 @@ def _found_by_audits(connection: Connection, starts: Sequence[int]) -> list[Foun
             _day(audit_results.c.at_us, starts).label("c0"),
             func.coalesce(exits.c.lane, ELSEWHERE).label("c1"),
             func.count(),
+            func.sum(case((audit_results.c.unpaid_minor > 0, 1), else_=0)),
             func.sum(audit_results.c.unpaid_minor),
         )
         .select_from(audit_results)
@@ -95,7 +96,7 @@ def _found_by_audits(connection: Connection, starts: Sequence[int]) -> list[Foun
         .where(audit_results.c.at_us >= starts[0], audit_results.c.at_us < starts[-1])
     )
     rows = connection.execute(_grouped(query, 2))
-    return [FoundRow(day, lane, True, count, count, int(worth)) for day, lane, count, worth in rows]
+    return [FoundRow(day, lane, True, count, int(priced), int(worth)) for day, lane, count, priced, worth in rows]
 
 
 def _shoppers_waits(connection: Connection, starts: Sequence[int]) -> list[WaitRow]:

@@ -74,6 +74,12 @@ def of_order(connection: Connection, order_id: str) -> list[Return]:
     return [_return(row) for row in connection.execute(query).mappings()]
 
 
+def is_returned(connection: Connection, order_id: str) -> bool:
+    """Whether goods of an order were taken back, or a second person is asked whether they are."""
+    query = select(returns.c.return_id).where(returns.c.order_id == order_id, returns.c.status != "rejected")
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def proposed(connection: Connection, limit: int) -> list[Return]:
     """What waits for a second person, the oldest first."""
     query = select(returns).where(returns.c.status == "proposed").order_by(returns.c.created_us).limit(limit)
