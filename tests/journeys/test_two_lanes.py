@@ -155,6 +155,7 @@ def test_what_is_cleared_in_a_bay_with_a_gate_leaves_by_that_gate(floor: Floor, 
     expect(handset.get_by_text("谢谢光临，祝您生活愉快")).to_be_visible()
     floor.bay.until("idle")
     assert floor.bay.lettings_out(mark) == 1
+    floor.lane.until("idle", prompt="welcome")  # for a moment it goes on showing the way to the bay
 
 
 def test_what_fits_at_the_bay_leaves_by_itself(floor: Floor, phone: BrowserContext) -> None:

@@ -79,3 +79,9 @@ async def test_goods_of_who_is_let_out_are_not_those_of_who_left_before() -> Non
     second = msgspec.structs.replace(out("released"), gone=before)
     lanes = [Lane(phase="idle", gone=before), second, Lane(phase="alarm", gone=before)]
     assert await heard_at(lanes, wine_after_s=LOOK_S * 2.5) == [GoodsSeen("exit-1", SURPLUS)]
+
+
+async def test_goods_behind_who_walked_while_the_server_is_slow_are_not_theirs() -> None:
+    at_s = asyncio.get_running_loop().time()
+    walked = msgspec.structs.replace(out("released"), phase="leaving", gone=Gone("exit-1", 0, 0, at_s - 5))
+    assert await heard_at([walked]) == []

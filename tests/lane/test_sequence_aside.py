@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import pytest
-from tests.support.lane_rig import EXPECTED_G, PASS, Rig, alarms, loaded, new_pass
+from tests.support.lane_rig import EXPECTED_G, PASS, Rig, alarms, loaded, new_pass, ready
 
 from unqueue.lane.sequence import outputs
-from unqueue.lane.sequence.words import Config, Timing
+from unqueue.lane.sequence.words import CallInfo, CallSeen, Config, Timing
 
 T = Timing()
 BAY = Config(side_bay="bay")
@@ -202,3 +202,23 @@ def test_who_was_let_go_in_the_bay_walks_out_by_a_gate() -> None:
     rig.show_pass(PASS)
     rig.wait(1)
     assert (rig.screen.state, rig.releases, rig.exits[0].bay) == ("open", 1, None)
+
+
+def test_an_answer_that_came_while_the_order_went_aside_is_not_waited_for() -> None:
+    """The lane hears of an answer once, whatever it is at."""
+    rig = ready(config=Config(side_bay="bay-1"))
+    rig.show_pass()
+    rig.serve()
+    rig.press_help()
+    key = rig.lane.help_key
+    assert key is not None
+    while rig.lane.phase == "loading":
+        rig.now_s += 0.25
+        rig.look()
+    call = rig.raised.pop(key)
+    rig.answered[call] = "done"
+    rig.hear(CallSeen(key, CallInfo(call, "answered", action="done")))
+    assert rig.lane.help_key is None
+    rig.serve()
+    rig.wait(T.lay_s_max + 60)
+    assert (rig.lane.phase, rig.lane.exit) == ("idle", None)

@@ -90,3 +90,22 @@ def test_where_goods_are_weighed_alone_such_a_code_is_no_pass() -> None:
     rig = ready()
     rig.hear(Code(f"(8003)0{CODE}"))
     assert rig.screen.prompt.id == "pass_invalid"
+
+
+@pytest.mark.parametrize("rang", [False, True])
+def test_the_next_trolley_is_not_taken_for_the_last_one(rang: bool) -> None:
+    rig = lane()
+    rig.hear(TareSeen(OWN))
+    shown(rig)
+    rig.lay(OWN.tare_g + EXPECTED_G)
+    rig.wait(3)
+    assert rig.lane.phase == "open"
+    rig.alarms += rang
+    rig.look()
+    rig.walk()
+    rig.lay(USUAL.tare_g)
+    rig.wait(1)
+    if rang:
+        rig.staff("done")
+        rig.wait(2)
+    assert (rig.lane.phase, rig.lane.tare) == ("idle", None)

@@ -5,6 +5,8 @@ from tests.support.lane_rig import EXPECTED_G, Rig, alarms, loaded, opened, read
 
 from unqueue.lane.sequence import outputs
 from unqueue.lane.sequence.words import (
+    CallInfo,
+    CallSeen,
     IoRead,
     Left,
     OpenGate,
@@ -57,6 +59,27 @@ class TestAlarm:
         rig.wait(0.5)
         assert (rig.live_tags, rig.screen.state, rig.gate_is_open) == (0, "open", True)
         assert not outputs(rig.lane).deactivator
+
+    def test_what_was_silenced_before_a_restart_is_not_called_missed(self) -> None:
+        rig = opened(tags=2)
+        rig.restart()
+        rig.wait(1)
+        rig.alarms += 1
+        rig.look()
+        (alarm,) = alarms(rig)
+        assert (alarm.cause, alarm.detail) == (None, None)
+
+    def test_a_newer_bell_is_waited_for(self) -> None:
+        rig = opened(tags=1)
+        rig.alarms += 1
+        rig.look()
+        first = rig.lane.alarm_key
+        rig.alarms += 1
+        rig.look()
+        assert rig.lane.alarm_key != first
+        assert first is not None
+        rig.hear(CallSeen(first, CallInfo("call-1", "answered", action="done")))
+        assert rig.lane.phase == "alarm"
 
     def test_a_tag_that_stays_does_not_keep_the_field_on(self) -> None:
         rig = loaded(tags=1)

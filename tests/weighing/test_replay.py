@@ -194,3 +194,36 @@ def test_parts_of_an_order_add_up(tmp_path: Path) -> None:
     found = read_weighings(file)
     assert (found["a"].measured_g, found["a"].bags, found["a"].parts) == (750, 2, 2)
     assert found["b"].parts == 1
+
+
+def test_bags_and_prices_may_be_left_out(tmp_path: Path) -> None:
+    weighings, catalogue = tmp_path / "weighings.csv", tmp_path / "catalogue.csv"
+    weighings.write_text("order_id,measured_g,scale_interval_g\na,500,5\n")
+    assert read_weighings(weighings)["a"].bags == 0
+    catalogue.write_text("product_id,net_weight_g,packaging,kind\n1,500,rigid,packed\n")
+    assert len(read_catalogue(catalogue)) == 1
+
+
+def test_a_quote_that_is_not_closed_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "catalogue.csv"
+    file.write_text(f'{CATALOGUE}"1,5,rigid,packed,1,1\n' + "2,5,rigid,packed,1,1\n" * 20_000)
+    with pytest.raises(Unreadable, match=r"catalogue\.csv, after line .*a quote that is not closed"):
+        read_catalogue(file)
+
+
+def test_what_is_found_is_not_written_over_what_is_read(tmp_path: Path) -> None:
+    files = Files(tmp_path, 20)
+    before = (tmp_path / "orders.csv").read_text()
+    answer = files.replay("orders.csv")
+    assert (answer.exit_code, (tmp_path / "orders.csv").read_text()) == (1, before)
+    assert "this file is read" in " ".join(answer.output.split())
+
+
+def test_the_last_run_s_verdicts_stay_until_there_are_new_ones(tmp_path: Path) -> None:
+    files = Files(tmp_path, 20)
+    assert files.replay("out.csv").exit_code == 0
+    before = files.verdicts("out.csv")
+    with (tmp_path / "orders.csv").open("a") as file:
+        file.write("zz,1,many,,\n")
+    assert files.replay("out.csv").exit_code == 1
+    assert files.verdicts("out.csv") == before

@@ -147,6 +147,7 @@ test("guesses: what may lie there unpaid, of which the product is known", () => 
     { kind: "missed", zh: "茶", en: "Tea", product_id: "tea" },
     { kind: "missed", zh: "一件商品", en: "An item" },
     { kind: "extra", zh: "奶", en: "Milk", product_id: "milk" },
+    { kind: "more", zh: "茶", en: "Tea", product_id: "tea" }, // one more of what is missed: one tap for both
   ] as const;
   const found = unpaidGuesses({ ...call("a", "weight", 1), evidence: { suspects } });
   assert.deepEqual(

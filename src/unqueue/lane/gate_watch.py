@@ -67,8 +67,9 @@ class GateWatch:
                 self._tags.let_out(followed, now_s)
             else:
                 if gone is not None and gone != last_gone and gone.exit_id != followed:  # in and out between two looks
-                    self._tags.let_out(gone.exit_id, gone.at_s)
-                self._tags.let_out(None, now_s)
+                    followed = gone.exit_id
+                    self._tags.let_out(followed, gone.at_s)
+                self._tags.let_out(None, gone.at_s if gone is not None and gone.exit_id == followed else now_s)
             last_gone = gone
             carried = self._tags.look(self._clock())
             if carried is not None:

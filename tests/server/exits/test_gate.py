@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
-from tests.support.lanes import ATTENDANT, Buy, LaneClient, OpenLane, StaffClient
+from tests.support.lanes import ATTENDANT, Buy, LaneClient, OpenLane, StaffClient, mark_paid
 from tests.support.stores import BEER, MILK
 
 from unqueue.kernel import journal
@@ -124,3 +124,15 @@ def test_a_wish_is_for_now() -> None:
     wish = GateOpening("1", "lane-1", "小李", 0)
     assert wish.is_fresh(GATE_OPENING_FRESH_S * 1_000_000)
     assert not wish.is_fresh(GATE_OPENING_FRESH_S * 1_000_000 + 1)
+
+
+async def test_what_was_paid_at_a_call_goes_out_with_the_order(
+    store: MerchantServer, lane: LaneClient, attendant: StaffClient, buy: Buy
+) -> None:
+    claimed = await lane.claim(**{"pass": await (await buy(MILK)).show_pass()})
+    call = (await lane.weigh(claimed["id"], fits=False))["call"]
+    asked = await attendant.call("POST", f"/api/staff/calls/{call['id']}/payment", {"items": [{"code": BEER}]})
+    both = {MILK.zfill(14): 1, BEER.zfill(14): 1}
+    assert len(await surplus(lane, claimed["id"], both)) == 1
+    await mark_paid(store, asked["order_id"])
+    assert await surplus(lane, claimed["id"], both) == []

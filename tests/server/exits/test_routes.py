@@ -13,9 +13,13 @@ from tests.support.stores import BEER, MILK, WINE
 
 from unqueue.kernel import journal
 from unqueue.kernel.clock import ManualClock
+from unqueue.kernel.database import Transaction
 from unqueue.server.app import MerchantServer
 from unqueue.server.exits import store as exits_store
 from unqueue.server.exits.model import STALE_AFTER_S
+from unqueue.server.orders import store as orders_store
+from unqueue.server.returns import store as returns_store
+from unqueue.server.returns.model import Return
 
 pytestmark = pytest.mark.anyio
 
@@ -327,3 +331,27 @@ async def test_the_lane_prints_the_receipt(lane: LaneClient, buy: Buy) -> None:
     claimed = await lane.claim(**{"pass": await paid.show_pass()})
     receipt = await lane.call("GET", f"/api/exits/{claimed['id']}/receipt")
     assert receipt["order_number"] == paid.order["number"]
+
+
+async def test_an_order_whose_goods_were_taken_back_stays_in_the_store(
+    store: MerchantServer, lane: LaneClient, buy: Buy
+) -> None:
+    """Its goods are on the shelf again, and the pass would fit them once more (invariant 10)."""
+    paid = await buy(MILK)
+    shown = await paid.show_pass()
+    claimed = await lane.claim(**{"pass": shown})
+
+    def take_back(tx: Transaction) -> None:
+        order = orders_store.get(tx.connection, paid.order["id"])
+        assert order is not None
+        made = Return(
+            return_id="r" * 32, order_id=order.order_id, trip_id=order.trip_id, status="accepted", lines=(), shares=(),
+            amount_minor=0, currency="CNY", reason="changed their mind", by_id="s", by="An", created_us=tx.at_us,
+        )  # fmt: skip
+        returns_store.insert_return(tx, made)
+
+    await lane.weigh(claimed["id"])
+    await store.database.unit(take_back)
+    assert (await lane.release(claimed["id"], status=409))["code"] == "order_returned"
+    await lane.abandon(claimed["id"])
+    assert (await lane.claim(status=409, **{"pass": shown}))["code"] == "order_returned"
