@@ -77,6 +77,7 @@ class TestAlarm:
         rig.alarms += 1
         rig.look()
         assert rig.lane.alarm_key != first
+        assert rig.lane.alarm_cause == "not_on_order"
         assert first is not None
         rig.hear(CallSeen(first, CallInfo("call-1", "answered", action="done")))
         assert rig.lane.phase == "alarm"

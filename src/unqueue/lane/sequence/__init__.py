@@ -150,7 +150,9 @@ def _ring(turn: Turn, key: int, cause: TagCause | None) -> None:
     if turn.lane.phase in _AT_THE_GATE:
         turn.to("alarm", alarm_key=key, alarm_cause=cause, request=turn.lane.request)
     elif turn.lane.phase == "alarm":
-        turn.set(alarm_key=key, alarm_cause=cause)  # the bell before may have been answered by now
+        turn.set(
+            alarm_key=key, alarm_cause=cause or turn.lane.alarm_cause
+        )  # the bell before may have been answered by now
     else:
         turn.notice("live_tag")  # the order being weighed goes on, and staff look at the gate
 
