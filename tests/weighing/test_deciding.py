@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unqueue.weighing import deciding, fitting
+from unqueue.weighing import alternatives, deciding, fitting
 from unqueue.weighing.design import Batch, Line, Order, Weighing, batch_of
 from unqueue.weighing.fitting import Parameters
 from unqueue.weighing.priors import CONTENT_G, CONTENT_SD_G, Goods, Prior, prior_of
@@ -121,6 +121,14 @@ def test_the_bent_null_is_a_distribution_of_mean_zero_and_variance_one(skew: flo
     assert chance.sum() == pytest.approx(1, abs=0.003)
     assert (chance @ middles) == pytest.approx(0, abs=0.02)
     assert (chance @ middles**2) == pytest.approx(1, abs=0.05)
+
+
+@given(st.floats(0, 1.5), st.floats(-3, 3))
+def test_the_skewed_density_is_that_of_its_distribution(skew: float, z: float) -> None:
+    step = 1e-4
+    low, high = alternatives.below(np.array([z - step, z + step]), np.array([skew]))[0]
+    density = alternatives.skewed(np.array([z * 7.0]), np.array([7.0]), np.array([skew]))[0]
+    assert density * 7 == pytest.approx((high - low) / (2 * step), abs=2e-3)
 
 
 @given(st.integers(-400, 1500))

@@ -21,7 +21,6 @@ _EDGES = np.arange(-_REACH, _REACH + _STEP, _STEP)
 _MIDDLES = (_EDGES[1:] + _EDGES[:-1]) / 2
 _ROWS = 256
 """Orders that are tested together: memory stays small."""
-_SKEW_MIN = 0.02
 NAMED_MAX = 5
 _LIKELY = 0.01
 
@@ -45,13 +44,7 @@ def null_chances(skew: Floats) -> Floats:
     """The probability of each cell of the grid, a row an order, if nothing is wrong: a normal, or a gamma (Pearson's
     type III) with the skewness that lognormal weights leave in a sum.
     """
-    normal = special.ndtr(_EDGES)
-    below = np.broadcast_to(normal, (len(skew), len(_EDGES))).copy()
-    bent = np.flatnonzero(skew > _SKEW_MIN)
-    if len(bent):
-        half = skew[bent, None] / 2
-        below[bent] = special.gammainc(1 / half**2, np.maximum(_EDGES + 1 / half, 0.0) / half)
-    found: Floats = np.diff(below, axis=1)
+    found: Floats = np.diff(alternatives.below(_EDGES, skew), axis=1)
     return found
 
 
@@ -59,15 +52,14 @@ def examine(batch: Batch, parameters: Parameters, prior: Prior, missed: MissedTa
     """Test orders, with one set of parameters."""
     errors = fitting.errors_of(batch, parameters, prior)
     weights = parameters.weights(prior)
-    third = batch.count @ weights.third_moment
+    skew = fitting.skewness(batch, weights, errors)
     parts = []
     for start in range(0, len(batch), _ROWS):
         rows = np.arange(start, min(start + _ROWS, len(batch)))
         sd = np.sqrt(errors.total[rows])
-        skew = np.clip(third[rows] / sd**3, 0.0, 1.5)
         points = sd[:, None] * _MIDDLES
         kinds = alternatives.densities(batch.count[rows], points, sd, weights, missed)
-        parts.append(_judge(errors.error_g[rows], sd, skew, kinds @ parameters.kinds, false_alarm))
+        parts.append(_judge(errors.error_g[rows], sd, skew[rows], kinds @ parameters.kinds, false_alarm))
     score, p_value, low, high = (np.concatenate([part[of] for part in parts]) for of in range(4))
     expected = batch.rest_g + batch.label_g - errors.error_g
     return Test(expected, np.sqrt(errors.total), errors.error_g, score, p_value, low, high)
@@ -125,7 +117,8 @@ def suspects(
     share = quantity / max(quantity.sum(), 1e-9)
     unit_g, unit_variance = weights.mean_g[columns], weights.unit_variance[columns]
     without = np.sqrt(np.maximum(variance - unit_variance, variance / 4))
-    right = (1 - parameters.wrong) * float(alternatives.normal(errors.error_g, np.sqrt(errors.total))[0])
+    skew = fitting.skewness(row, weights, errors)
+    right = (1 - parameters.wrong) * float(alternatives.skewed(errors.error_g, np.sqrt(errors.total), skew)[0])
     other_g, other_variance = fitting.unscanned(weights, prior)
     anything = popularity / popularity.sum() * alternatives.normal(error - other_g, np.sqrt(variance + other_variance))
     by_kind: tuple[tuple[Integers, Floats], ...] = (

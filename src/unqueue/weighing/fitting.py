@@ -149,9 +149,16 @@ class Likelihoods(msgspec.Struct, frozen=True):
 
 def likelihoods(batch: Batch, errors: Errors, now: Parameters, prior: Prior, missed: MissedTable) -> Likelihoods:
     """Of each order, whatever share of them is wrong."""
-    sd = np.sqrt(errors.total)
-    wrong = alternatives.densities(batch.count, errors.error_g, sd, now.weights(prior), missed)
-    return Likelihoods(np.maximum(alternatives.normal(errors.error_g, sd), 1e-300), wrong)
+    sd, weights = np.sqrt(errors.total), now.weights(prior)
+    wrong = alternatives.densities(batch.count, errors.error_g, sd, weights, missed)
+    right = alternatives.skewed(errors.error_g, sd, skewness(batch, weights, errors))
+    return Likelihoods(np.maximum(right, 1e-300), wrong)
+
+
+def skewness(batch: Batch, weights: Weights, errors: Errors) -> Floats:
+    """Of each order's error, if nothing is wrong with it."""
+    found: Floats = np.clip(batch.count @ weights.third_moment / errors.total**1.5, 0.0, alternatives.SKEW_MAX)
+    return found
 
 
 def missed_table(parameters: Parameters, prior: Prior, popularity: Floats) -> MissedTable:
@@ -317,25 +324,35 @@ def _inflations(batch: Batch, squared: Floats, right: Floats, now: Parameters, s
     return found
 
 
-_WITHIN, _WITHIN_SD = 0.96, 2.0537
-"""The share of right orders that the calibration counts on, and within how many standard deviations they lie."""
+_WITHIN = (0.98, 0.96)
+_UNKNOWN = (0.06, 0.15)
+"""The share of right orders that the calibration counts on: the first where the first share of the variance is that of
+what has not been learned, the second where the second is. The further out, the nearer to the orders that the test is
+about; but before weights are known well, wrong orders can't be told from right ones there.
+"""
 _CALIBRATION_WEIGHT = 1500.0
+_SIDE_MIN = 1e-12
 
 
-def calibrated(batch: Batch, errors: Errors, learned: Flags, right: Floats, now: Parameters) -> Parameters:
-    """Set the calibration. ``right``: how probable it is that nothing was wrong with an order.
+def calibrated(batch: Batch, learned: Flags, right: Floats, now: Parameters, prior: Prior) -> Parameters:
+    """Set the calibration. ``right``: how probable it is that nothing was wrong with an order, from :func:`shares`.
 
-    An order that was ``learned`` from pulled means and variances its way: see :func:`without_itself`.
+    An order that was ``learned`` from pulled means and variances its way: see :func:`without_itself`. How large an
+    error is, is told by how improbable it is on its own side: as many standard deviations as a normal would have there.
     """
-    total = errors.total / calibration_of(batch, now) ** 2
-    size = np.abs(errors.error_g) / np.sqrt(total) * np.where(learned, without_itself(batch, errors, now), 1.0)
+    errors = errors_of(batch, now, prior)
+    before = calibration_of(batch, now)
+    within = float(np.interp(np.mean(1 - errors.noise * before**2 / errors.total), _UNKNOWN, _WITHIN))
+    within_sd = float(special.ndtri((1 + within) / 2))
+    z = errors.error_g / np.sqrt(errors.total) * np.where(learned, without_itself(batch, errors, now, within_sd), 1.0)
+    size = _as_normal(z, skewness(batch, now.weights(prior), errors)) * before
     order = np.argsort(size)
     places = _sizes_matrix(sizes_of(batch))[order].tocsc()
     size, right = size[order], right[order]
 
     def needed(weight: Floats) -> float:
         mass = np.cumsum(weight)
-        return float(size[min(int(np.searchsorted(mass, _WITHIN * mass[-1])), len(size) - 1)]) / _WITHIN_SD
+        return float(size[min(int(np.searchsorted(mass, within * mass[-1])), len(size) - 1)]) / within_sd
 
     overall = needed(right)
     found = np.full(len(SIZES), overall)
@@ -347,17 +364,24 @@ def calibrated(batch: Batch, errors: Errors, learned: Flags, right: Floats, now:
     return msgspec.structs.replace(now, calibration=np.clip(found, 0.5, 2.5))
 
 
-def without_itself(batch: Batch, errors: Errors, now: Parameters) -> Floats:
+def _as_normal(z: Floats, skew: Floats) -> Floats:
+    """Errors, each as large as a normal's is that is as improbable on the same side."""
+    side = alternatives.below(z[:, None], skew).ravel()
+    told = (side > _SIDE_MIN) & (side < 1 - _SIDE_MIN)
+    return np.where(told, np.abs(special.ndtri(np.clip(side, _SIDE_MIN, 1 - _SIDE_MIN))), np.abs(z))
+
+
+def without_itself(batch: Batch, errors: Errors, now: Parameters, at_sd: float) -> Floats:
     """How much larger an order's error would be, in standard deviations, had it not been learned from.
 
     Of the means: the leave-one-out residual of least squares, its leverage being what is not known of them. Of the
-    variances: one step of Fisher scoring, for an error as large as the calibration looks at.
+    variances: one step of Fisher scoring, for an error of ``at_sd`` standard deviations, where the calibration looks.
     """
     squares = batch.count.power(2)
     means = 1 + squares @ now.mean_variance / errors.noise
     inflation = _sizes_matrix(sizes_of(batch)) @ now.inflation
     shares = squares @ (now.unit_variance**2 * np.log(now.variance_doubt)) * (inflation / errors.noise) ** 2
-    found: Floats = means * np.exp((_WITHIN_SD**2 - 1) / 2 * shares)
+    found: Floats = means * np.exp((at_sd**2 - 1) / 2 * shares)
     return found
 
 
@@ -367,8 +391,12 @@ def calibration_of(batch: Batch, now: Parameters) -> Floats:
     return found
 
 
-def shares(batch: Batch, now: Parameters, prior: Prior, popularity: Floats, rounds: int = 5) -> Parameters:
-    """The share of wrong orders and of each kind, from all orders, whether they passed or not."""
+def shares(
+    batch: Batch, now: Parameters, prior: Prior, popularity: Floats, rounds: int = 5
+) -> tuple[Parameters, Floats]:
+    """The share of wrong orders and of each kind, from all orders, whether they passed or not; and the probability that
+    nothing was wrong with each.
+    """
     missed = missed_table(now, prior, popularity)
     found = likelihoods(batch, errors_of(batch, now, prior), now, prior, missed)
     for _ in range(rounds):
@@ -380,4 +408,4 @@ def shares(batch: Batch, now: Parameters, prior: Prior, popularity: Floats, roun
             wrong=(wrong + _WRONG_PRIOR[0]) / (len(batch) + sum(_WRONG_PRIOR)),
             kinds=(by_kind + _KINDS_WEIGHT * alternatives.SHARES) / (by_kind.sum() + _KINDS_WEIGHT),
         )
-    return now
+    return now, found.chances(now)[0]

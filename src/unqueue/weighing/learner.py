@@ -18,7 +18,7 @@ WINDOW = 120_000
 """Orders that are kept to learn from."""
 _LOOK_BACK = 6_000
 """Orders in which a change of a product is looked for."""
-_CALIBRATION_MIN, _CALIBRATED_ON = 1_000, 20_000
+_CALIBRATION_MIN = 1_000
 _FIRST_FIT, _GROWTH, _BETWEEN_MAX = 100, 0.08, 1_000
 _ROUNDS, _ROUNDS_FIRST = 2, 12
 _CUSTOMERS_MAX, _HABITS_MAX = 50_000, 60
@@ -237,19 +237,11 @@ class Learner:
             passed = np.flatnonzero(history.passed)
             seen = Seen(history.batch.rows(passed), history.low_g[passed], history.high_g[passed])
         self.parameters = fitting.fit(seen, self.prior, self.parameters, self.popularity, rounds)
-        self.parameters = fitting.shares(history.batch, self.parameters, self.prior, self.popularity)
+        self.parameters, right = fitting.shares(history.batch, self.parameters, self.prior, self.popularity)
+        if self.seen >= _CALIBRATION_MIN:
+            learned = history.passed | self.trusts_all
+            self.parameters = fitting.calibrated(history.batch, learned, right, self.parameters, self.prior)
         self._missed = None
-        self._calibrate()
-
-    def _calibrate(self) -> None:
-        if self.seen < _CALIBRATION_MIN:
-            return
-        batch, start = self.history.last(_CALIBRATED_ON)
-        errors = fitting.errors_of(batch, self.parameters, self.prior)
-        found = fitting.likelihoods(batch, errors, self.parameters, self.prior, self.missed)
-        right, _ = found.chances(self.parameters)
-        learned = self.history.passed[start:] | self.trusts_all
-        self.parameters = fitting.calibrated(batch, errors, learned, right, self.parameters)
 
     def _find_changes(self) -> None:
         changed: set[int] = set()
