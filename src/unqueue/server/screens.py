@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from litestar import get, post
+from litestar import Request, get, post
 from litestar.datastructures import CacheControlHeader
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
@@ -60,10 +61,16 @@ def handset_back() -> Redirect:
 
 
 def _screen(name: str) -> Router:
+    def with_slash(request: Request[Any, Any, Any]) -> Redirect | None:
+        """A screen's files stand beside it: without the slash at the end the browser would look for them elsewhere."""
+        typed = request.scope["raw_path"].partition(b"?")[0]
+        return Redirect(f"/{name}/", query_params=dict(request.query_params)) if typed == f"/{name}".encode() else None
+
     return create_static_files_router(
         path=f"/{name}",
         directories=[WEB / name],
         html_mode=True,
+        before_request=with_slash,
         include_in_schema=False,
         cache_control=CacheControlHeader(no_cache=True),  # always asked again; unchanged files answer 304
     )
