@@ -98,6 +98,28 @@ class TestStrayReads:
         hear(tags, WINE, 1, 101, dbm=-58 + RULE.nearer_db)
         assert tags.look(102) == CarriedOut("exit-1", {WINE: 1})
 
+    def test_however_fast_the_reader_is_and_however_long_it_takes(self) -> None:
+        tags = GateTags()
+        for number in range(50 * 200):  # 200 reads a second for 50 s
+            at_s = 60 + number / 200
+            if number == 40 * 200:
+                tags.let_out("exit-1", at_s)
+            tags.see(TagRead(epc(WINE, 1), 1, -50), at_s)  # it lies nearby all the time
+            tags.see(TagRead(epc(WINE, 2), 1, -42 if at_s > 108 else -58), at_s)  # it waits, and comes nearer at last
+        assert tags.look(110) == CarriedOut("exit-1", {WINE: 1})
+
+    def test_many_tags_near_the_gate_push_out_none_that_passes(self) -> None:
+        tags = GateTags()
+        tags.let_out("exit-1", 100)
+        for serial in range(400):
+            hear(tags, TEA, serial, 100.5)
+        told = tags.look(101)
+        for serial in range(3000):
+            hear(tags, WINE, serial, 101.5, dbm=-80)
+        hear(tags, TEA, 400, 102)
+        assert told == CarriedOut("exit-1", {TEA: 400})
+        assert tags.look(102.5) == CarriedOut("exit-1", {TEA: 401})
+
     def test_without_a_signal_time_alone_decides(self) -> None:
         tags = GateTags()
         for at_s in range(60, 100):

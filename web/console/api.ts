@@ -189,7 +189,7 @@ export function staffApi(token: string, onEnded: () => void = () => undefined) {
     floor: () => send<Floor>("/api/staff/floor"),
     answer: (call: string, body: Answer) => post<Call>(`/api/staff/calls/${path(call)}/answer`, body),
     openGate: (lane: string, id: string) =>
-      post<{ readonly status: "taken" | "waiting" }>(`/api/staff/lanes/${path(lane)}/gate-openings`, { id }),
+      post<{ readonly status: "opened" | "waiting" }>(`/api/staff/lanes/${path(lane)}/gate-openings`, { id }),
     closeLane: (lane: string, closed: boolean) =>
       send<null>(`/api/staff/lanes/${path(lane)}/closed`, { method: "POST", body: { closed } }),
     look: (call: string) => post<Call>(`/api/staff/calls/${path(call)}/look`),

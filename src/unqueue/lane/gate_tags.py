@@ -14,8 +14,13 @@ import msgspec
 from unqueue.devices.ports import TagRead
 from unqueue.devices.wire.epc import decode_epc
 
-_READS_KEPT_MAX = 64
+_GATHER_S = 0.25
+_HEARD_KEPT_MAX = 160
+"""What a reader that looks hundreds of times a second hears within a quarter of a second counts as heard at once: so
+what is kept of a tag goes back 40 seconds, however fast the reader is.
+"""
 _TAGS_KEPT_MAX = 2000
+"""The tag that was silent for longest goes first, and none that was counted for who is walking just now."""
 
 
 class TagRule(msgspec.Struct, frozen=True):
@@ -42,10 +47,18 @@ class CarriedOut(msgspec.Struct, frozen=True):
     counts: Mapping[str, int]
 
 
+class _Heard(msgspec.Struct):
+    """From ``at_s`` on, for a moment: the loudest signal, and how often."""
+
+    at_s: float
+    rssi_dbm: int | None
+    count: int
+
+
 class _Tag(msgspec.Struct):
     gtin: str
     first_s: float
-    reads: deque[tuple[float, int | None, int]]
+    heard: deque[_Heard]
     counted_for: str | None = None
 
 
@@ -75,9 +88,18 @@ class GateTags:
             if sgtin is None:
                 return
             if len(self._tags) >= _TAGS_KEPT_MAX:
-                del self._tags[next(iter(self._tags))]
-            tag = self._tags[read.epc] = _Tag(sgtin.gtin, now_s, deque(maxlen=_READS_KEPT_MAX))
-        tag.reads.append((now_s, read.rssi_dbm, read.count))
+                self._make_room()
+            tag = _Tag(sgtin.gtin, now_s, deque(maxlen=_HEARD_KEPT_MAX))
+        else:
+            del self._tags[read.epc]
+        self._tags[read.epc] = tag  # the last in order is the last that was heard
+        last = tag.heard[-1] if tag.heard else None
+        if last is None or now_s - last.at_s >= _GATHER_S or self._divides(last.at_s, now_s):
+            tag.heard.append(_Heard(now_s, read.rssi_dbm, read.count))
+            return
+        last.count += read.count
+        if read.rssi_dbm is not None:
+            last.rssi_dbm = max(read.rssi_dbm, read.rssi_dbm if last.rssi_dbm is None else last.rssi_dbm)
 
     def let_out(self, exit_id: str | None, now_s: float) -> None:
         """Whom the gate is open for; None since that person walked through, or the gate stayed shut."""
@@ -90,7 +112,7 @@ class GateTags:
 
     def look(self, now_s: float) -> CarriedOut | None:
         """What the passage came to, whenever that is more than was told before."""
-        for epc in [epc for epc, tag in self._tags.items() if now_s - tag.reads[-1][0] > self.rule.forget_s]:
+        for epc in [epc for epc, tag in self._tags.items() if now_s - tag.heard[-1].at_s > self.rule.forget_s]:
             del self._tags[epc]
         passage = self._passage
         if passage is None:
@@ -106,18 +128,28 @@ class GateTags:
         passage.told = counts.total()
         return CarriedOut(passage.exit_id, dict(counts))
 
+    def _make_room(self) -> None:
+        now = self._passage.exit_id if self._passage is not None else None
+        silent_longest = (epc for epc, tag in self._tags.items() if now is None or tag.counted_for != now)
+        del self._tags[next(silent_longest, next(iter(self._tags)))]
+
+    def _divides(self, before_s: float, now_s: float) -> bool:
+        """Whether a passage begins or ends between two reads, which must stay apart then."""
+        ends = (self._passage.since_s, self._passage.until_s) if self._passage is not None else ()
+        return any(end is not None and before_s <= end < now_s for end in ends)
+
     def _is_carried(self, tag: _Tag, passage: _Passage) -> bool:
         rule, until_s = self.rule, passage.until_s
-        then = [read for read in tag.reads if read[0] >= passage.since_s and (until_s is None or read[0] <= until_s)]
-        if sum(count for _, _, count in then) < rule.reads_min:
+        then = [one for one in tag.heard if one.at_s >= passage.since_s and (until_s is None or one.at_s <= until_s)]
+        if sum(one.count for one in then) < rule.reads_min:
             return False
         # A reader that tells no signal leaves the count alone to decide.
-        loudest_dbm = max((rssi for _, rssi, _ in then if rssi is not None), default=None)
+        loudest_dbm = max((one.rssi_dbm for one in then if one.rssi_dbm is not None), default=None)
         if loudest_dbm is None:
             return tag.first_s > passage.since_s - rule.nearby_s
         if loudest_dbm < rule.rssi_dbm_min:
             return False
         if tag.first_s > passage.since_s - rule.nearby_s:
             return True
-        before = (rssi for at_s, rssi, _ in tag.reads if at_s < passage.since_s and rssi is not None)
+        before = (one.rssi_dbm for one in tag.heard if one.at_s < passage.since_s and one.rssi_dbm is not None)
         return loudest_dbm >= max(before, default=loudest_dbm) + rule.nearer_db

@@ -189,25 +189,38 @@ class LaneRunner:
         except (TryLater, ServerRefused):
             self.hear(TareSeen(msgspec.structs.replace(usual, code=code)))
 
-    async def _open_gate(self) -> None:
-        await self._order("gate", self.hardware.gate.open())
+    async def _open_gate(self) -> bool:
+        """Whether the gate took the order."""
+        taken = await self._order("gate", self.hardware.gate.open())
         self._io_due.ring()  # the screen says that the gate is open when its contact does
+        return taken
 
     async def _open_for_staff(self) -> None:
-        """A person opens the gate, whatever the sequence is at: nobody is ever shut in."""
+        """A person opens the gate, whatever the sequence is at: nobody is ever shut in. A gate that does not answer is
+        told again while the wish is fresh, and the server hears of it when it has.
+        """
+        opened: set[str] = set()
         while True:
-            await self._opening_due.wait(self._pace.heartbeat_s)
+            wanted: set[str] = set()
             with contextlib.suppress(TryLater, ServerRefused):
-                if await self.server.take_gate_openings():
+                wanted = set(await self.server.gate_openings())
+                opened &= wanted  # of what is no longer wanted the server knows, or nobody waits for it
+                if wanted - opened and await self._open_gate():
                     logger.info("staff open the gate")
-                    await self._open_gate()
+                    opened |= wanted
+                for one in sorted(opened):
+                    await self.server.gate_opened(one)
+                wanted -= opened
+            await self._opening_due.wait(self._pace.io_s if wanted else self._pace.heartbeat_s)
 
-    async def _order(self, device: str, order: Coroutine[Any, Any, Any]) -> None:
-        """Tell a device something, once."""
+    async def _order(self, device: str, order: Coroutine[Any, Any, Any]) -> bool:
+        """Tell a device something, once; whether it answered."""
         try:
             await order
         except DeviceFailed as failure:
             logger.warning("%s: %s", device, failure)
+            return False
+        return True
 
     async def _ask(self, pending: Pending) -> None:
         """Ask the server what the sequence wants to know now."""

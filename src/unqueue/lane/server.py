@@ -89,8 +89,8 @@ class _Trolley(_Wire):
     tare_g_sd: float
 
 
-class _OpeningsTaken(_Wire):
-    taken: int
+class _OpeningsWanted(_Wire):
+    wanted: list[str]
 
 
 class _GateGoods(_Wire):
@@ -177,10 +177,14 @@ class StoreServer:
         answer = await self._link.send("POST", f"/api/lanes/{self._lane}/gate-goods", body)
         return tuple(msgspec.json.decode(answer, type=_GateGoods).surplus)
 
-    async def take_gate_openings(self) -> int:
-        """How often staff asked a moment ago that the gate opens; each wish is told once."""
-        path = f"/api/lanes/{self._lane}/gate-openings/take"
-        return msgspec.json.decode(await self._link.send("POST", path), type=_OpeningsTaken).taken
+    async def gate_openings(self) -> list[str]:
+        """The ids of what staff asked of the gate a moment ago, until :meth:`gate_opened` was told."""
+        found = await self._link.send("GET", f"/api/lanes/{self._lane}/gate-openings")
+        return msgspec.json.decode(found, type=_OpeningsWanted).wanted
+
+    async def gate_opened(self, opening_id: str) -> None:
+        """The gate has opened for staff. The same again is the same."""
+        await self._link.send("POST", f"/api/lanes/{self._lane}/gate-openings/{opening_id}/opened")
 
     async def brief(
         self, heard: list[str], *, let_out: list[str] | None = None, now_s: float | None = None

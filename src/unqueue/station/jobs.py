@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
-Job = Coroutine[Any, Any, None]
+Job = Coroutine[Any, Any, object]
 Subject = TypeVar("Subject")
 
 
@@ -13,10 +13,10 @@ class Jobs:
     """A station's tasks. One that fails ends them all: whoever started the process starts it again."""
 
     def __init__(self) -> None:
-        self._on_the_side: set[asyncio.Task[None]] = set()
+        self._on_the_side: set[asyncio.Task[object]] = set()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def start(self, job: Job) -> "asyncio.Task[None]":
+    def start(self, job: Job) -> "asyncio.Task[object]":
         """Do something on the side. Its error ends :meth:`run`."""
         task = asyncio.create_task(job)
         self._on_the_side.add(task)
@@ -37,7 +37,7 @@ class Jobs:
             for task in self._on_the_side:
                 task.cancel()
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def _ended(self, task: "asyncio.Task[object]") -> None:
         self._on_the_side.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None and not self._failed.done():
             self._failed.set_exception(error)
@@ -52,7 +52,7 @@ class Pursuit(Generic[Subject]):
     def __init__(self, jobs: Jobs, job_about: Callable[[Subject], Job]) -> None:
         self._jobs, self._job_about = jobs, job_about
         self._subject: Subject | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[object] | None = None
 
     def turn_to(self, subject: Subject | None) -> bool:
         """Work on a subject from now on, None for nothing; whether that is a change."""

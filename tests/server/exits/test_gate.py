@@ -28,9 +28,13 @@ async def open_gate(
     return await staff.call("POST", f"/api/staff/lanes/{lane}/gate-openings", body, status=status)
 
 
-async def take(lane: LaneClient) -> int:
-    answer = await lane.call("POST", f"/api/lanes/{lane.lane}/gate-openings/take")
-    return int(answer["taken"])
+async def wanted(lane: LaneClient) -> list[str]:
+    answer = await lane.call("GET", f"/api/lanes/{lane.lane}/gate-openings")
+    return list(answer["wanted"])
+
+
+async def tell_opened(lane: LaneClient, opening_id: str, *, status: int = 204) -> None:
+    await lane.call("POST", f"/api/lanes/{lane.lane}/gate-openings/{opening_id}/opened", status=status)
 
 
 async def test_more_pieces_than_were_paid_are_named(lane: LaneClient, buy: Buy) -> None:
@@ -83,27 +87,35 @@ async def test_the_call_names_the_goods_and_a_bell_afterwards_does_not_hide_them
 async def test_one_touch_opens_once_and_by_name(
     store: MerchantServer, lane: LaneClient, attendant: StaffClient
 ) -> None:
-    async def lane_hears() -> int:
-        while not (taken := await take(lane)):
+    async def lane_opens() -> list[str]:
+        while not (ids := await wanted(lane)):
             await asyncio.sleep(0.02)
-        return taken
+        assert await wanted(lane) == ids, "it is wanted until the gate has opened"
+        for _ in range(2):  # the answer was lost
+            await tell_opened(lane, ids[0])
+        return ids
 
     opening_id = uuid.uuid4().hex
-    told, taken = await asyncio.gather(open_gate(attendant, opening_id=opening_id), lane_hears())
-    assert (told["status"], taken) == ("taken", 1)
-    assert (await open_gate(attendant, opening_id=opening_id))["status"] == "taken"
-    assert await take(lane) == 0, "the same wish again is the same wish"
+    told, ids = await asyncio.gather(open_gate(attendant, opening_id=opening_id), lane_opens())
+    assert (told["status"], ids) == ("opened", [opening_id])
+    assert (await open_gate(attendant, opening_id=opening_id))["status"] == "opened"
+    assert await wanted(lane) == [], "the same wish again is the same wish"
+    kinds = [event.kind for event in await store.database.read(journal.read)]
+    assert kinds.count("lane.gate_opened") == 1
     events = {event.kind: event.payload() for event in await store.database.read(journal.read)}
     assert events["lane.gate_asked"]["by"] == events["lane.gate_opened"]["by"] == ATTENDANT
 
 
-async def test_another_lane_takes_nothing_and_a_silent_one_is_told(
+async def test_another_lane_hears_nothing_and_a_silent_one_is_told(
     open_lane: OpenLane, attendant: StaffClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("unqueue.server.exits.gate._ANSWER_S_MAX", 0.2)
     other = await open_lane("lane-2")
-    assert (await open_gate(attendant))["status"] == "waiting"
-    assert await take(other) == 0
+    opening_id = uuid.uuid4().hex
+    assert (await open_gate(attendant, opening_id=opening_id))["status"] == "waiting"
+    assert await wanted(other) == []
+    await tell_opened(other, opening_id, status=404)
+    await tell_opened(other, uuid.uuid4().hex, status=404)
     await open_gate(attendant, "x" * 41, status=404)
 
 
@@ -113,7 +125,7 @@ async def test_a_lane_that_hears_of_a_wish_too_late_leaves_the_gate_shut(
     monkeypatch.setattr("unqueue.server.exits.gate._ANSWER_S_MAX", 0.0)
     monkeypatch.setattr("unqueue.server.exits.model.GATE_OPENING_FRESH_S", -1)  # as if time had gone by
     assert (await open_gate(attendant))["status"] == "waiting"
-    assert await take(lane) == 0
+    assert await wanted(lane) == []
 
 
 async def test_only_staff_may(lane: LaneClient) -> None:

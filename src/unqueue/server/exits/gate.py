@@ -12,17 +12,19 @@ from typing import Annotated, Literal
 import msgspec
 from sqlalchemy import Connection
 
+from unqueue.kernel.clock import micros
 from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.errors import NotFound
 from unqueue.server.access import Principal
 from unqueue.server.catalogue import store as catalogue_store
 from unqueue.server.exits import store, supplements
 from unqueue.server.exits.calls import GateGood
-from unqueue.server.exits.model import ExitConflict, GateOpening
+from unqueue.server.exits.model import GATE_OPENING_FRESH_S, ExitConflict, GateOpening
 from unqueue.server.orders import store as orders_store
 from unqueue.server.trips.service import normal_id
 
-_ANSWER_S_MAX, _LOOK_S = 3.0, 0.1
+_ANSWER_S_MAX, _LOOK_S = GATE_OPENING_FRESH_S + 1.0, 0.1
+"""Whoever asked is told that the gate stays shut only once no lane would open it any more."""
 
 Gtin = Annotated[str, msgspec.Meta(pattern="^[0-9]{14}$")]
 Pieces = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
@@ -48,11 +50,17 @@ class Opening(msgspec.Struct, frozen=True):
 
 
 class OpeningView(msgspec.Struct, frozen=True):
-    """``taken``: the lane has it and opens. ``waiting``: the lane does not answer; it will not open later, either."""
+    """``opened``: the gate took the order. ``waiting``: it did not answer in time, and it will not open later, either."""
 
     id: str
     lane: str
-    status: Literal["taken", "waiting"]
+    status: Literal["opened", "waiting"]
+
+
+class OpeningsWanted(msgspec.Struct, frozen=True):
+    """The ids of the wishes that a gate has still to heed, the oldest first."""
+
+    wanted: list[str]
 
 
 class Gates:
@@ -91,7 +99,7 @@ class Gates:
         return await self._database.read(look)
 
     async def open_by(self, staff: Principal, lane: str, wish: Opening) -> OpeningView:
-        """A person opens a gate, by name: whoever is inside gets out. Tells whether the lane has heard of it."""
+        """A person opens a gate, by name: whoever is inside gets out. Tells whether the gate has heard of it."""
         opening_id = normal_id(wish.id)
         if len(lane) > store.LANE_LENGTH_MAX:
             raise NotFound
@@ -108,20 +116,27 @@ class Gates:
         for _ in range(round(_ANSWER_S_MAX / _LOOK_S)):
             known = await self._database.read(lambda connection: store.gate_opening(connection, opening_id))
             if known is not None and known.taken_us is not None:
-                return OpeningView(opening_id, lane, "taken")
+                return OpeningView(opening_id, lane, "opened")
             await asyncio.sleep(_LOOK_S)
         return OpeningView(opening_id, lane, "waiting")
 
-    async def take(self, device: Principal) -> int:
-        """How many wishes the lane takes on now; each is taken once, and none that is older than a moment."""
+    async def wanted(self, device: Principal) -> OpeningsWanted:
+        """The wishes of a moment ago that the lane has not heeded yet."""
+        now_us = micros(self._database.clock.now())
+        open_ = await self._database.read(lambda connection: store.untaken_gate_openings(connection, device.id))
+        return OpeningsWanted([one.opening_id for one in open_ if one.is_fresh(now_us)])
 
-        def write(tx: Transaction) -> int:
-            fresh = [one for one in store.untaken_gate_openings(tx.connection, device.id) if one.is_fresh(tx.at_us)]
-            for one in fresh:
-                store.take_gate_opening(tx, one.opening_id)
-                tx.record(
-                    "lane.gate_opened", f"lane:{device.id}", device.actor, {"opening_id": one.opening_id, "by": one.by}
-                )
-            return len(fresh)
+    async def opened(self, device: Principal, opening_id: str) -> None:
+        """The lane's gate took the order; again is the same."""
+        opening_id = normal_id(opening_id)
 
-        return await self._database.unit(write)
+        def write(tx: Transaction) -> None:
+            one = store.gate_opening(tx.connection, opening_id)
+            if one is None or one.lane != device.id:
+                raise NotFound
+            if one.taken_us is None:
+                store.take_gate_opening(tx, opening_id)
+                note = {"opening_id": opening_id, "by": one.by}
+                tx.record("lane.gate_opened", f"lane:{device.id}", device.actor, note)
+
+        await self._database.unit(write)

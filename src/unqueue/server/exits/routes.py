@@ -15,7 +15,7 @@ from unqueue.server.exits.bags import Bags
 from unqueue.server.exits.bays import Bays
 from unqueue.server.exits.before_lane import AgeChecks, AgeCheckView
 from unqueue.server.exits.calls import Alarm, Calls
-from unqueue.server.exits.gate import Gates, GoodsRead, Opening, OpeningView, Surplus
+from unqueue.server.exits.gate import Gates, GoodsRead, Opening, OpeningsWanted, OpeningView, Surplus
 from unqueue.server.exits.model import Weighing
 from unqueue.server.exits.offline import Briefing, Heard, OfflineExit, OfflineLanes, Taken
 from unqueue.server.exits.service import Claim, Exits
@@ -42,12 +42,6 @@ class Release(msgspec.Struct, frozen=True):
 
 class Reason(msgspec.Struct, frozen=True):
     reason: str
-
-
-class OpeningsTaken(msgspec.Struct, frozen=True):
-    """How many wishes to open the gate the lane has taken on."""
-
-    taken: int
 
 
 class Aside(msgspec.Struct, frozen=True):
@@ -111,17 +105,22 @@ def gate_routes(gates: Gates, access: Access) -> list[HTTPRouteHandler]:
         """Which goods that passed the gate are more than was paid."""
         return await gates.surplus(await lane_device(access, request, lane), data)
 
-    @post("/api/lanes/{lane:str}/gate-openings/take", status_code=200, tags=["exits"])
-    async def take_openings(lane: FromPath[str], request: AnyRequest) -> OpeningsTaken:
-        """The lane takes on what staff asked of its gate a moment ago."""
-        return OpeningsTaken(await gates.take(await lane_device(access, request, lane)))
+    @get("/api/lanes/{lane:str}/gate-openings", tags=["exits"])
+    async def wanted_openings(lane: FromPath[str], request: AnyRequest) -> OpeningsWanted:
+        """What staff asked of this lane's gate a moment ago, and it has not done yet."""
+        return await gates.wanted(await lane_device(access, request, lane))
+
+    @post("/api/lanes/{lane:str}/gate-openings/{opening:str}/opened", status_code=204, tags=["exits"])
+    async def gate_opened(lane: FromPath[str], opening: FromPath[str], request: AnyRequest) -> None:
+        """The lane's gate has opened for staff."""
+        await gates.opened(await lane_device(access, request, lane), opening)
 
     @post("/api/staff/lanes/{lane:str}/gate-openings", status_code=200, tags=["staff"])
     async def open_gate(lane: FromPath[str], data: JSONBody[Opening], request: AnyRequest) -> OpeningView:
         """Open a lane's gate now, by name."""
         return await gates.open_by(await access.staff(request, "calls"), lane, data)
 
-    return [goods_at_gate, take_openings, open_gate]
+    return [goods_at_gate, wanted_openings, gate_opened, open_gate]
 
 
 def trolley_routes(trolleys: Trolleys, access: Access) -> list[HTTPRouteHandler]:
