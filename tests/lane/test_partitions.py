@@ -60,15 +60,15 @@ FITS = Verdict(1060, 1060, 6.7, 23, "pass", (), 1037, 1083)
 
 
 class Line(httpx.AsyncBaseTransport):
-    """A lane's network: whole, cut, or deaf (what is sent arrives, and no answer comes back). ``is_refused``: the
-    server does not take what this lane did alone.
+    """A lane's network: whole, cut, or deaf (what is sent arrives, and no answer comes back). ``refused``: the server
+    says no to what is asked of the path that ends so.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
         self.is_cut = False
         self.is_deaf = False
-        self.is_refused = False
+        self.refused = ""
         self.delays = ""
         """What is asked of paths that end so is on its way until it is delivered, and has no answer."""
         self._late: list[httpx.Request] = []
@@ -79,12 +79,13 @@ class Line(httpx.AsyncBaseTransport):
             await self._inner.handle_async_request(request)
 
     def mend(self) -> None:
-        self.is_cut = self.is_deaf = self.is_refused = False
+        self.is_cut = self.is_deaf = False
+        self.refused = ""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.is_cut:
             raise httpx.ConnectError("cut", request=request)
-        if self.is_refused and request.url.path.endswith("/offline-exits"):
+        if self.refused and request.url.path.endswith(self.refused):
             return httpx.Response(409, json={"code": "exit_conflict", "permanent": True}, request=request)
         if self.delays and request.url.path.endswith(self.delays):
             self._late.append(request)
@@ -235,7 +236,7 @@ class Floor:
 
     @staticmethod
     def _refused(lane: LaneAlone) -> None:
-        lane.line.is_refused = True
+        lane.line.refused = "/offline-exits"
 
     @staticmethod
     def _heal(lane: LaneAlone) -> None:
@@ -470,6 +471,18 @@ async def test_what_the_server_does_not_take_is_told_until_it_does(store: Mercha
     assert sorted((call.kind for call in calls), reverse=True) == ["other_lane", "help"]
     await play(floor, ("heal", 0), ("look", 0))
     assert await status(floor) == "left"
+
+
+async def test_a_server_that_is_back_decides_whatever_it_says(floor: Floor) -> None:
+    await play(floor, *ALONE)
+    lane = floor.lanes[0]
+    assert lane.lane.offline
+    lane.line.mend()
+    lane.line.refused = "/briefing"
+    await play(floor, ("look", 0))
+    assert not lane.lane.offline
+    assert await play(floor, ("show", 0), *OUT) == [1, 0, 0]
+    assert await status(floor) in {"paid", "left"}
 
 
 async def test_a_lane_that_restarted_hears_what_it_has_given_up(floor: Floor) -> None:

@@ -1,7 +1,7 @@
 """The lane's sequence when something goes wrong: a live tag at the gate, a restart, a device or the server away."""
 
 import pytest
-from tests.support.lane_rig import EXPECTED_G, Rig, alarms, loaded, opened, ready
+from tests.support.lane_rig import EXPECTED_G, Rig, alarms, loaded, new_pass, opened, ready
 
 from unqueue.lane.sequence import outputs
 from unqueue.lane.sequence.words import (
@@ -68,6 +68,47 @@ class TestAlarm:
         rig.look()
         (alarm,) = alarms(rig)
         assert (alarm.cause, alarm.detail) == (None, None)
+
+    def test_what_was_silenced_before_a_restart_and_before_the_release_is_not_called_missed(self) -> None:
+        rig = loaded(tags=2)
+        for _ in range(3):
+            rig.look()  # and the server answers nothing yet
+        assert (rig.lane.phase, rig.live_tags) == ("judging", 0)
+        rig.restart()
+        rig.wait(T.deactivate_s_max + 2)
+        assert (rig.screen.state, rig.told_silenced) == ("open", None)
+        rig.alarms += 1
+        rig.look()
+        (alarm,) = alarms(rig)
+        assert (alarm.cause, alarm.detail) == (None, None)
+
+    @pytest.mark.parametrize(("tags", "missed", "told"), [(0, 0, True), (2, 0, True), (2, 1, False)])
+    def test_the_release_tells_whether_every_tag_was_counted(self, tags: int, missed: int, told: bool) -> None:
+        rig = loaded(tags=tags)
+        rig.hidden_tags = missed
+        rig.wait(T.deactivate_s_max + 1)
+        assert (rig.screen.state, rig.told_silenced) == ("open", told)
+        weighing = rig.exits[0].weighing
+        assert weighing is not None
+        assert weighing.tags_deactivated == (tags > 0 and missed == 0)
+
+    def test_whoever_comes_next_is_told_to_wait(self) -> None:
+        rig = opened()
+        rig.walk()
+        rig.broken.add("server")
+        rig.look()
+        assert rig.lane.phase == "leaving"
+        rig.show_pass(new_pass("a" * 32))
+        assert rig.screen.prompt.id == "wait_turn"
+        rig.broken.clear()
+        rig.alarms += 1
+        rig.look()
+        assert rig.lane.phase == "alarm"
+        rig.wait(T.notice_s + 1)
+        rig.show_pass(new_pass("a" * 32))
+        assert (rig.screen.state, rig.screen.prompt.id) == ("alarm", "wait_turn")
+        rig.wait(T.notice_s + 1)
+        assert rig.screen.prompt.id != "wait_turn"
 
     def test_a_newer_bell_is_waited_for(self) -> None:
         rig = opened(tags=1)

@@ -89,6 +89,8 @@ class Rig:
         self.exits: list[Exit] = []
         self.has_left = False
         self.releases = 0
+        self.told_silenced: bool | None = None
+        """What the lane said of the tags when it asked for the release."""
         self.calls: dict[str, tuple[CallKind, str | None]] = {}
         self.missed_tags: set[str] = set()
         self.raised: dict[int, str] = {}
@@ -280,6 +282,7 @@ class Rig:
                     return known
                 released = known.released(request.passages)
                 self.releases += 1
+                self.told_silenced = request.tags_deactivated
                 return self._keep(released)
             case Left():
                 left = known if known.status == "left" else known.left()

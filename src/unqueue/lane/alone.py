@@ -52,6 +52,8 @@ class Alone:
                 self._tell(on=True)
             return AGAIN_S
         except ServerRefused as refusal:
+            # It was asked and answered: it decides, whatever it says.
+            self._tell(on=False)
             logger.warning("the server does not prepare this lane for being cut off: %s", refusal.code)
             return BRIEF_EVERY_S
         # The server hears at once that this lane knows.

@@ -227,7 +227,7 @@ class OfflineDesk:
         self._later.append((Abandon(held.exit.exit_id, reason), new_id()))
         del self._held[held.exit.exit_id]
 
-    def _release(self, held: _Held, passages: int, *, tags_deactivated: bool) -> None:
+    def _release(self, held: _Held, passages: int, *, tags_deactivated: bool | None) -> None:
         if held.exit.status == "released":
             return
         if held.exit.status != "accepted":

@@ -59,12 +59,14 @@ def adopt(turn: Turn, one: ExitInfo) -> None:
     if one.status in {"left", "abandoned"} or one.bay is not None:
         turn.to("idle", exit=None)
         return
+    # After a restart nobody knows what was silenced before it.
+    is_fresh = turn.lane.phase == "claiming" and one.status == "claimed" and one.weighing is None
     turn.set(
         exit=one,
         changed_s=turn.now_s,
         tags_done=False,
         tags_base=turn.io.deactivated,
-        tags_known=one.status != "released",
+        tags_known=is_fresh,
         left_behind=False,
         notice=None,
         looks=0,

@@ -54,8 +54,9 @@ def fits(turn: Turn) -> None:
 
 def tell(turn: Turn) -> None:
     """Tell the server what was weighed; it decides."""
+    silenced = bool(turn.exit.tags) and turn.tags_silenced() is True
     turn.to("judging", told=turn.verdict)
-    turn.ask(TellWeighing(turn.exit.exit_id, turn.verdict, turn.lane.interval_g, turn.lane.tags_done, turn.tare))
+    turn.ask(TellWeighing(turn.exit.exit_id, turn.verdict, turn.lane.interval_g, silenced, turn.tare))
 
 
 def judging_answered(turn: Turn, answer: Answered) -> None:

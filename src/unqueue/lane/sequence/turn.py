@@ -58,6 +58,11 @@ class Turn:
         """How many tags the deactivator silenced of this order; None where that was before the lane's restart."""
         return seen.deactivated - self.lane.tags_base if self.lane.tags_known else None
 
+    def tags_silenced(self) -> bool | None:
+        """Whether as many tags of this order were counted as it has; None where that is not known."""
+        counted = self.tags_counted(self.io)
+        return None if counted is None else counted >= self.exit.tags
+
     def ask(self, request: Request) -> None:
         number = self.lane.serial + 1
         self.set(serial=number, request=Pending(number, request))

@@ -20,7 +20,7 @@ from unqueue.lane.sequence.words import (
 def release(turn: Turn) -> None:
     """Everything is cleared: ask the server to let this order out, once."""
     turn.to("releasing")
-    turn.ask(Release(turn.exit.exit_id, turn.io.passages, turn.lane.tags_done))
+    turn.ask(Release(turn.exit.exit_id, turn.io.passages, turn.tags_silenced()))
 
 
 def releasing_answered(turn: Turn, answer: Answered) -> None:

@@ -203,13 +203,16 @@ class TellWeighing(msgspec.Struct, frozen=True):
     verdict: Verdict
     interval_g: int
     tags_deactivated: bool
+    """As many as the order has were counted."""
     tare: Tare | None = None
 
 
 class Release(msgspec.Struct, frozen=True):
+    """``tags_deactivated``: whether as many tags were counted as the order has; None where that is not known."""
+
     exit_id: str
     passages: int
-    tags_deactivated: bool
+    tags_deactivated: bool | None
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -375,6 +378,7 @@ class Lane(msgspec.Struct, frozen=True):
     tags_known: bool = True
     """Whether all that was silenced of this order was counted from ``tags_base`` on."""
     tags_done: bool = False
+    """The goods have lain in the deactivator's field for as long as it takes, or as anybody waits."""
     io: IoRead | None = None
     passages_base: int = 0
     """The gate's counter when it was allowed to open."""

@@ -50,7 +50,7 @@ class Opening(msgspec.Struct, frozen=True):
 
 
 class OpeningView(msgspec.Struct, frozen=True):
-    """``opened``: the gate took the order. ``waiting``: it did not answer in time, and it will not open later, either."""
+    """``opened``: the gate took the order. ``waiting``: it did not answer, and will not open later, either."""
 
     id: str
     lane: str
