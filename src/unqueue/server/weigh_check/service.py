@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
+from collections.abc import Container, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,21 +100,22 @@ class WeighCheck:
         likelier = await self._likelier(learning, order_id, [line.gtin for line in lines])
         bags = await self._database.read(lambda connection: exits_store.bags(connection, order_id))
         found = await asyncio.to_thread(learning.suspects, order_id, lines, weighing, bags, likelier)
-        probable = [one for one in found if one.probability >= _PROBABLE_MIN][:_SUSPECTS_MAX]
-        names = [one.product_id for one in probable]
-        records = await self._database.read(lambda connection: catalogue_store.records(connection, names))
         by_product = {line.product_id: line for line in lines}
+        things = _one_a_thing([(_KINDS[one.kind], one.product_id, one.probability) for one in found], by_product)
+        probable = [one for one in things if one[2] >= _PROBABLE_MIN][:_SUSPECTS_MAX]
+        names = [product_id for _, product_id, _ in probable]
+        records = await self._database.read(lambda connection: catalogue_store.records(connection, names))
         return [
             Suspect(
-                kind=_KINDS[one.kind],
-                zh=records[one.product_id].product.name_zh or records[one.product_id].product.name_en,
-                en=records[one.product_id].product.name_en or records[one.product_id].product.name_zh,
-                line=by_product[one.product_id].line if one.product_id in by_product else None,
-                product_id=one.product_id,
-                probability=round(one.probability, 3),
+                kind=kind,
+                zh=records[product_id].product.name_zh or records[product_id].product.name_en,
+                en=records[product_id].product.name_en or records[product_id].product.name_zh,
+                line=by_product[product_id].line if product_id in by_product else None,
+                product_id=product_id,
+                probability=round(probability, 3),
             )
-            for one in probable
-            if one.product_id in records
+            for kind, product_id, probability in probable
+            if product_id in records
         ]
 
     async def _likelier(self, learning: "Learning", order_id: str, on_order: list[str]) -> dict[str, float]:
@@ -151,3 +153,16 @@ class WeighCheck:
         from unqueue.server.weigh_check.learning import Learning  # noqa: PLC0415  # numpy and scipy take a second
 
         return Learning(self._database, self._directory, false_alarm=self._false_alarm)
+
+
+def _one_a_thing(
+    found: Iterable[tuple[SuspectKind, str, float]], on_order: Container[str]
+) -> list[tuple[SuspectKind, str, float]]:
+    """Causes by kind and product, the likeliest first. One more of what is on the order is one thing, whether the
+    shopper forgot to scan it or counted wrongly: to whoever looks for it on the belt that is the same.
+    """
+    things: dict[tuple[SuspectKind, str], float] = {}
+    for kind, product_id, probability in found:
+        key: tuple[SuspectKind, str] = ("more" if kind == "missed" and product_id in on_order else kind, product_id)
+        things[key] = things.get(key, 0.0) + probability
+    return sorted(((*key, probability) for key, probability in things.items()), key=lambda one: -one[2])
