@@ -102,6 +102,20 @@ def test_a_payment_is_taken_for_what_was_not_paid(
     assert answer["worth_minor"] > 0
 
 
+def test_a_console_that_can_not_read_does_not_say_that_it_is_live(
+    shop: Shop, phone: BrowserContext, goods: list[dict[str, Any]]
+) -> None:
+    page = phone.new_page()
+    sign_in(page, shop, at="#floor")
+    expect(page.get_by_text("实时", exact=True)).to_be_visible()
+    page.route("**/api/staff/floor", lambda route: route.abort())
+    buy(shop, (goods[0], 1))  # something happens, of which the console hears
+    expect(page.get_by_text("实时", exact=True)).to_have_count(0)
+    expect(page.get_by_text("连接断开")).to_be_visible()
+    page.unroute("**/api/staff/floor")
+    expect(page.get_by_text("实时", exact=True)).to_be_visible()
+
+
 def pay(shop: Shop, token: str) -> None:
     """What the shopper does with the code on the attendant's screen."""
     order = call(shop, token, "GET", "/api/orders/current")

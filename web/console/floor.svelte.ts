@@ -14,7 +14,10 @@ const POLL_MS_LOST = 5_000;
 export class FloorWatch {
   floor = $state.raw<Floor | null>(null);
   problem = $state.raw<Problem | null>(null);
-  live = $state(false);
+  /** Events come through. */
+  #connected = $state(false);
+  /** What is shown is how things are: events come through, and what they tell of could be read. */
+  readonly live = $derived(this.#connected && this.problem === null);
   /** The server's time, once a second. */
   now_ms = $state(serverNow());
   readonly calls = $derived(inOrder(this.floor?.calls ?? []));
@@ -65,30 +68,34 @@ export class FloorWatch {
         this.#tell(null);
         void this.read().then(repeat);
       };
+      clearTimeout(poll);
       poll = setTimeout(again, this.live ? POLL_MS_LIVE : POLL_MS_LOST);
     };
+    const look = () =>
+      void this.read().then(() => {
+        if (this.problem !== null) repeat(); // sooner than by the clock
+      });
     const stop = listen({
       whileHidden: true,
       token: this.#token,
       onEvent: ({ event }) => {
         this.#tell(event);
         clearTimeout(soon);
-        soon = setTimeout(() => void this.read(), SETTLE_MS);
+        soon = setTimeout(look, SETTLE_MS);
       },
       onConnect: () => {
-        this.live = true;
+        this.#connected = true;
         this.#tell(null);
-        void this.read();
+        look();
       },
       onDisconnect: () => {
         // Called at each attempt that fails: only the first one quickens the clock.
-        if (!this.live) return;
-        this.live = false;
-        clearTimeout(poll);
+        if (!this.#connected) return;
+        this.#connected = false;
         repeat();
       },
     });
-    void this.read();
+    look();
     repeat();
     return () => {
       stop();

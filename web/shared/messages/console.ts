@@ -147,6 +147,7 @@ export const console_ = {
   "console.payment_ask": { zh: "请顾客付款", en: "Ask for the payment" },
   "console.payment_open": { zh: "等顾客付款", en: "Waiting for the payment" },
   "console.payment_paid": { zh: "已付款，可以放行了", en: "Paid. You can let it go now" },
+  "console.payment_withdrawn": { zh: "补付已经取消", en: "The payment was given up" },
   "console.payment_withdraw": { zh: "不补付了", en: "No payment after all" },
   "console.payment_qr": { zh: "补付订单 {number} 的付款码", en: "Pay code of the extra order {number}" },
   "console.security": { zh: "叫保安", en: "Call security" },
