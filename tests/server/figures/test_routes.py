@@ -95,6 +95,9 @@ async def test_what_happened_is_counted(  # noqa: PLR0917  # who takes part
     assert [one["lane"] for one in told["by_lane"]] == ["lane-1", "lane-2"]
     assert [one["figures"]["left"] for one in told["by_lane"]] == [4, 0]
     assert [one["figures"]["left"] for one in told["by_day"]] == [0, 4, 0]
+    nobody_there = await figures(supervisor, clock, lane="lane-9")
+    assert [(one["lane"], one["figures"]["left"]) for one in nobody_there["by_lane"]][-1] == ("lane-9", 0)
+    assert [one["figures"]["left"] for one in nobody_there["by_day"]] == [0, 0, 0]
     narrowed = await figures(supervisor, clock, lane="lane-2")
     assert narrowed["total"] == whole
     assert [one["figures"]["given_up"] for one in narrowed["by_day"]] == [0, 1, 0]
@@ -116,7 +119,17 @@ async def test_a_day_ends_at_the_stores_midnight(
     assert [one["figures"]["left"] for one in told["by_day"]] == [1, 1, 0]
 
 
-@pytest.mark.parametrize("days", ["first=2026-03-02&last=2026-03-01", "first=2026-01-01&last=2026-12-31"])
+@pytest.mark.parametrize(
+    "days",
+    [
+        "first=2026-03-02&last=2026-03-01",
+        "first=2026-01-01&last=2026-12-31",
+        "first=9999-12-31&last=9999-12-31",
+        "first=0001-01-01&last=0001-01-01",
+        "last=0001-01-01",
+        "first=0001-01-01",
+    ],
+)
 async def test_days_that_are_none_or_too_many(supervisor: Bearer, days: str) -> None:
     assert (await supervisor.call("GET", f"/api/staff/figures?{days}", status=422))["code"] == "days_wrong"
 

@@ -267,6 +267,7 @@ async def test_staff_look_at_it_and_change_nothing(till: Till) -> None:
     assert (await ask("?day=2026-03-09", headers=staff))[0]["findings"] == []
     await ask("?method=none", 404, headers=staff)
     await ask("?day=soon", 400, headers=staff)
+    await ask("?day=9999-12-31", 400, headers=staff)
 
 
 async def test_a_bill_that_names_it_twice_stays_told(till: Till) -> None:

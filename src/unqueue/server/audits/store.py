@@ -79,7 +79,7 @@ audit_results = Table(
     metadata,
     Column("result_id", String(32), primary_key=True),
     Column("order_id", String(32), ForeignKey("audit_draws.order_id"), nullable=False, index=True),
-    Column("at_us", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False, index=True),
     Column("by_name", String(80), nullable=False),
     Column("request_hash", String(64), nullable=False),
     Column("listed_unpaid_minor", BigInteger, nullable=False),

@@ -18,6 +18,7 @@ from unqueue.kernel.errors import DomainError
 FEW_CASES = 20
 """A share or a time from fewer cases says little, and is shown as such."""
 DAYS_MAX = 92
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 2), date(9999, 12, 30)  # whose beginning and end every time zone can tell
 WAIT_S_MAX = 3600
 """Longer times count as so long: somebody forgot to answer, or the shopper had gone."""
 _Z = 1.959963984540054  # of the normal distribution, for 95 %
@@ -152,7 +153,7 @@ def day_starts(first: date, last: date, zone: ZoneInfo) -> list[int]:
     [24, 23]
     """
     count = (last - first).days + 1
-    if not 1 <= count <= DAYS_MAX:
+    if not 1 <= count <= DAYS_MAX or first < _FIRST_DAY or last > _LAST_DAY:
         raise DaysWrong(days_max=DAYS_MAX)
     return [micros(datetime.combine(first + timedelta(days=day), time(), zone)) for day in range(count + 1)]
 

@@ -25,7 +25,8 @@ class DayFigures(msgspec.Struct, frozen=True):
 
 
 class FloorFiguresView(msgspec.Struct, frozen=True):
-    """``FiguresOfDays`` of docs/protocols/http.md. ``by_day`` is about ``lane`` alone where one was asked for; a share
+    """``FiguresOfDays`` of docs/protocols/http.md. ``by_day`` is about ``lane`` alone where one was asked for, and
+    ``by_lane`` has that lane also where nothing happened there; a share
     or a time from fewer than ``few_cases`` says little. Amounts are in minor units of ``currency``.
     """
 
@@ -45,6 +46,7 @@ def view(
 ) -> FloorFiguresView:
     """The figures from one day to another, both included, in the store's time zone. DaysWrong."""
     rows: Rows = store.read(connection, day_starts(first, last, ZoneInfo(time_zone)))
+    lanes = sorted({*lanes_of(rows), *([lane] if lane is not None else [])})
     return FloorFiguresView(
         first=first.isoformat(),
         last=last.isoformat(),
@@ -53,7 +55,7 @@ def view(
         few_cases=FEW_CASES,
         lane=lane,
         total=figures(rows),
-        by_lane=[LaneFigures(one, figures(rows, lane=one)) for one in lanes_of(rows)],
+        by_lane=[LaneFigures(one, figures(rows, lane=one)) for one in lanes],
         by_day=[
             DayFigures((first + timedelta(days=day)).isoformat(), figures(rows, day=day, lane=lane))
             for day in range((last - first).days + 1)
@@ -72,7 +74,7 @@ class StoreFigures:
     async def of(self, first: date | None, last: date | None, lane: str | None) -> FloorFiguresView:
         """The figures of some days, without dates the last seven; ``lane`` narrows those by day. DaysWrong."""
         end = last or self._database.clock.now().astimezone(ZoneInfo(self._time_zone)).date()
-        begin = first or end - timedelta(days=DAYS_USUAL - 1)
+        begin = first or date.fromordinal(max(1, end.toordinal() - (DAYS_USUAL - 1)))
 
         def read(connection: Connection) -> FloorFiguresView:
             return view(connection, begin, end, currency=self._currency, time_zone=self._time_zone, lane=lane)

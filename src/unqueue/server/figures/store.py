@@ -13,6 +13,7 @@ from unqueue.server.exits.store import calls, exit_releases, exit_weighings, exi
 from unqueue.server.figures.model import WAIT_S_MAX, AttendedRow, ExitRow, FoundRow, Rows, WaitRow
 
 _SECOND_US = 1_000_000
+_DAY_US = 86_400 * _SECOND_US
 ELSEWHERE = ""
 """No lane's name: an audit whose order did not leave."""
 
@@ -36,8 +37,12 @@ def _exits(connection: Connection, starts: Sequence[int]) -> list[ExitRow]:
             func.max(_flag(and_(is_weight, calls.c.finding == "nothing"))).label("is_nothing"),
             func.max(_flag(and_(is_weight, calls.c.finding == "unpaid"))).label("is_unpaid"),
         )
-        # A call about an exit is never opened before its order, and an order does not wait longer than a day.
-        .where(calls.c.opened_us >= starts[0] - 86_400 * _SECOND_US, calls.c.exit_id.is_not(None))
+        # A call about an exit is never opened before its order, and neither waits longer than a day.
+        .where(
+            calls.c.opened_us >= starts[0] - _DAY_US,
+            calls.c.opened_us < starts[-1] + _DAY_US,
+            calls.c.exit_id.is_not(None),
+        )
         .group_by(calls.c.exit_id)
         .subquery()
     )

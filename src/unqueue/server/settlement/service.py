@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from unqueue.kernel.clock import from_micros, micros
 from unqueue.kernel.database import Database, Transaction
-from unqueue.kernel.errors import NotFound
+from unqueue.kernel.errors import InvalidRequest, NotFound
 from unqueue.kernel.money import Money
 from unqueue.kernel.settings import Provider as Account
 from unqueue.providers.bills import BillMalformed, BillRow
@@ -151,13 +151,16 @@ def look(connection: Connection, biller: Biller, span: Span | None, counts: Coun
 
 
 def day_span(zone: ZoneInfo, day: date) -> Span:
-    """A day of a time zone.
+    """A day of a time zone. InvalidRequest for one at the very ends of the calendar.
 
     >>> span = day_span(ZoneInfo("Asia/Shanghai"), date(2026, 3, 2))
     >>> from_micros(span.from_us).isoformat(), (span.until_us - span.from_us) // 3_600_000_000
     ('2026-03-01T16:00:00+00:00', 24)
     """
-    return Span(_midnight_us(zone, day), _midnight_us(zone, day + timedelta(days=1)))
+    try:
+        return Span(_midnight_us(zone, day), _midnight_us(zone, day + timedelta(days=1)))
+    except OverflowError:
+        raise InvalidRequest(problem=f"{day} is no day of business") from None
 
 
 def _midnight_us(zone: ZoneInfo, day: date) -> int:
@@ -173,7 +176,7 @@ def _span(zone: ZoneInfo, rows: Sequence[BillRow], day: date | None) -> Span | N
     try:
         first, last = (from_micros(pick(row.at_us for row in rows)).astimezone(zone).date() for pick in (min, max))
         return Span(day_span(zone, first).from_us, day_span(zone, last).until_us)
-    except (OverflowError, ValueError):
+    except (InvalidRequest, OverflowError, ValueError):
         raise BillMalformed(0, "its times are of no year that we know") from None
 
 

@@ -913,6 +913,7 @@ def upgrade() -> None:
         info={"append_only": True},
     )
     with op.batch_alter_table("audit_results", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("audit_results_at_us"), ["at_us"], unique=False)
         batch_op.create_index(batch_op.f("audit_results_order_id"), ["order_id"], unique=False)
 
     op.create_table(
@@ -992,6 +993,7 @@ def downgrade() -> None:
     op.drop_table("coupon_shares")
     with op.batch_alter_table("audit_results", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("audit_results_order_id"))
+        batch_op.drop_index(batch_op.f("audit_results_at_us"))
 
     op.drop_table("audit_results")
     with op.batch_alter_table("returns", schema=None) as batch_op:
