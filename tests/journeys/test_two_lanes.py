@@ -185,7 +185,7 @@ def test_what_fits_at_the_bay_leaves_by_itself(floor: Floor, phone: BrowserConte
 
 
 def test_an_order_of_a_lane_that_is_cut_off_waits_for_a_look_there(floor: Floor, phone: BrowserContext) -> None:
-    order = floor.lane.do(floor.lane.visit.buy_bound, MILK)
+    order, another = (floor.lane.do(floor.lane.visit.buy_bound, MILK) for _ in range(2))
     bay, console = phone.new_page(), phone.new_page()
     bay.goto(floor.bay.url)
     marks = floor.lane.gate_mark(), floor.bay.gate_mark()
@@ -204,6 +204,18 @@ def test_an_order_of_a_lane_that_is_cut_off_waits_for_a_look_there(floor: Floor,
         floor.bay.until("open")
         floor.bay.walk()
         floor.bay.until("idle")
+        # Who has seen once that the lane is dead need not look again for each of its orders.
+        floor.bay.show(another["pass"])
+        floor.bay.until("loading")
+        floor.bay.lay(MILK_G)
+        console.get_by_role("button", name=re.compile("断网通道的订单")).first.click()
+        dead = console.get_by_role("button", name="1 号通道已经关掉")
+        expect(dead).to_be_visible(timeout=60_000)  # as soon as it has been silent for long enough
+        assert_usable(console)
+        dead.click()
+        floor.bay.until("open")
+        floor.bay.walk()
+        floor.bay.until("idle")
     finally:
         floor.processes.start("lane")
     floor.lane.until("idle", prompt="welcome")
@@ -211,4 +223,4 @@ def test_an_order_of_a_lane_that_is_cut_off_waits_for_a_look_there(floor: Floor,
     assert (answer["action"], answer["answered_by"]) == ("let_go", ATTENDANT)
     floor.lane.show(order["pass"])
     floor.lane.until("idle", prompt="pass_used")
-    assert (floor.lane.lettings_out(marks[0]), floor.bay.lettings_out(marks[1])) == (0, 1)
+    assert (floor.lane.lettings_out(marks[0]), floor.bay.lettings_out(marks[1])) == (0, 2)

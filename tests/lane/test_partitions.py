@@ -25,6 +25,7 @@ from tests.support.lanes import Buy, Paid, buy, clients
 from tests.support.stores import MILK
 
 from unqueue.kernel.clock import ManualClock
+from unqueue.kernel.errors import NotFound
 from unqueue.lane.alone import Alone
 from unqueue.lane.book import OfflineBook
 from unqueue.lane.offline import OfflineDesk
@@ -45,6 +46,8 @@ from unqueue.lane.weighing import Verdict
 from unqueue.server.access import Principal
 from unqueue.server.app import MerchantServer
 from unqueue.server.exits.calls import Answer
+from unqueue.server.exits.model import LaneAnswers
+from unqueue.server.exits.offline import DEAD_AFTER_S
 from unqueue.server.exits.store import exit_releases, live_of_order, pass_bindings
 from unqueue.server.fleet.service import register_device
 from unqueue.station.link import ServerRefused, TryLater
@@ -358,6 +361,40 @@ async def test_another_lane_waits_for_staff_while_the_bound_one_is_silent(store:
     await play(floor, ("heal", 0), ("go_on", 0), ("go_on", 0), ("look", 0), ("look", 0))
     assert await play(floor, ("step", 1), ("step", 1)) == [0, 1, 0]
     assert await store.calls.list(status="open") == []
+
+
+async def test_a_person_vouches_for_a_dead_lane(store: MerchantServer, floor: Floor) -> None:
+    """Nobody comes back from it to give its orders up; whoever stands before it can."""
+    dead = floor.lanes[0]
+    await dead.server.heartbeat("idle", {})
+    person = Principal("staff", "s1", "小李", "attendant")
+    with pytest.raises(LaneAnswers):
+        await store.offline_lanes.vouch(person, dead.name)
+    with pytest.raises(NotFound):
+        await store.offline_lanes.vouch(person, "lane-9")
+    assert await play(floor, *ALONE, ("show", 1), ("step", 1), ("step", 1)) == [0, 0, 0]
+    floor.clock.advance(DEAD_AFTER_S)
+    assert (await store.offline_lanes.vouch(person, dead.name)).orders == 1
+    assert (await store.offline_lanes.vouch(person, dead.name)).orders == 0
+    assert await store.calls.list(status="open") == []
+    assert await play(floor, ("step", 1), ("step", 1)) == [0, 1, 0]
+    # It comes back, and is cut off again: it has heard that it gave the order up.
+    await play(floor, ("restart", 0), ("heal", 0), ("go_on", 0), ("look", 0), *ALONE)
+    assert await play(floor, ("show", 0), *OUT) == [0, 1, 0]
+    await floor.end()
+    assert await status(floor) == "left"
+
+
+async def test_who_vouches_for_a_lane_that_was_not_dead_hears_of_it(store: MerchantServer, floor: Floor) -> None:
+    lane = floor.lanes[0]
+    await lane.server.heartbeat("idle", {})
+    assert await play(floor, *ALONE, ("show", 0), *OUT, ("step", 0)) == [1, 0, 0]
+    floor.clock.advance(DEAD_AFTER_S)
+    await store.offline_lanes.vouch(Principal("staff", "s1", "小李", "attendant"), lane.name)
+    assert await play(floor, ("show", 1), ("step", 1), ("step", 1), ("step", 1)) == [1, 1, 0]
+    await floor.end()
+    (told,) = await store.calls.list(status="open")
+    assert (told.kind, "and elsewhere as well" in told.evidence["detail"]) == ("help", True)
 
 
 async def test_a_lane_that_answers_gives_the_order_up(floor: Floor) -> None:

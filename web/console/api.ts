@@ -192,6 +192,7 @@ export function staffApi(token: string, onEnded: () => void = () => undefined) {
       post<{ readonly status: "opened" | "waiting" }>(`/api/staff/lanes/${path(lane)}/gate-openings`, { id }),
     closeLane: (lane: string, closed: boolean) =>
       send<null>(`/api/staff/lanes/${path(lane)}/closed`, { method: "POST", body: { closed } }),
+    vouchDead: (lane: string) => post<{ readonly orders: number }>(`/api/staff/lanes/${path(lane)}/dead`),
     look: (call: string) => post<Call>(`/api/staff/calls/${path(call)}/look`),
     callSecurity: (call: string, reason: string) => post<Call>(`/api/staff/calls/${path(call)}/security`, { reason }),
     takePayment: (call: string, items: readonly Found[]) =>

@@ -259,7 +259,9 @@ class MerchantServer:
             is_closed=is_closed,
             is_returned=returns_store.is_returned,
         )
-        self.offline_lanes = OfflineLanes(self.database, self.exits.passes, let_out=self.bays.let_out)
+        self.offline_lanes = OfflineLanes(
+            self.database, self.exits.passes, let_out=self.bays.let_out, last_contact=last_contact
+        )
         self.calls = Calls(self.database, let_out=self.bays.let_out, send_back=self.bays.send_back)
         self.gates = Gates(self.database)
         self.age_checks = AgeChecks(self.database)

@@ -26,6 +26,7 @@ DOORS: list[tuple[May, str, str, Any]] = [
     ("calls", "POST", "/api/staff/calls/{}/answer", {"id": SomeId, "action": "done"}),
     ("calls", "POST", "/api/staff/lanes/{}/gate-openings", {"id": SomeId}),
     ("calls", "POST", "/api/staff/lanes/{}/closed", {"closed": True}),
+    ("calls", "POST", "/api/staff/lanes/{}/dead", None),
     ("calls", "POST", "/api/staff/calls/{}/look", None),
     ("calls", "POST", "/api/staff/calls/{}/security", {"reason": "threatens"}),
     ("calls", "POST", "/api/staff/calls/{}/payment", {"items": [{"code": "6901234567892"}]}),

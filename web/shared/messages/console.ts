@@ -125,6 +125,15 @@ export const console_ = {
   "console.reason.took": { zh: "拿下了：{name}", en: "Taken off: {name}" },
   "console.reason.not_wanted": { zh: "别的商品，顾客不要了", en: "Something else: not wanted after all" },
   "console.reason.by_accident": { zh: "别的商品，放错了", en: "Something else: there by accident" },
+  "console.lane_dead_hint": {
+    zh: "{place}没有回话。您看到它已经关掉、没人能从那里出去，就点一下；绑定在那里的订单都可以从别处出场。",
+    en: "{place} does not answer. If you see that it is switched off and nobody can leave there, say so: the orders that are bound to it may then leave elsewhere.",
+  },
+  "console.lane_dead": { zh: "{place}已经关掉", en: "{place} is switched off" },
+  "console.lane_dead_done": {
+    zh: "{place}的 {count} 张订单可以从别处出场了",
+    en: "{place}: orders that may leave elsewhere now: {count}",
+  },
   "console.lane_out": { zh: "停用", en: "Take out" },
   "console.lane_out_of": { zh: "停用 {name} 号通道", en: "Take out lane {name}" },
   "console.lane_back": { zh: "恢复", en: "Bring back" },

@@ -42,8 +42,8 @@ def hold_aside(tx: Transaction, one: Exit, device: Principal) -> Exit:
     return one.held_for("other_lane")
 
 
-def look_again(tx: Transaction, one: Exit) -> Exit:
-    """An exit, without the wait for the bound lane where that is over."""
+def look_again(tx: Transaction, one: Exit, *, actor: str = "system", reason: str = "lane_answered") -> Exit:
+    """An exit, without the wait for the bound lane where that is over; ``reason`` says why it is."""
     bound = store.binding(tx.connection, one.order_id)
     where = one.lane if one.bay is None else NOWHERE
     if "other_lane" not in one.checks or (bound is not None and bound.forbids(where)):
@@ -54,8 +54,8 @@ def look_again(tx: Transaction, one: Exit) -> Exit:
         calls.call_for_other_lane(tx, one, "system")
         return one
     store.update_exit(tx, now)
-    record(tx, "exit.cleared", now, "system", check="other_lane")
-    calls.settle(tx, now, "other_lane", "system", "lane_answered")
+    record(tx, "exit.cleared", now, actor, check="other_lane")
+    calls.settle(tx, now, "other_lane", actor, reason)
     return now
 
 
@@ -73,8 +73,16 @@ def hear(tx: Transaction, bound: Binding) -> Exit | None:
     return _free(tx, bound)
 
 
-def _free(tx: Transaction, bound: Binding) -> Exit | None:
+def vouch(tx: Transaction, bound: Binding, staff: Principal) -> Exit | None:
+    """A person says that nobody leaves at the bound lane any more, which can't say so itself; the exit that waited for
+    that. When the lane is back it hears that it has given the order up.
+    """
+    store.save_binding(tx, (bound if bound.taken_us is not None else bound.taken(tx.at_us)).heard())
+    return _free(tx, bound, actor=staff.actor, reason="lane_vouched")
+
+
+def _free(tx: Transaction, bound: Binding, *, actor: str = "system", reason: str = "lane_answered") -> Exit | None:
     one = store.live_of_order(tx.connection, bound.order_id)
     if one is None or "other_lane" not in one.checks:
         return None
-    return look_again(tx, one)
+    return look_again(tx, one, actor=actor, reason=reason)

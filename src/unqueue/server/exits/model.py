@@ -58,6 +58,13 @@ class OrderAtOtherLane(DomainError):
     en = "This order is at another lane. Please go on there."
 
 
+class LaneAnswers(DomainError):
+    code = "lane_answers"
+    status = 409
+    zh = "这条通道还在线，订单要等它自己回话"
+    en = "This lane still answers: its orders wait for its own word."
+
+
 class OrderAtBay(DomainError):
     """Details: ``bay``."""
 

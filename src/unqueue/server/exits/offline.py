@@ -10,17 +10,21 @@ from sqlalchemy import Connection
 
 from unqueue.kernel.clock import micros
 from unqueue.kernel.database import Database, Transaction
+from unqueue.kernel.errors import NotFound
 from unqueue.passes.signed import PassClaims, PassInvalid
 from unqueue.server.access import Principal
 from unqueue.server.exits import bindings, calls, store, trolleys
+from unqueue.server.exits.bays import LastContact
 from unqueue.server.exits.issuing import Passes
 from unqueue.server.exits.journal import record
-from unqueue.server.exits.model import Binding, Exit, ExitConflict, ExitNotAccepted, Weighing
+from unqueue.server.exits.model import Binding, Exit, ExitConflict, ExitNotAccepted, LaneAnswers, Weighing
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderUnknown, OrderUnpaid
 from unqueue.server.trips.service import normal_id
 
 LetOut = Callable[[Transaction, Exit, str], None]
+DEAD_AFTER_S = 20
+"""Of a lane that was heard of later nobody may say that it is dead."""
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -68,13 +72,22 @@ class Taken(msgspec.Struct, frozen=True):
     twice: bool
 
 
-class OfflineLanes:
-    """All lanes that may be cut off; ``let_out`` lets out by hand who was cleared in a side bay."""
+class Vouched(msgspec.Struct, frozen=True):
+    """How many orders any lane may let out now that were bound to a dead one."""
 
-    def __init__(self, database: Database, passes: Passes, *, let_out: LetOut) -> None:
+    orders: int
+
+
+class OfflineLanes:
+    """All lanes that may be cut off; ``let_out`` lets out by hand who was cleared in a side bay; ``last_contact`` tells
+    when a lane was last heard of.
+    """
+
+    def __init__(self, database: Database, passes: Passes, *, let_out: LetOut, last_contact: LastContact) -> None:
         self._database = database
         self._passes = passes
         self._let_out = let_out
+        self._last_contact = last_contact
 
     async def brief(self, device: Principal, request: Heard) -> Briefing:
         """What the lane needs to know, as of now. What it has heard frees those orders for other lanes, and so does
@@ -105,12 +118,32 @@ class OfflineLanes:
             given_up=[one.order_id for one in taken if one.is_heard],
         )
 
-    def _free(self, tx: Transaction, waited: Exit | None, device: Principal) -> None:
+    async def vouch(self, staff: Principal, lane: str) -> Vouched:
+        """A person has seen that a lane is dead, and says by name that nobody leaves there: what was bound to it is
+        free. Again is the same. NotFound, or LaneAnswers for one that was heard of a moment ago.
+        """
+
+        def write(tx: Transaction) -> Vouched:
+            heard_us = self._last_contact(tx.connection, lane)
+            if heard_us is None:
+                raise NotFound
+            if tx.at_us - heard_us < DEAD_AFTER_S * 1_000_000:
+                raise LaneAnswers
+            bound = [one for one in store.bindings_of(tx.connection, lane) if not one.is_heard]
+            for one in bound:
+                self._free(tx, bindings.vouch(tx, one, staff), staff)
+            told = {"lane": lane, "by": staff.name, "order_ids": [one.order_id for one in bound]}
+            tx.record("lane.vouched", f"lane:{lane}", staff.actor, told)
+            return Vouched(len(bound))
+
+        return await self._database.unit(write)
+
+    def _free(self, tx: Transaction, waited: Exit | None, who: Principal) -> None:
         """An exit that waited for this lane's word goes on; what a person has cleared before in a bay is let out."""
         if waited is None or waited.bay is None or waited.status != "accepted":
             return
         with contextlib.suppress(OrderUnpaid, ExitNotAccepted):  # it was paid back meanwhile: it stays where it is
-            self._let_out(tx, waited, device.actor)
+            self._let_out(tx, waited, who.actor)
 
     async def take(self, device: Principal, told: OfflineExit) -> Taken:
         """Write down what a lane did on its own. It has happened, so it is never refused for what came between;

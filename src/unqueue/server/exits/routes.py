@@ -17,7 +17,7 @@ from unqueue.server.exits.before_lane import AgeChecks, AgeCheckView
 from unqueue.server.exits.calls import Alarm, Calls
 from unqueue.server.exits.gate import Gates, GoodsRead, Opening, OpeningsWanted, OpeningView, Surplus
 from unqueue.server.exits.model import Weighing
-from unqueue.server.exits.offline import Briefing, Heard, OfflineExit, OfflineLanes, Taken
+from unqueue.server.exits.offline import Briefing, Heard, OfflineExit, OfflineLanes, Taken, Vouched
 from unqueue.server.exits.service import Claim, Exits
 from unqueue.server.exits.trolleys import Trolley, Trolleys
 from unqueue.server.exits.views import BagsView, CallView, ExitView, PassView
@@ -144,7 +144,12 @@ def _offline(offline: OfflineLanes, access: Access) -> list[HTTPRouteHandler]:
         """What a lane did while it was cut off."""
         return await offline.take(await lane_device(access, request, lane), data)
 
-    return [brief, take]
+    @post("/api/staff/lanes/{lane:str}/dead", status_code=200, tags=["staff"])
+    async def vouch(lane: FromPath[str], request: AnyRequest) -> Vouched:
+        """Say by name that a lane which does not answer is switched off, so that its orders may leave elsewhere."""
+        return await offline.vouch(await access.staff(request, "calls"), lane)
+
+    return [brief, take, vouch]
 
 
 def _steps(exits: Exits, calls: Calls, access: Access, receipt_of: ReceiptOf) -> list[HTTPRouteHandler]:
