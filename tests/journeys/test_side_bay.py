@@ -55,7 +55,7 @@ def test_the_next_shopper_leaves_while_the_first_waits_in_the_bay(
     console.locator("input[name=username]").fill(attendant["name"])
     console.locator("input[type=password]").fill(attendant["pin"])
     console.keyboard.press("Enter")
-    call = console.get_by_role("button", name=re.compile("重量"))
+    call = console.get_by_role("region", name=re.compile("呼叫")).get_by_role("button", name=re.compile("重量"))
     expect(call).to_contain_text("服务位")
     call.click()
     detail = console.get_by_role("region", name="呼叫详情")

@@ -251,6 +251,12 @@ export const console_ = {
   "audit.ordered_counted": { zh: "订单 {ordered}，实数 {counted}", en: "{ordered} on the order, {counted} counted" },
   "audit.beside": { zh: "顺带看到", en: "seen by the way" },
 
+  "console.plan": { zh: "平面图", en: "Plan of the store" },
+  "console.shop_floor_plan": { zh: "卖场", en: "Shop floor" },
+  "console.plan_ages": { zh: "要核对年龄：{count}", en: "Ages to check: {count}" },
+  "console.plan_nobody": { zh: "没有人在等", en: "Nobody waits" },
+  "console.plan_closed": { zh: "停用", en: "Taken out" },
+  "console.plan_exit": { zh: "出口", en: "Way out" },
   "console.lanes": { zh: "通道", en: "Lanes" },
   "console.lane": { zh: "{name} 号通道", en: "Lane {name}" },
   "console.bays": { zh: "服务位", en: "Side bays" },
