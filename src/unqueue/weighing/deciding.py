@@ -5,12 +5,15 @@ as they were found to be) against "nothing is". The p-value is the probability t
 as high: computed for each order by itself, so that the false-alarm rate holds in small baskets and large ones alike.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 from scipy import special
 
 from unqueue.weighing import alternatives, fitting
 from unqueue.weighing.alternatives import KINDS, Kind, MissedTable
+from unqueue.weighing.counting import ABOVE, BELOW, CountModel
 from unqueue.weighing.design import Batch
 from unqueue.weighing.fitting import Parameters
 from unqueue.weighing.priors import Flags, Floats, Integers, Prior
@@ -90,6 +93,77 @@ def _judge(
     return found_score, np.minimum(p_value, 1.0), low, high
 
 
+class CountLimits(msgspec.Struct, frozen=True):
+    """Where the belt counted so many things more than were paid, or fewer: the errors between which the weight passes,
+    in grams. None where no weight does: ``low_g`` is above ``high_g`` then.
+    """
+
+    more: int
+    low_g: float
+    high_g: float
+
+
+class CountedTest(msgspec.Struct, frozen=True):
+    """The test of one order whose things a belt counts: limits for each count that says something, the fewest first;
+    and how surprising what was weighed and counted would be if nothing were wrong.
+    """
+
+    limits: tuple[CountLimits, ...]
+    score: float
+    p_value: float
+
+
+_MORE: tuple[int, ...] = tuple({"missed": 1, "more": 1, "fewer": -1, "swapped": 0}[kind] for kind in KINDS)
+
+
+def examine_counted(
+    row: Batch,
+    parameters: Parameters,
+    prior: Prior,
+    missed: MissedTable,
+    false_alarm: float,
+    *,
+    model: CountModel,
+    items: int,
+    counted: int | None = None,
+) -> CountedTest:
+    """Test one order by weight and count together. The rate of false alarms holds over all counts: where the count is
+    right the weight may be farther off, and where it is not, less far.
+    """
+    errors = fitting.errors_of(row, parameters, prior)
+    weights = parameters.weights(prior)
+    sd = float(np.sqrt(errors.total[0]))
+    chance = np.maximum(null_chances(fitting.skewness(row, weights, errors))[0], 1e-300)
+    kinds = alternatives.densities(row.count, sd * _MIDDLES[None, :], np.array([sd]), weights, missed)[0]
+    by_kind = kinds * parameters.kinds
+    least = max(-items, -BELOW)
+    deviations = range(least, ABOVE + 1)
+    of_count = np.array([model.chance(items + more, items) for more in deviations])
+    ratios = np.array([[model.ratio(items + more, items, extra) for extra in _MORE] for more in deviations])
+    far = max(1.0 - float(of_count.sum()), 0.0)  # counts so far off that they say nothing
+    scores = np.log(np.vstack([ratios, np.ones(len(KINDS))]) @ by_kind.T) - np.log(chance / (_STEP * sd))
+    joint = np.append(of_count, far)[:, None] * chance / (of_count.sum() + far)
+    order = np.argsort(-scores, axis=None, kind="stable")
+    p_values = np.empty(scores.size)
+    p_values[order] = np.cumsum(joint.ravel()[order])
+    p_values = p_values.reshape(scores.shape)
+    limits = tuple(CountLimits(more, *_between(p_values[at] >= false_alarm, sd)) for at, more in enumerate(deviations))
+    if counted is None:
+        return CountedTest(limits, 0.0, 1.0)
+    at = counted - items - least if least <= counted - items <= ABOVE else len(deviations)
+    z = float(errors.error_g[0]) / sd
+    score, p_value = (float(np.interp(z, _MIDDLES, found[at])) for found in (scores, p_values))
+    if abs(z) > -_MIDDLES[0]:
+        score += (z**2 - _MIDDLES[0] ** 2) / 2
+        p_value = min(float(2 * special.ndtr(-abs(z))), p_value)
+    return CountedTest(limits, score, min(p_value, 1.0))
+
+
+def _between(accepted: Flags, sd: float) -> tuple[float, float]:
+    found = np.flatnonzero(accepted)
+    return (_MIDDLES[found[0]] * sd, _MIDDLES[found[-1]] * sd) if len(found) else (1.0, -1.0)
+
+
 class Suspect(msgspec.Struct, frozen=True):
     """What may be wrong, and how probable it is, given the weight. A column of the design."""
 
@@ -104,8 +178,11 @@ def suspects(
     prior: Prior,
     missed: MissedTable,
     popularity: Floats,
+    *,
+    by_count: Sequence[float] = (1.0,) * len(KINDS),
 ) -> list[Suspect]:
     """What is likeliest to be wrong with one order, the likeliest first; what is left over is that nothing is.
+    ``by_count``: how much likelier each kind is made by what the belt counted (:func:`count_ratios`).
 
     ``popularity``: of each column, as this shopper buys. Of a swap the line that was scanned is named: it can be seen.
     """
@@ -130,7 +207,7 @@ def suspects(
     found: list[tuple[float, int, int]] = []
     together = right
     for number, (where, density) in enumerate(by_kind):
-        weighted = parameters.wrong * parameters.kinds[number] * density
+        weighted = parameters.wrong * parameters.kinds[number] * by_count[number] * density
         together += float(weighted.sum())
         likeliest = np.argsort(-weighted)[:NAMED_MAX]
         found += [(float(weighted[one]), int(where[one]), number) for one in likeliest]
@@ -140,3 +217,10 @@ def suspects(
         for weight, column, kind in found[:NAMED_MAX]
         if weight > _LIKELY * together
     ]
+
+
+def count_ratios(model: CountModel | None, items: int, counted: int | None) -> tuple[float, ...]:
+    """How much likelier each kind of fault is made by what the belt counted; 1 where that says nothing."""
+    if model is None or counted is None:
+        return (1.0,) * len(KINDS)
+    return tuple(model.ratio(counted, items, more) for more in _MORE)

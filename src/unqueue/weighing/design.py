@@ -26,14 +26,23 @@ class Order(msgspec.Struct, frozen=True):
     lines: tuple[Line, ...]
     customer_id: str = ""
 
+    @property
+    def items(self) -> int:
+        """How many things that are."""
+        return sum(line.quantity for line in self.lines)
+
 
 class Weighing(msgspec.Struct, frozen=True):
-    """What lay on the scale, all of it: ``parts`` weighings that add up, each read to ``scale_interval_g``."""
+    """What lay on the scale, all of it: ``parts`` weighings that add up, each read to ``scale_interval_g``; and how
+    many things the belt of that lane counted, None where it did not.
+    """
 
     measured_g: float
     scale_interval_g: float
     bags: int = 0
     parts: int = 1
+    counted: int | None = None
+    lane: str = ""
 
     @property
     def scale_variance(self) -> float:

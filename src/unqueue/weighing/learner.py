@@ -9,6 +9,8 @@ from scipy import sparse
 
 from unqueue.weighing import changes, deciding, fitting
 from unqueue.weighing.alternatives import MissedTable
+from unqueue.weighing.counting import ITEMS_MAX, CountModel, Tally
+from unqueue.weighing.deciding import Test
 from unqueue.weighing.design import Batch, Order, Weighing, batch_of
 from unqueue.weighing.examiner import Examiner, Suspected
 from unqueue.weighing.fitting import Seen
@@ -100,6 +102,9 @@ class Learner:
         """Where whoever feeds it stands in their source of orders; kept with the rest."""
         self.fitted, self.next_fit = 0, _FIRST_FIT
         self.habits: OrderedDict[str, dict[str, float]] = OrderedDict()
+        self.tallies: dict[str, Tally] = {}
+        """What the belt of each lane has counted."""
+        self.count_models: dict[str, CountModel] = {}
         self._missed: MissedTable | None = None
 
     @property
@@ -124,6 +129,7 @@ class Learner:
             missed=self.missed,
             popularity=self.popularity.copy(),
             false_alarm=self.false_alarm,
+            counts=dict(self.count_models),
         )
 
     def take(self, weighed: Sequence[tuple[Order, Weighing]]) -> list[Verdict]:
@@ -138,13 +144,37 @@ class Learner:
                 self.refit()
         return verdicts
 
+    def test(self, weighed: Sequence[tuple[Order, Weighing]]) -> list[Verdict]:
+        """Test these orders as things are known now, without learning from them. KeyError as in :meth:`take`."""
+        batch = batch_of(weighed, self.columns, self.bag, len(self.product_of))
+        test = deciding.examine(batch, self.parameters, self.prior, self.missed, self.false_alarm)
+        for row, (order, weighing) in enumerate(weighed):
+            self._heed_count(test, row, batch, order, weighing)
+        return self._verdicts(weighed, batch, test)
+
     def _take(self, weighed: Sequence[tuple[Order, Weighing]]) -> list[Verdict]:
         batch = batch_of(weighed, self.columns, self.bag, len(self.product_of))
         test = deciding.examine(batch, self.parameters, self.prior, self.missed, self.false_alarm)
+        fits = test.passes(self.false_alarm)  # by weight alone: what a count is worth must not be judged by the count
+        for row, (order, weighing) in enumerate(weighed):
+            self._heed_count(test, row, batch, order, weighing)
+        for row, (order, weighing) in enumerate(weighed):
+            if fits[row] and weighing.counted is not None and not weighing.bags:
+                self.tallies.setdefault(weighing.lane, Tally()).add(weighing.counted, order.items)
+        verdicts = self._verdicts(weighed, batch, test)
+        for (order, _), verdict in zip(weighed, verdicts, strict=True):
+            if verdict.passes:
+                self._remember(order)
+        expected = batch.rest_g - test.error_g
         passes = test.passes(self.false_alarm)
+        self.history.append(batch, expected + test.low_g, expected + test.high_g, passes)
+        self.seen += len(weighed)
+        return verdicts
+
+    def _verdicts(self, weighed: Sequence[tuple[Order, Weighing]], batch: Batch, test: Test) -> list[Verdict]:
         verdicts = []
-        for row, (order, _) in enumerate(weighed):
-            passed = bool(passes[row])
+        for row, (order, weighing) in enumerate(weighed):
+            passed = bool(test.p_value[row] >= self.false_alarm)
             verdicts.append(
                 Verdict(
                     order_id=order.order_id,
@@ -154,19 +184,29 @@ class Learner:
                     score=float(test.score[row]),
                     p_value=float(test.p_value[row]),
                     passes=passed,
-                    suspects=() if passed else self._suspects(batch.rows(np.array([row])), order),
+                    suspects=() if passed else self._suspects(batch.rows(np.array([row])), order, weighing),
                 )
             )
-            if passed:
-                self._remember(order)
-        expected = batch.rest_g - test.error_g
-        self.history.append(batch, expected + test.low_g, expected + test.high_g, passes)
-        self.seen += len(weighed)
         return verdicts
 
-    def _suspects(self, row: Batch, order: Order) -> tuple[Suspected, ...]:
+    def _heed_count(self, test: Test, row: int, batch: Batch, order: Order, weighing: Weighing) -> None:
+        """Put what weight and count say together in the place of what the weight says."""
+        model = self.count_models.get(weighing.lane)
+        if model is None or weighing.counted is None or weighing.bags or order.items > ITEMS_MAX:
+            return
+        known = (self.parameters, self.prior, self.missed, self.false_alarm)
+        one = batch.rows(np.array([row]))
+        found = deciding.examine_counted(one, *known, model=model, items=order.items, counted=weighing.counted)
+        test.score[row], test.p_value[row] = found.score, found.p_value
+        limits = next((near for near in found.limits if near.more == weighing.counted - order.items), None)
+        if limits is not None:
+            test.low_g[row], test.high_g[row] = limits.low_g, limits.high_g
+
+    def _suspects(self, row: Batch, order: Order, weighing: Weighing) -> tuple[Suspected, ...]:
         popularity = self._of_customer(order.customer_id)
-        found = deciding.suspects(row, self.parameters, self.prior, self.missed, popularity)
+        model = None if weighing.bags or order.items > ITEMS_MAX else self.count_models.get(weighing.lane)
+        ratios = deciding.count_ratios(model, order.items, weighing.counted)
+        found = deciding.suspects(row, self.parameters, self.prior, self.missed, popularity, by_count=ratios)
         return tuple(Suspected(self.product_of[one.column], one.kind, one.probability) for one in found)
 
     def _of_customer(self, customer_id: str) -> Floats:
@@ -224,6 +264,10 @@ class Learner:
     def refit(self) -> None:
         """Estimate everything again, and look for products that have changed."""
         first = self.fitted == 0
+        for lane, tally in self.tallies.items():
+            model = tally.model()
+            if model is not None:
+                self.count_models[lane] = model
         self._fit(_ROUNDS_FIRST if first else _ROUNDS)
         self._find_changes()
         self.fitted = self.seen

@@ -3,8 +3,8 @@
 Files are CSV with a header, or Parquet (by their name). Catalogue: ``product_id, net_weight_g, packaging
 (flexible|rigid|glass|none), kind (packed|labelled|piece), popularity, price_minor``. Orders, a row a line, in time
 order: ``order_id, product_id, quantity, label_weight_g?, customer_id?``. Weighings: ``order_id, measured_g,
-scale_interval_g, bags?, part?``. Out, a row an order: ``order_id, expected_g, sigma_g, residual_g, score, p_value,
-verdict (pass|check), suspects`` (JSON).
+scale_interval_g, bags?, part?, counted?, lane?`` (``counted``: things that the lane's belt counted). Out, a row an
+order: ``order_id, expected_g, sigma_g, residual_g, score, p_value, verdict (pass|check), suspects`` (JSON).
 """
 
 import csv
@@ -150,11 +150,16 @@ def read_weighings(path: Path) -> dict[str, Weighing]:
             raise Unreadable(f"{path}, line {line}: scale_interval_g is 0; give the scale's step in grams, such as 5.")
         measured, bags = _number(path, line, row, "measured_g"), _count(path, line, row, "bags", 0)
         known = found.get(order_id)
+        counted = _count(path, line, row, "counted") if row.get("counted") not in {None, ""} else None
+        lane = str(row.get("lane") or "")
         if known is None:
-            found[order_id] = Weighing(measured, interval, bags)
+            found[order_id] = Weighing(measured, interval, bags, 1, counted, lane)
         else:
             parts, step = known.parts + 1, max(known.scale_interval_g, interval)
-            found[order_id] = Weighing(known.measured_g + measured, step, known.bags + bags, parts)
+            together = None if counted is None or known.counted is None else known.counted + counted
+            found[order_id] = Weighing(
+                known.measured_g + measured, step, known.bags + bags, parts, together, lane or known.lane
+            )
     return found
 
 

@@ -8,13 +8,14 @@ import msgspec
 import numpy as np
 from scipy import sparse
 
+from unqueue.weighing.counting import CountModel, Tally
 from unqueue.weighing.design import Batch
 from unqueue.weighing.fitting import Parameters
 from unqueue.weighing.learner import Learner
 from unqueue.weighing.priors import Goods, Prior
 
 _FILE = "learned.npz"
-_VERSION = 2
+_VERSION = 3
 
 
 class StateUnusable(Exception):
@@ -34,6 +35,8 @@ class _Words(msgspec.Struct):
     wrong: float
     position: int
     habits: dict[str, dict[str, float]]
+    tallies: dict[str, Tally]
+    count_models: dict[str, CountModel]
 
 
 _PARAMETERS = tuple(field for field in Parameters.__struct_fields__ if field not in {"lot_share", "wrong"})
@@ -53,6 +56,8 @@ def save(learner: Learner, directory: Path) -> None:
         wrong=learner.parameters.wrong,
         position=learner.position,
         habits=dict(learner.habits),
+        tallies=learner.tallies,
+        count_models=learner.count_models,
     )
     history = learner.history
     arrays: dict[str, Any] = {
@@ -109,6 +114,7 @@ def load(directory: Path, goods: list[Goods], *, false_alarm: float, trusts_all:
     learner.popularity = arrays["popularity"]
     learner.seen, learner.fitted, learner.next_fit = words.seen, words.fitted, words.next_fit
     learner.habits.update(words.habits)
+    learner.tallies, learner.count_models = words.tallies, words.count_models
     learner.position = words.position
     history, width = learner.history, len(words.product_of)
     counts = (arrays["count_data"], arrays["count_indices"], arrays["count_indptr"])

@@ -1,0 +1,109 @@
+"""How many things crossed the belt's light barrier, and what that says beside the weight. Pure.
+
+A barrier sees two things that touch as one, and one that is held back or laid again as two; a bag of goods is one to
+it, however much is inside. So a count is taken for what its lane has shown it to be worth: of ``n`` things each but the
+first hides behind the one before with a probability, some are seen twice (a Poisson number), and of some orders the
+count says nothing at all. Until enough orders have left, it is not used.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import msgspec
+import numpy as np
+from scipy import optimize, special
+
+from unqueue.weighing.priors import Floats
+
+ITEMS_MAX = 60
+"""Of more things no count is taken."""
+BELOW, ABOVE = 6, 4
+"""How far a count may lie from the number of things and still say something."""
+ORDERS_MIN = 300
+"""So many orders a lane must have counted before its counts are used."""
+_ORDERS_KEPT = 20_000
+_WIDTH = ITEMS_MAX + ABOVE + 2
+_LEAST = 1e-4
+_START = (0.05, 0.01, 0.05)
+
+
+class CountModel(msgspec.Struct, frozen=True):
+    """``hidden``: how probable it is that a thing hides behind the one before it; ``double``: how often a thing is
+    counted once more; ``useless``: of how many orders the count says nothing.
+    """
+
+    hidden: float
+    double: float
+    useless: float
+
+    def chance(self, counted: int, items: int) -> float:
+        """The probability of this count where so many things lie there; the same for all that are far off."""
+        table = _table(self.hidden, self.double, self.useless)
+        return float(table[min(max(items, 0), ITEMS_MAX + 1), min(counted, _WIDTH - 1)])
+
+    def ratio(self, counted: int, items: int, more: int) -> float:
+        """How much more probable this count is with ``more`` things on the belt than with ``items``."""
+        return self.chance(counted, items + more) / self.chance(counted, items)
+
+
+class Tally(msgspec.Struct):
+    """What one lane has counted: how often which count came of how many things."""
+
+    counts: dict[int, dict[int, float]] = {}
+    orders: float = 0.0
+
+    def add(self, counted: int, items: int) -> None:
+        """One more order that left with nothing wrong, as far as is known."""
+        if not 0 < items <= ITEMS_MAX or counted < 0:
+            return
+        of_items = self.counts.setdefault(items, {})
+        place = min(counted, _WIDTH - 1)
+        of_items[place] = of_items.get(place, 0.0) + 1.0
+        self.orders += 1.0
+        if self.orders > _ORDERS_KEPT:  # what a belt was like long ago fades
+            self.counts = {n: {c: times / 2 for c, times in row.items()} for n, row in self.counts.items()}
+            self.orders /= 2
+
+    def model(self) -> CountModel | None:
+        """What this lane's counts are worth; None while it has counted too few orders."""
+        return fitted(self.counts) if self.orders >= ORDERS_MIN else None
+
+
+def fitted(counts: Mapping[int, Mapping[int, float]]) -> CountModel:
+    """The likeliest model of these counts, by how many things there were."""
+    seen = np.zeros((ITEMS_MAX + 2, _WIDTH))
+    for items, row in counts.items():
+        for counted, times in row.items():
+            seen[items, counted] += times
+
+    def surprise(at: Floats) -> float:
+        hidden, double, useless = (float(_LEAST + (0.9 - _LEAST) * share) for share in special.expit(at))
+        return -float(np.sum(seen * np.log(_reckoned(hidden, double, useless))))
+
+    start = special.logit((np.array(_START) - _LEAST) / (0.9 - _LEAST))
+    found = optimize.minimize(surprise, start, method="Nelder-Mead", options={"xatol": 0.02, "fatol": 0.05})
+    hidden, double, useless = (float(_LEAST + (0.9 - _LEAST) * share) for share in special.expit(found.x))
+    return CountModel(round(hidden, 5), round(double, 5), round(useless, 5))
+
+
+@lru_cache(maxsize=64)
+def _table(hidden: float, double: float, useless: float) -> Floats:
+    return _reckoned(hidden, double, useless)
+
+
+def _reckoned(hidden: float, double: float, useless: float) -> Floats:
+    """The probability of each count, a column, for each number of things, a row."""
+    items = np.arange(ITEMS_MAX + 2)[:, None, None]
+    counted = np.arange(_WIDTH)[None, :, None]
+    missed = np.arange(ITEMS_MAX // 2 + 1)[None, None, :]
+    others = np.maximum(items - 1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        hiding = special.gammaln(others + 1) - special.gammaln(missed + 1) - special.gammaln(others - missed + 1)
+        hiding = hiding + missed * np.log(hidden) + (others - missed) * np.log1p(-hidden)
+        again = counted - items + missed
+        seen_twice = special.xlogy(again, double * np.maximum(items, 1)) - special.gammaln(again + 1)
+        seen_twice = seen_twice - double * np.maximum(items, 1)
+    together = np.where((missed <= others) & (again >= 0), np.exp(hiding + seen_twice), 0.0).sum(axis=2)
+    flat = 1.0 / (np.arange(ITEMS_MAX + 2)[:, None] + ABOVE + 1.0)
+    found: Floats = (1 - useless) * together + useless * flat
+    return found
