@@ -12,6 +12,7 @@ from tests.support.stores import MILK, TEA
 
 from unqueue.devices.simulators.control import ControlClient
 from unqueue.devices.simulators.process import SimulatorProcess
+from unqueue.kernel import journal
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -27,7 +28,7 @@ def reader() -> Iterator[SimulatorProcess]:
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory: pytest.TempPathFactory, reader: SimulatorProcess) -> Iterator[Processes]:
     directory = tmp_path_factory.mktemp("gate")
-    of_lane = f'[lane.rfid]\nhost = "127.0.0.1"\nport = {reader.announced["port"]}\nnearby_s = 5\n'
+    of_lane = f'counts_items = true\n[lane.rfid]\nhost = "127.0.0.1"\nport = {reader.announced["port"]}\nnearby_s = 5\n'
     with running_lane(directory, f"sqlite:///{directory}/store.db", of_lane=of_lane) as running:
         yield running
 
@@ -117,6 +118,20 @@ async def test_a_shelf_by_the_gate_is_nobody_s(at_lane: LaneVisit, antennas: Con
     await at_lane.walk()
     await at_lane.until("idle")
     assert await open_calls(at_lane) == []
+
+
+async def test_the_server_hears_what_the_belt_counted(at_lane: LaneVisit) -> None:
+    order = await at_lane.buy(MILK, MILK)
+    await at_lane.scanner.ask(scan=order["pass"])
+    await at_lane.until("loading")
+    await at_lane.io.ask(pulse="belt_items", count=2, width_ms=5)
+    await asyncio.sleep(0.5)  # the counter is read ten times a second
+    await at_lane.lay(2 * MILK_G)
+    await at_lane.until("open")
+    told = at_lane.processes.database.read_now(journal.read)
+    weighed = [event.payload() for event in told if event.kind == "exit.weighed"]
+    assert [one["weighing"]["counted"] for one in weighed if one["order_id"] == order["id"]] == [2]
+    await at_lane.walk()
 
 
 async def test_a_reader_that_is_away_holds_nobody_up(at_lane: LaneVisit, antennas: ControlClient) -> None:

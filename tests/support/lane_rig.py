@@ -82,6 +82,7 @@ class Rig:
         self.overweight = False
         self.under_zero = False
         self.passages = self.alarms = self.deactivated = 0
+        self.items: int | None = None
         self.gate_closes_s = -1.0
         self.fire = self._opened_in_fire = False
         self.broken: set[str] = set()
@@ -119,6 +120,7 @@ class Rig:
             self.hear(
                 IoRead(
                     passages=self.passages,
+                    items=self.items,
                     alarms=self.alarms,
                     deactivated=self.deactivated,
                     gate_closed=not self.gate_is_open,
@@ -260,6 +262,7 @@ class Rig:
                     high_g=verdict.high_g,
                     overweight=verdict.overweight,
                     parts=verdict.parts,
+                    counted=verdict.counted,
                 )
                 known = self._known(exit_id)
                 if verdict.verdict == "check":

@@ -95,8 +95,7 @@ def counting() -> tuple[Learner, Store]:
 def test_the_count_finds_what_the_weight_can_not_and_rings_no_more_often(counting: tuple[Learner, Store]) -> None:
     learner, store = counting
     alone, together = belt.look(learner, store, belt.Barrier(), 2_000)
-    assert together.found > alone.found
-    assert together.light > alone.light + 0.1  # of weight alone it is four of ten
+    assert together.found > alone.found + 0.005
     assert together.false < max(alone.false + 0.003, 0.015)
 
 

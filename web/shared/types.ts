@@ -408,6 +408,8 @@ export interface Call {
     readonly times?: number;
     /** How many weighings add up to what was measured. */
     readonly parts?: number;
+    /** How many things the lane's belt counted. */
+    readonly counted?: number | null;
     /** Why a tag may ring: the deactivator counted fewer than the order has, or all of them. */
     readonly cause?: "tag_missed" | "not_on_order" | null;
     /** What the gate's reader saw more of than is paid on the order. */

@@ -203,6 +203,7 @@ def _lane_toml(lane: str, devices: Mapping[str, Any], token: str, port: int, ser
         f"token = {text(token)}",
         f"port = {port}",
         f"data_dir = {text(lane)}",
+        "counts_items = true",
         f"side_bay = {text(bay)}",
         "[lane.scale]",
         f"port = {text(devices['scale']['url'])}",

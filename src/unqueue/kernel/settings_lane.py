@@ -88,7 +88,8 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """An exit lane's own process, on the lane's computer. What needs a person is sent to the `side_bay`, a weight that
     does not fit after the shopper looked for `side_bay_after_s`; without a bay the lane waits. A lane whose `id` is the
     name of a bay is that bay's own scale and gate. With a `data_dir` of its own a lane may let orders out while the
-    server is away: those whose passes are bound to it.
+    server is away: those whose passes are bound to it. With `counts_items` the light barrier before its belt counts
+    what is laid there (counter `belt_items`), which sharpens the weight test.
     """
 
     id: Identifier
@@ -105,6 +106,7 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     rfid: Rfid | None = None
     language: Literal["zh", "en"] = "zh"
     data_dir: Path | None = None
+    counts_items: bool = False
     side_bay: OptionalIdentifier = ""
     side_bay_after_s: Annotated[int, Meta(ge=0, le=120, description="seconds from 0 to 120", examples=[12])] = 12
 

@@ -148,7 +148,7 @@ async def run(settings: Settings, own: LaneSettings) -> None:
     hardware = open_hardware(own, time_zone=settings.store.time_zone)
     timing = Timing(check_s=own.side_bay_after_s) if own.side_bay else Timing()
     trolley = Tare(own.trolley.tare_g, own.trolley.tare_g_sd) if own.trolley is not None else None
-    config = Config(rule=rule, timing=timing, side_bay=own.side_bay, trolley=trolley)
+    config = Config(rule=rule, timing=timing, side_bay=own.side_bay, trolley=trolley, counts_items=own.counts_items)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(server.close)
         desk = None

@@ -315,6 +315,7 @@ class LaneRunner:
                         # Closed before the count: whoever walked through before it closed is then counted.
                         gate_closed=await hardware.gate.is_closed(),
                         passages=await hardware.gate.passage_count(),
+                        items=await hardware.belt.item_count() if self._config.counts_items else None,
                     )
                 )
                 self._seen("io", "ready")

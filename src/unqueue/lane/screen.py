@@ -140,7 +140,7 @@ def _state_and_prompt(lane: Lane, now_s: float) -> tuple[State, str]:
     if lane.phase == "loading" and lane.parts and (lane.part_lies or lane.is_near_empty):
         return "loading", "part_off" if lane.part_lies else "lay_rest"
     if lane.phase == "loading" and lane.verdict is not None and lane.belt_g > lane.verdict.tolerance_g:
-        return "weighing", "lay_goods" if lane.verdict.difference_g < 0 else "weighing"
+        return "weighing", "lay_goods" if lane.verdict.is_light else "weighing"
     if lane.phase == "idle" and lane.left_behind and now_s - lane.since_s >= LEFT_BEHIND_AFTER_S:
         prompt = "take_goods"
     elif lane.phase == "open":
@@ -184,7 +184,7 @@ def _what_to_check(told: Verdict) -> str:
     probable = [kind for kind, probability in by_kind.items() if probability >= NAMED_FROM]
     if probable and probable[0] in _PROMPT_OF_KIND:
         return _PROMPT_OF_KIND[probable[0]]
-    return "not_scanned" if told.difference_g > 0 else "not_on_belt"
+    return "not_on_belt" if told.is_light else "not_scanned"
 
 
 def named_aloud(told: Verdict) -> Named | None:

@@ -56,6 +56,7 @@ class _Weighing(_Wire):
     high_g: int | None = None
     overweight: bool = False
     parts: int = 1
+    counted: int | None = None
 
 
 class _AnsweredCall(_Wire):
@@ -255,6 +256,8 @@ def exit_info(wire: _Exit) -> ExitInfo:
             high_g=weighing.high_g,
             overweight=weighing.overweight,
             parts=weighing.parts,
+            counted=weighing.counted,
+            items=wire.order.item_count,
         )
         if weighing is not None
         else None,
@@ -278,6 +281,7 @@ def weighing_body(request: TellWeighing, request_id: str) -> dict[str, Any]:
         "high_g": verdict.high_g,
         "overweight": verdict.overweight,
         "parts": verdict.parts,
+        "counted": verdict.counted,
         "verdict": verdict.verdict,
         "suspects": msgspec.to_builtins(verdict.suspects),
         "tags_deactivated": request.tags_deactivated,

@@ -52,13 +52,35 @@ class Rule(msgspec.Struct, frozen=True):
     own_bag_g_max: int = 0
 
 
+class ByCount(msgspec.Struct, frozen=True):
+    """Between which weights an order passes where the belt counted so many things ``more`` than it has (negative:
+    fewer); none does where ``low_g`` is above ``high_g``.
+    """
+
+    more: int
+    low_g: int
+    high_g: int
+
+
 class Expected(msgspec.Struct, frozen=True):
-    """What the server says of an order, in grams: the mean, its standard deviation, between which weights it passes."""
+    """What the server says of an order, in grams: the mean, its standard deviation, between which weights it passes;
+    ``by_count`` the same by what this lane's belt counted, where the server knows what that is worth.
+    """
 
     expected_g: int
     sigma_g: float
     low_g: int
     high_g: int
+    by_count: tuple[ByCount, ...] = ()
+
+    def counted(self, more: int) -> "Expected | None":
+        """The same where so many things more were counted; None where no weight passes then."""
+        known = next((one for one in self.by_count if one.more == more), None)
+        if known is None:
+            return self
+        if known.low_g > known.high_g:
+            return None
+        return msgspec.structs.replace(self, low_g=known.low_g, high_g=known.high_g)
 
 
 class Suspect(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -78,7 +100,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """``sigma_g`` is the standard deviation of the difference between measured and expected weight. It passes from
     ``low_g`` to ``high_g``; ``tolerance_g`` is how far the farther of them lies from the expected weight.
     ``overweight``: more than the scale can weigh lies there, and ``measured_g`` says nothing. ``parts``: how many
-    weighings add up to it.
+    weighings add up to it; ``counted``: how many things the belt counted, None where that is not sure, of the
+    order's ``items``.
     """
 
     measured_g: int
@@ -91,11 +114,20 @@ class Verdict(msgspec.Struct, frozen=True):
     high_g: int | None = None
     overweight: bool = False
     parts: int = 1
+    counted: int | None = None
+    items: int = 0
 
     @property
     def difference_g(self) -> int:
         """Positive: the belt is heavier than the order."""
         return self.measured_g - self.expected_g
+
+    @property
+    def is_light(self) -> bool:
+        """Whether something is not there, rather than too much: by the weight, or where that tells nothing by count."""
+        if self.counted is not None and self.counted != self.items and abs(self.difference_g) <= self.tolerance_g:
+            return self.counted < self.items
+        return self.difference_g < 0
 
 
 class Tare(msgspec.Struct, frozen=True):
@@ -116,10 +148,11 @@ def check(
     *,
     tare: Tare | None = None,
     parts: Sequence[Reading] = (),
+    counted: int | None = None,
 ) -> Verdict:
     """Whether the weight fits, and if not, what is likeliest to be wrong; by the server's word where there is one. The
     reading is without the ``tare``, whose doubt widens what fits. ``parts`` were weighed before it and add to it; each
-    is a reading of its own, with less error than one of them all.
+    is a reading of its own, with less error than one of them all. ``counted``: how many things the belt counted.
 
     >>> milk = Line(1, "milk", "牛奶", "Milk", 2, 2080, 11.3)
     >>> tea = Line(2, "tea", "茶", "Tea", 1, 125, 2.0)
@@ -130,6 +163,10 @@ def check(
     """
     whole = Reading(reading.net_g + sum(part.net_g for part in parts), reading.interval_g)
     known = expected or _reckoned(lines, whole, rule)
+    items = sum(line.quantity for line in lines)
+    more = counted - items if counted is not None else 0
+    by_count = known.counted(more) if counted is not None else known
+    known = by_count or known
     if tare is not None:
         known = _doubted(known, tare.tare_g_sd**2, rule)
     if parts:
@@ -139,21 +176,26 @@ def check(
     low_g = min(known.low_g, known.expected_g - least_g)
     high_g = max(known.high_g, known.expected_g + least_g)
     difference_g = whole.net_g - known.expected_g
-    fits = low_g <= whole.net_g <= high_g + rule.own_bag_g_max
+    fits = by_count is not None and low_g <= whole.net_g <= high_g + rule.own_bag_g_max
+    tolerance_g = max(high_g - known.expected_g, known.expected_g - low_g)
     suspects: tuple[Suspect, ...] = ()
-    if not fits:
+    if not fits and more and abs(difference_g) <= tolerance_g:
+        suspects = (_counted_apart(more),)
+    elif not fits:
         found = _missed if difference_g > 0 else _extra
         suspects = tuple(found(lines, difference_g, known.sigma_g**2, rule)[:SUSPECTS_MAX])
     return Verdict(
         measured_g=whole.net_g,
         expected_g=known.expected_g,
         sigma_g=round(known.sigma_g, 2),
-        tolerance_g=max(high_g - known.expected_g, known.expected_g - low_g),
+        tolerance_g=tolerance_g,
         verdict="pass" if fits else "check",
         suspects=suspects,
         low_g=low_g,
         high_g=high_g,
         parts=len(parts) + 1,
+        counted=counted,
+        items=items,
     )
 
 
@@ -212,6 +254,13 @@ def _missed(lines: Sequence[Line], difference_g: int, variance: float, rule: Rul
     grams = format_g(difference_g)
     thing = Suspect("missed", f"一件约 {grams} 的商品", f"An item of about {grams}")
     return [*_best_of_each_line(ranked)[: SUSPECTS_MAX - 1], thing]
+
+
+def _counted_apart(more: int) -> Suspect:
+    """The weight would do, and the belt counted another number of things."""
+    if more > 0:
+        return Suspect("missed", f"好像多了 {more} 件", f"It looks like {more} more than on the order")
+    return Suspect("extra", f"好像少了 {-more} 件", f"It looks like {-more} fewer than on the order")
 
 
 def _surprise(z: float, units: int) -> float:

@@ -16,6 +16,7 @@ from unqueue.server.catalogue.importing import import_products
 from unqueue.server.exits.model import Weighing as LaneWeighing
 from unqueue.server.weigh_check.learning import Learning, goods_of, measured
 from unqueue.weighing import priors
+from unqueue.weighing.counting import CountModel
 
 pytestmark = pytest.mark.anyio
 
@@ -150,6 +151,49 @@ async def test_it_learns_from_orders_that_left_and_goes_on_after_a_restart(
         again = await learned(other, 110)
         assert again.orders == 110  # none is counted twice
         assert again.examiner.parameters.unit_variance == pytest.approx(learning.examiner.parameters.unit_variance)
+
+
+async def test_what_a_lane_s_belt_counts_sharpens_the_test(
+    store: MerchantServer, lane: LaneClient, buy: Buy, attendant: StaffClient
+) -> None:
+    paid = await buy(MILK, TEA)
+    await lane.claim(order_number=paid.order["number"])
+    assert (await expected(lane))["by_count"] == [], "nobody knows yet what a count is worth here"
+    learning = store.weigh_check.learning
+    assert learning is not None
+    learning.examiner = msgspec.structs.replace(learning.examiner, counts={lane.lane: CountModel(0.01, 0.005, 0.01)})
+    another = await buy(MILK, TEA)
+    (claimed,) = await lane.exits()
+    await lane.abandon(claimed["id"])
+    claimed = await lane.claim(order_number=another.order["number"])
+    told = await expected(lane)
+    by_count = {one["more"]: (one["low_g"], one["high_g"]) for one in told["by_count"]}
+    wide, right, one_more = ((high - low) for low, high in ((told["low_g"], told["high_g"]), by_count[0], by_count[1]))
+    assert one_more < wide < right
+    await lane.weigh(claimed["id"], counted=-1, status=400)
+    checked = await lane.weigh(claimed["id"], fits=False, measured_g=1588 + 210, counted=3)
+    assert checked["weighing"]["counted"] == 3
+    assert checked["weighing"]["suspects"][0]["kind"] == "missed"
+    (call,) = await attendant.open_calls()
+    assert call["evidence"]["counted"] == 3
+
+
+async def test_what_is_counted_of_orders_that_left_is_learned_by_lane(
+    store: MerchantServer, lane: LaneClient, buy: Buy, tmp_path: Path
+) -> None:
+    learning = Learning(store.database, tmp_path / "counts", false_alarm=0.01)
+    for counted in (2, None, 1):
+        paid = await buy(MILK, TEA)
+        claimed = await lane.claim(order_number=paid.order["number"])
+        told = {} if counted is None else {"counted": counted}
+        await lane.weigh(claimed["id"], measured_g=1590, expected_g=1588, **told)
+        await lane.release(claimed["id"])
+        await lane.left(claimed["id"])
+    await asyncio.to_thread(learning.catch_up)
+    await asyncio.to_thread(learning.save)
+    kept = Learning(store.database, tmp_path / "counts", false_alarm=0.01)
+    for one in (learning, kept):
+        assert {name: tally.counts for name, tally in one.tallies.items()} == {lane.lane: {2: {2: 1.0, 1: 1.0}}}
 
 
 async def test_what_can_t_be_read_is_set_aside(store: MerchantServer, tmp_path: Path) -> None:

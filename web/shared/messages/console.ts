@@ -30,6 +30,10 @@ export const console_ = {
   "console.call_gone": { zh: "这个呼叫已经处理好了", en: "This call has been settled" },
   "console.call_new": { zh: "新呼叫：{kind}，{place}", en: "New call: {kind}, {place}" },
   "console.waiting": { zh: "已等 {time}", en: "Waiting {time}" },
+  "console.counted": {
+    zh: "传送带数到 {counted} 件，订单有 {items} 件",
+    en: "The belt counted {counted}, the order has {items}",
+  },
   "console.parts": { zh: "分 {count} 次称的", en: "Weighed in {count} parts" },
   "console.times": { zh: "又发生了 {count} 次", en: "Happened {count} more times" },
 

@@ -22,6 +22,7 @@ from unqueue.lane.sequence import arrival, aside, belt, parts, way_out
 from unqueue.lane.sequence.codes import trolley_of
 from unqueue.lane.sequence.turn import Turn, trouble
 from unqueue.lane.sequence.words import (
+    NEAR_EMPTY_G,
     Answered,
     AskTare,
     CallSeen,
@@ -116,6 +117,8 @@ def _device_seen(turn: Turn, seen: DeviceSeen) -> bool:
 def _io_read(turn: Turn, seen: IoRead) -> bool:
     before = turn.lane.io
     turn.set(io=seen)
+    if before is not None and seen.items is not None and (before.items is None or seen.items < before.items):
+        turn.set(items_base=None)  # the counter began anew
     if seen.fire and turn.lane.fire_s is None:
         turn.set(fire_s=turn.now_s)
         turn.open_gate()
@@ -202,10 +205,25 @@ def _weighed(turn: Turn, seen: Weighed) -> bool:
     belt_g = _without_trolley(turn, gross_g)
     if overweight != lane.overweight or abs(belt_g - lane.belt_g) > interval_g:
         turn.set(changed_s=turn.now_s)
+    before_g = lane.belt_g
     turn.set(gross_g=gross_g, belt_g=belt_g, interval_g=interval_g, overweight=overweight, weighed_s=turn.now_s)
+    _mind_the_count(turn, before_g, lane.weighed_s > 0)
     if turn.lane.exit is not None:
         turn.set(verdict=turn.judge(turn.lane.exit))
     return True
+
+
+def _mind_the_count(turn: Turn, before_g: int, was_weighed: bool) -> None:
+    """What the barrier counts is of goods that are laid on an empty belt; taken off and laid again they count twice."""
+    lane = turn.lane
+    if lane.io is None or lane.io.items is None:
+        return
+    was_empty = was_weighed and before_g <= max(NEAR_EMPTY_G, 2 * lane.interval_g)
+    if lane.is_near_empty:
+        if not was_empty or lane.items_base is None:
+            turn.set(items_base=lane.io.items)
+    elif lane.belt_g < before_g - max(NEAR_EMPTY_G, 2 * lane.interval_g):
+        turn.set(items_base=None)
 
 
 def _without_trolley(turn: Turn, gross_g: int) -> int:

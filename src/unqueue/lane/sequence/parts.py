@@ -18,7 +18,7 @@ def is_part(lane: Lane, now_s: float, config: Config) -> bool:
     """Whether what lies there can be kept as a part, and the rest be laid afterwards."""
     waits = lane.phase in {"loading", "check"} and not lane.part_lies and not lane.overweight
     still = lane.weighed_s >= lane.changed_s and now_s - lane.changed_s >= config.timing.part_s
-    light = lane.verdict is not None and lane.verdict.verdict == "check" and lane.verdict.difference_g < 0
+    light = lane.verdict is not None and lane.verdict.verdict == "check" and lane.verdict.is_light
     return waits and still and light and not lane.is_near_empty and may_be_in_parts(lane, config)
 
 

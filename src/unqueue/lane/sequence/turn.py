@@ -58,6 +58,14 @@ class Turn:
         """How many tags the deactivator silenced of this order; None where that was before the lane's restart."""
         return seen.deactivated - self.lane.tags_base if self.lane.tags_known else None
 
+    @property
+    def items_counted(self) -> int | None:
+        """How many things crossed the barrier since the belt was empty; None where that is not sure."""
+        lane = self.lane
+        if lane.io is None or lane.io.items is None or lane.items_base is None:
+            return None
+        return lane.io.items - lane.items_base
+
     def tags_silenced(self) -> bool | None:
         """Whether as many tags of this order were counted as it has; None where that is not known."""
         counted = self.tags_counted(self.io)
@@ -96,7 +104,8 @@ class Turn:
     def judge(self, one: ExitInfo) -> Verdict:
         """What the rule says to the load on the belt."""
         *parts, reading = self.lane.parts if self.lane.part_lies else (*self.lane.parts, self.lane.reading)
-        verdict = check(one.lines, reading, self.rule, one.expected, tare=self.tare, parts=parts)
+        counted = None if parts else self.items_counted
+        verdict = check(one.lines, reading, self.rule, one.expected, tare=self.tare, parts=parts, counted=counted)
         if self.lane.overweight:
             return msgspec.structs.replace(verdict, verdict="check", suspects=(TOO_HEAVY,), overweight=True)
         return verdict
@@ -135,7 +144,7 @@ class Turn:
 
     def is_settled(self) -> bool:
         """Whether a load that does not fit has not changed for long enough to be looked at."""
-        too_light = self.verdict.difference_g < 0 and not self.lane.overweight
+        too_light = self.verdict.is_light and not self.lane.overweight
         patience_s = self.timing.too_light_s if too_light else self.timing.too_heavy_s
         return self.now_s - self.lane.changed_s >= patience_s
 

@@ -102,6 +102,8 @@ class IoRead(msgspec.Struct, frozen=True):
     deactivated: int
     gate_closed: bool
     fire: bool = False
+    items: int | None = None
+    """What the belt's light barrier has counted; None at a lane that does not count."""
 
 
 class DeviceSeen(msgspec.Struct, frozen=True):
@@ -330,13 +332,14 @@ class Timing(msgspec.Struct, frozen=True):
 
 class Config(msgspec.Struct, frozen=True):
     """``side_bay`` is where exceptions are sent; empty where the lane itself waits for them. ``trolley`` is the usual
-    tare of a lane that weighs whole trolleys.
+    tare of a lane that weighs whole trolleys; ``counts_items``: the belt's light barrier counts what is laid.
     """
 
     rule: Rule = Rule()
     timing: Timing = Timing()
     side_bay: str = ""
     trolley: Tare | None = None
+    counts_items: bool = False
 
 
 class Gone(msgspec.Struct, frozen=True):
@@ -380,6 +383,8 @@ class Lane(msgspec.Struct, frozen=True):
     tags_done: bool = False
     """The goods have lain in the deactivator's field for as long as it takes, or as anybody waits."""
     io: IoRead | None = None
+    items_base: int | None = None
+    """The barrier's counter when the belt was empty last; None where nobody knows what it counted since."""
     passages_base: int = 0
     """The gate's counter when it was allowed to open."""
     gate_told_s: float = -1e9

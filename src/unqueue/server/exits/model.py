@@ -173,15 +173,26 @@ class Suspect(msgspec.Struct, frozen=True, omit_defaults=True):
     probability: float | None = None
 
 
+class ExpectedByCount(msgspec.Struct, frozen=True):
+    """Between which weights goods pass where the lane's belt counted so many things ``more`` than were paid (negative:
+    fewer). Where no weight does ``low_g`` is above ``high_g``.
+    """
+
+    more: int
+    low_g: int
+    high_g: int
+
+
 class ExpectedWeight(msgspec.Struct, frozen=True):
     """What the goods of an order should weigh together, in grams: the mean, its standard deviation, and between which
-    weights they pass.
+    weights they pass; ``by_count`` the same by what the lane's belt counted, where it is known what that is worth.
     """
 
     expected_g: int
     sigma_g: float
     low_g: int
     high_g: int
+    by_count: list[ExpectedByCount] = []
 
 
 class Weighing(msgspec.Struct, frozen=True):
@@ -189,7 +200,7 @@ class Weighing(msgspec.Struct, frozen=True):
     ``low_g`` and ``high_g`` it passes; None from a lane that goes by ``tolerance_g`` to either side. ``overweight``:
     more lies there than the scale can weigh, and ``measured_g`` says nothing. Where whole trolleys are weighed,
     ``tare_g`` ± ``tare_g_sd`` was subtracted for the ``trolley`` of that code, None where its code was not read.
-    ``parts``: how many weighings add up to ``measured_g``.
+    ``parts``: how many weighings add up to ``measured_g``; ``counted``: how many things the lane's belt counted.
     """
 
     id: str
@@ -208,6 +219,7 @@ class Weighing(msgspec.Struct, frozen=True):
     tare_g_sd: float = 0.0
     trolley: str | None = None
     parts: int = 1
+    counted: int | None = None
 
 
 class Exit(msgspec.Struct, frozen=True):

@@ -68,10 +68,10 @@ AuditOf = Callable[[Transaction, Order], dict[str, Any] | None]
 class WeightJudge(Protocol):
     """Who knows what goods weigh; stands above exits."""
 
-    async def expected(self, order_id: str, interval_g: int) -> ExpectedWeight | None:
-        """What an order should weigh on a scale of this interval; None while that is not known."""
+    async def expected(self, order_id: str, interval_g: int, lane: str | None = None) -> ExpectedWeight | None:
+        """What an order should weigh on a scale of this interval, at this lane; None while that is not known."""
 
-    async def suspects(self, order_id: str, weighing: Weighing) -> list[Suspect]:
+    async def suspects(self, order_id: str, weighing: Weighing, lane: str) -> list[Suspect]:
         """What is likeliest to be wrong with goods that do not fit; nothing where it can't say."""
 
 
@@ -226,7 +226,7 @@ class Exits:
     async def _with_expected(self, view: ExitView) -> ExitView:
         if self._judge is None or view.status not in {"claimed", "accepted"}:
             return view
-        expected = await self._judge.expected(view.order.id, self._interval_g.get(view.lane, INTERVAL_G))
+        expected = await self._judge.expected(view.order.id, self._interval_g.get(view.lane, INTERVAL_G), view.lane)
         return msgspec.structs.replace(view, expected=expected)
 
     async def _with_suspects(self, device: Principal, exit_id: str, weighing: Weighing) -> Weighing:
@@ -236,7 +236,7 @@ class Exits:
         if self._judge is None or weighing.verdict != "check" or weighing.overweight:
             return weighing
         order_id = await self.order_of(device, exit_id)
-        found = await self._judge.suspects(order_id, weighing)
+        found = await self._judge.suspects(order_id, weighing, device.id)
         rest = [one for one in weighing.suspects if one.product_id is None or not found]
         return msgspec.structs.replace(weighing, suspects=[*found, *rest][:SUSPECTS_MAX])
 
@@ -246,6 +246,8 @@ class Exits:
         body = msgspec.structs.replace(request, id=normal_id(request.id))
         if body.parts < 1:
             raise InvalidRequest(problem="parts is at least 1")
+        if body.counted is not None and body.counted < 0:
+            raise InvalidRequest(problem="counted is not negative")
         if min(body.interval_g, body.expected_g, body.sigma_g, body.tolerance_g, body.tare_g, body.tare_g_sd) < 0:
             raise InvalidRequest(problem="weights but measured_g are not negative")
         told = await self._with_suspects(device, plain, body)
@@ -270,6 +272,7 @@ class Exits:
                     "low_g": body.low_g,
                     "high_g": body.high_g,
                     "parts": body.parts,
+                    "counted": body.counted,
                     "suspects": told.suspects,
                 }
                 calls.open_for_exit(tx, now, "weight", device.actor, msgspec.to_builtins(evidence))

@@ -22,6 +22,7 @@ from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import OrderLine
 from unqueue.server.weigh_check.visits import member_of
 from unqueue.weighing import state
+from unqueue.weighing.counting import Tally
 from unqueue.weighing.design import Line, Order, Weighing
 from unqueue.weighing.examiner import Examiner, Expected, Suspected
 from unqueue.weighing.learner import Learner
@@ -59,6 +60,11 @@ class Learning:
         return self._learner.seen
 
     @property
+    def tallies(self) -> Mapping[str, Tally]:
+        """What the belt of each lane has counted."""
+        return self._learner.tallies
+
+    @property
     def wrong(self) -> float:
         """The share of orders that are taken to be wrong."""
         return self._learner.parameters.wrong
@@ -83,10 +89,12 @@ class Learning:
             state.save(self._learner, self._directory)
             self._fitted, self._kept = self._learner.fitted, self._learner.position
 
-    def expected(self, order_id: str, lines: Sequence[OrderLine], interval_g: int, bags: int = 0) -> Expected | None:
-        """What an order should weigh on a scale of this interval; None if it holds a product that is new."""
+    def expected(
+        self, order_id: str, lines: Sequence[OrderLine], interval_g: int, bags: int = 0, *, lane: str | None = None
+    ) -> Expected | None:
+        """What an order should weigh on a scale of this interval, at this lane; None with a product that is new."""
         try:
-            return self.examiner.expected(order_of(order_id, lines), interval_g, bags)
+            return self.examiner.expected(order_of(order_id, lines), interval_g, bags, lane=lane)
         except KeyError:
             return None
 
@@ -95,12 +103,14 @@ class Learning:
         order_id: str,
         lines: Sequence[OrderLine],
         weighing: LaneWeighing,
-        bags: int,
         likelier: Mapping[str, float],
+        *,
+        bags: int = 0,
+        lane: str = "",
     ) -> tuple[Suspected, ...]:
         """What may be wrong with an order that a lane weighed."""
         try:
-            return self.examiner.suspects(order_of(order_id, lines), measured(weighing, bags), likelier)
+            return self.examiner.suspects(order_of(order_id, lines), measured(weighing, bags, lane), likelier)
         except KeyError:
             return ()
 
@@ -174,7 +184,7 @@ def _weighed(connection: Connection, events: Iterable[Event]) -> list[tuple[Orde
         payload: Mapping[str, str] = event.payload()
         one = exits_store.get(connection, event.stream.removeprefix("exit:"))
         weighing = one.weighing if one is not None else None
-        if weighing is None or weighing.overweight or weighing.interval_g <= 0:
+        if one is None or weighing is None or weighing.overweight or weighing.interval_g <= 0:
             continue
         if weighing.tare_g_sd:  # with a trolley's doubt in it; it teaches the trolley
             continue
@@ -182,10 +192,11 @@ def _weighed(connection: Connection, events: Iterable[Event]) -> list[tuple[Orde
         order = order_of(payload["order_id"], lines, member_of(connection, payload["trip_id"]))
         if order.lines:
             bags = exits_store.bags(connection, payload["order_id"])
-            found.append((order, measured(weighing, bags)))
+            found.append((order, measured(weighing, bags, one.lane)))
     return found
 
 
-def measured(weighing: LaneWeighing, bags: int) -> Weighing:
+def measured(weighing: LaneWeighing, bags: int, lane: str = "") -> Weighing:
     """What a lane told, for the test: each part was a reading of its own."""
-    return Weighing(float(weighing.measured_g), float(weighing.interval_g), bags, weighing.parts)
+    grams = float(weighing.measured_g)
+    return Weighing(grams, float(weighing.interval_g), bags, weighing.parts, weighing.counted, lane)

@@ -17,7 +17,7 @@ from unqueue.kernel.database import Database
 from unqueue.kernel.journal import Event
 from unqueue.server.catalogue import store as catalogue_store
 from unqueue.server.exits import store as exits_store
-from unqueue.server.exits.model import ExpectedWeight, Suspect, SuspectKind, Weighing
+from unqueue.server.exits.model import ExpectedByCount, ExpectedWeight, Suspect, SuspectKind, Weighing
 from unqueue.server.orders import store as orders_store
 from unqueue.server.trips.service import Trips
 from unqueue.server.weigh_check import visits
@@ -49,7 +49,7 @@ class WeighCheck:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         # What a lane was told holds while the order is there: it must not change between two weighings.
-        self._told: OrderedDict[tuple[str, int, int], ExpectedWeight] = OrderedDict()
+        self._told: OrderedDict[tuple[str, int, int, str | None], ExpectedWeight] = OrderedDict()
         database.listen(self._hear)
 
     @property
@@ -72,26 +72,30 @@ class WeighCheck:
         if self._learning is not None:
             await asyncio.to_thread(self._learning.save)
 
-    async def expected(self, order_id: str, interval_g: int) -> ExpectedWeight | None:
-        """What an order should weigh on a scale of this interval; None while that is not known."""
+    async def expected(self, order_id: str, interval_g: int, lane: str | None = None) -> ExpectedWeight | None:
+        """What an order should weigh on a scale of this interval; at a ``lane`` whose belt counts things, by that as
+        well. None while it is not known.
+        """
         bags = await self._database.read(lambda connection: exits_store.bags(connection, order_id))
-        known = self._told.get((order_id, interval_g, bags))
+        asked = order_id, interval_g, bags, lane
+        known = self._told.get(asked)
         if known is not None:
             return known
         if self._learning is None:
             self._wake.set()
             return None
         lines = await self._database.read(lambda connection: orders_store.lines(connection, order_id))
-        found = await asyncio.to_thread(self._learning.expected, order_id, lines, interval_g, bags)
+        found = await asyncio.to_thread(self._learning.expected, order_id, lines, interval_g, bags, lane=lane)
         if found is None:
             return None
-        told = ExpectedWeight(found.expected_g, found.sigma_g, found.low_g, found.high_g)
-        self._told[order_id, interval_g, bags] = told
+        by_count = [ExpectedByCount(one.more, one.low_g, one.high_g) for one in found.by_count]
+        told = ExpectedWeight(found.expected_g, found.sigma_g, found.low_g, found.high_g, by_count)
+        self._told[asked] = told
         while len(self._told) > _KEPT_MAX:
             self._told.popitem(last=False)
         return told
 
-    async def suspects(self, order_id: str, weighing: Weighing) -> list[Suspect]:
+    async def suspects(self, order_id: str, weighing: Weighing, lane: str) -> list[Suspect]:
         """What is likeliest to be wrong with goods that do not fit, the likeliest first; nothing where it can't say."""
         learning = self._learning
         if learning is None or weighing.interval_g <= 0:
@@ -99,7 +103,7 @@ class WeighCheck:
         lines = await self._database.read(lambda connection: orders_store.lines(connection, order_id))
         likelier = await self._likelier(learning, order_id, [line.gtin for line in lines])
         bags = await self._database.read(lambda connection: exits_store.bags(connection, order_id))
-        found = await asyncio.to_thread(learning.suspects, order_id, lines, weighing, bags, likelier)
+        found = await asyncio.to_thread(learning.suspects, order_id, lines, weighing, likelier, bags=bags, lane=lane)
         by_product = {line.product_id: line for line in lines}
         things = _one_a_thing([(_KINDS[one.kind], one.product_id, one.probability) for one in found], by_product)
         probable = [one for one in things if one[2] >= _PROBABLE_MIN][:_SUSPECTS_MAX]
