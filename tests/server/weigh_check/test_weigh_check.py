@@ -164,6 +164,8 @@ async def test_what_a_lane_s_belt_counts_sharpens_the_test(
     learning.examiner = msgspec.structs.replace(learning.examiner, counts={lane.lane: CountModel(0.01, 0.005, 0.01)})
     another = await buy(MILK, TEA)
     (claimed,) = await lane.exits()
+    await lane.weigh(claimed["id"], fits=False, counted=1)
+    assert (await attendant.open_calls())[0]["evidence"]["counted"] is None, "it would only mislead"
     await lane.abandon(claimed["id"])
     claimed = await lane.claim(order_number=another.order["number"])
     told = await expected(lane)

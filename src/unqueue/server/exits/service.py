@@ -240,6 +240,14 @@ class Exits:
         rest = [one for one in weighing.suspects if one.product_id is None or not found]
         return msgspec.structs.replace(weighing, suspects=[*found, *rest][:SUSPECTS_MAX])
 
+    async def _heeds_count(self, device: Principal, exit_id: str, weighing: Weighing) -> bool:
+        """Whether what the belt counted means anything: not in bags, nor before it is known what that is worth."""
+        if self._judge is None or weighing.verdict != "check" or weighing.counted is None:
+            return False
+        order_id = await self.order_of(device, exit_id)
+        expected = await self._judge.expected(order_id, max(weighing.interval_g, 1), device.id)
+        return expected is not None and bool(expected.by_count)
+
     async def weigh(self, device: Principal, exit_id: str, request: Weighing) -> ExitView:
         """Take a weighing to the books. A ``check`` opens a call for staff; a ``pass`` settles one that is open."""
         plain = normal_id(exit_id)
@@ -251,6 +259,7 @@ class Exits:
         if min(body.interval_g, body.expected_g, body.sigma_g, body.tolerance_g, body.tare_g, body.tare_g_sd) < 0:
             raise InvalidRequest(problem="weights but measured_g are not negative")
         told = await self._with_suspects(device, plain, body)
+        counted = body.counted if await self._heeds_count(device, plain, body) else None
 
         def write(tx: Transaction) -> ExitView:
             one = _own(tx.connection, device, plain)
@@ -272,7 +281,7 @@ class Exits:
                     "low_g": body.low_g,
                     "high_g": body.high_g,
                     "parts": body.parts,
-                    "counted": body.counted,
+                    "counted": counted,
                     "suspects": told.suspects,
                 }
                 calls.open_for_exit(tx, now, "weight", device.actor, msgspec.to_builtins(evidence))
