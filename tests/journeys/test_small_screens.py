@@ -38,7 +38,7 @@ def test_the_order_page_fits_and_no_word_is_broken(shop: Shop, phone: BrowserCon
         assert box["y"] + box["height"] <= footer["y"], "a way to pay is hidden under the button"
         assert box["height"] < 60, f"{label.inner_text()} does not fit one line"
     # Bags are said here, and the store hears it.
-    page.get_by_role("button", name="多一个袋子").click()
+    page.get_by_role("button", name="自带袋子：多一个").click()
     expect(page.locator("output", has_text="1")).to_be_visible()
     page.reload()
     expect(page.locator("output", has_text="1")).to_be_visible()

@@ -153,8 +153,8 @@ export function shopperApi(token: string | null) {
       post<contract.Payment>(`/api/orders/${path(id)}/payments/${path(payment)}/close`),
     pass: (id: string) => send<contract.ExitPass>(`/api/orders/${path(id)}/pass`),
     bags: (id: string) => send<contract.Bags>(`/api/orders/${path(id)}/bags`),
-    declareBags: (id: string, count: number) =>
-      send<contract.Bags>(`/api/orders/${path(id)}/bags`, { method: "PUT", body: { count } }),
+    declareBags: (id: string, said: { count: number; containers: Readonly<Record<string, number>> }) =>
+      send<contract.Bags>(`/api/orders/${path(id)}/bags`, { method: "PUT", body: said }),
     ageCheck: (id: string) => send<contract.AgeCheck>(`/api/orders/${path(id)}/age-check`),
     audit: (id: string) => send<contract.Audit>(`/api/orders/${path(id)}/audit`),
     receipt: (id: string) => send<contract.Receipt>(`/api/orders/${path(id)}/receipt`),

@@ -319,7 +319,15 @@ export interface Receipt {
 /** The shopper's own bags: how many were declared, and how many may be. */
 export interface Bags {
   readonly count: number;
+  /** Of bags and containers together. */
   readonly count_max: number;
+  /** Bags and boxes that the store knows, such as its own. */
+  readonly containers: readonly {
+    readonly product_id: string;
+    readonly name_zh: string;
+    readonly name_en: string;
+    readonly count: number;
+  }[];
 }
 
 export interface ReceiptSms {

@@ -177,7 +177,8 @@ class Weighing(_Section, frozen=True, kw_only=True):
     """When a weight is suspicious. While it `learns`, the store finds out what its goods weigh, and `false_alarm` is
     the share of honest baskets that are looked at all the same. Else, and where nothing is known yet: more than
     `sigmas` standard deviations off; 3.3 raises about one false alarm in a thousand. Never less than
-    `tolerance_g_min`. Shoppers may name up to `bags_max` bags of their own, which are then expected on the scale.
+    `tolerance_g_min`. Shoppers may name up to `bags_max` bags of their own, which are then expected on the scale;
+    `containers` are products of the catalogue that they often bring, such as the store's own bag or box.
     """
 
     learns: bool = True
@@ -186,6 +187,7 @@ class Weighing(_Section, frozen=True, kw_only=True):
     tolerance_g_min: Grams = 10
     own_bag_g_max: Grams = 0
     bags_max: Bags = 2
+    containers: tuple[Name, ...] = ()
 
 
 class Audits(_Section, frozen=True, kw_only=True):

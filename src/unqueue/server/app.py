@@ -229,7 +229,7 @@ class MerchantServer:
             settings.server.data_dir / "weigh-check",
             false_alarm=settings.weighing.false_alarm,
         )
-        self.bags = Bags(self.database, bags_max=settings.weighing.bags_max)
+        self.bags = Bags(self.database, bags_max=settings.weighing.bags_max, containers=settings.weighing.containers)
         self.bays = Bays(self.database, last_contact=last_contact)
         judge = self.weigh_check if settings.weighing.learns else None
         self.audits = Audits(

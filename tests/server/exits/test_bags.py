@@ -23,13 +23,56 @@ async def say(paid: Any, count: int, status: int = 200) -> dict[str, Any]:
 
 async def test_bags_are_weighed_like_goods(lane: LaneClient, buy: Buy) -> None:
     paid = await buy(MILK)
-    assert await say(paid, 2) == {"count": 2, "count_max": 2}
+    assert await say(paid, 2) == {"count": 2, "count_max": 2, "containers": []}
     claimed = await lane.claim(order_number=paid.order["number"])
     *goods, bags = claimed["lines"]
     assert len(goods) == 1
     assert (bags["quantity"], bags["weight_g_expected"], bags["name_zh"]) == (2, 120, "自带袋子")
     assert bags["weight_g_sd"] == pytest.approx(45 * 2**0.5)
     assert claimed["order"]["item_count"] == 1
+
+
+@pytest.fixture
+def known_box(store: MerchantServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shoppers often bring a box that the catalogue calls cheese; and one that nobody knows is not offered."""
+    monkeypatch.setattr(store.bags, "_containers", ("cheese", "nothing"))
+
+
+@pytest.mark.usefixtures("known_box")
+async def test_a_container_that_the_store_knows_weighs_what_it_weighs(
+    store: MerchantServer, lane: LaneClient, buy: Buy
+) -> None:
+    paid = await buy(MILK)
+    path = f"/api/orders/{paid.order['id']}/bags"
+    offered = await paid.handset.call("GET", path)
+    assert [(one["product_id"], one["count"]) for one in offered["containers"]] == [("cheese", 0)]
+    before = await weight_in_pass(store, paid)
+    said = await paid.handset.call("PUT", path, {"count": 1, "containers": {"cheese": 1}})
+    assert (said["count"], said["containers"][0]["count"]) == (1, 1)
+    assert (await weight_in_pass(store, paid))[0] - before[0] == 60 + 210
+    claimed = await lane.claim(order_number=paid.order["number"])
+    _, bags, box = claimed["lines"]
+    assert (bags["product_id"], box["product_id"], box["quantity"]) == ("bag", "cheese", 1)
+    assert (box["weight_g_expected"], len({line["line"] for line in claimed["lines"]})) == (210, 3)
+    assert claimed["order"]["item_count"] == 1
+    await lane.abandon(claimed["id"])
+    assert (await paid.handset.call("PUT", path, {"count": 0}))["containers"][0]["count"] == 0
+
+
+@pytest.mark.usefixtures("known_box")
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ({"count": 1, "containers": {"cheese": 2}}, "too_many_bags"),
+        ({"count": 3, "containers": {"cheese": -1}}, "too_many_bags"),
+        ({"count": 0, "containers": {"nothing": 1}}, "container_unknown"),
+        ({"count": 0, "containers": {"tea": 1}}, "container_unknown"),
+    ],
+)
+async def test_other_containers_are_refused(buy: Buy, said: dict[str, Any], code: str) -> None:
+    paid = await buy(MILK)
+    told = await paid.handset.call("PUT", f"/api/orders/{paid.order['id']}/bags", said, status=422)
+    assert told["code"] == code
 
 
 async def test_without_bags_nothing_changes(lane: LaneClient, buy: Buy) -> None:

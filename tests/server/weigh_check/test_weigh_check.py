@@ -13,6 +13,7 @@ from tests.support.stores import APPLES_512_G, BEER, CHEESE, MILK, TEA, reopen
 
 from unqueue.server.app import MerchantServer
 from unqueue.server.catalogue.importing import import_products
+from unqueue.server.exits.model import Brought
 from unqueue.server.exits.model import Weighing as LaneWeighing
 from unqueue.server.weigh_check.learning import Learning, goods_of, measured
 from unqueue.weighing import priors
@@ -254,6 +255,22 @@ async def test_bags_that_were_declared_are_expected(lane: LaneClient, buy: Buy) 
     assert told[2]["high_g"] - told[0]["high_g"] > 2 * priors.BAG_G
 
 
+async def test_a_container_that_is_known_is_expected_as_sharply_as_goods(
+    store: MerchantServer, lane: LaneClient, buy: Buy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store.bags, "_containers", ("cheese",))
+    told = {}
+    for containers in ({}, {"cheese": 1}):
+        paid = await buy(MILK, TEA)
+        said = {"count": 0, "containers": containers}
+        await paid.handset.call("PUT", f"/api/orders/{paid.order['id']}/bags", said)
+        claimed = await lane.claim(order_number=paid.order["number"])
+        told[len(containers)] = await expected(lane)
+        await lane.abandon(claimed["id"])
+    assert told[1]["expected_g"] - told[0]["expected_g"] == 210
+    assert told[1]["sigma_g"] < 20
+
+
 async def test_what_was_weighed_in_parts(lane: LaneClient, buy: Buy, attendant: StaffClient) -> None:
     paid = await buy(MILK)
     claimed = await lane.claim(order_number=paid.order["number"])
@@ -261,5 +278,5 @@ async def test_what_was_weighed_in_parts(lane: LaneClient, buy: Buy, attendant: 
     await lane.weigh(claimed["id"], fits=False, measured_g=1588, parts=3)
     (call,) = await attendant.open_calls()
     assert call["evidence"]["parts"] == 3
-    told = measured(LaneWeighing("id", 3000, 1, 3000, 5.0, 20, "pass", parts=3), 1)
+    told = measured(LaneWeighing("id", 3000, 1, 3000, 5.0, 20, "pass", parts=3), Brought(1))
     assert (told.measured_g, told.parts, told.bags) == (3000, 3, 1)

@@ -51,8 +51,9 @@ export const handset = {
   },
   "handset.bags": { zh: "自带袋子", en: "Bags of your own" },
   "handset.bags_hint": { zh: "出口称重时会算上", en: "Counted in at the exit" },
-  "handset.bags_fewer": { zh: "少一个袋子", en: "One bag fewer" },
-  "handset.bags_more": { zh: "多一个袋子", en: "One bag more" },
+  "handset.brought": { zh: "自带：{name}", en: "Your own: {name}" },
+  "handset.bags_fewer": { zh: "{name}：少一个", en: "{name}: one fewer" },
+  "handset.bags_more": { zh: "{name}：多一个", en: "{name}: one more" },
   "handset.hand_over": { zh: "用二维码交给付款机", en: "Hand it to a kiosk by QR" },
   "handset.hand_over_title": { zh: "请对准付款机的扫码口", en: "Hold this up to the kiosk’s scanner" },
   "handset.hand_over_hint": {

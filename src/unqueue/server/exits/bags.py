@@ -4,14 +4,18 @@ A bag makes the goods heavier by about what bags weigh, and the weighing less sh
 store says how many it takes a shopper's word for; and what was said stays as it is while a lane weighs by it.
 """
 
+from collections.abc import Sequence
+
+import msgspec
 from sqlalchemy import Connection
 
 from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.errors import DomainError, NotFound
 from unqueue.server.access import Principal
+from unqueue.server.catalogue.model import Product
 from unqueue.server.exits import store
-from unqueue.server.exits.model import OrderLeft
-from unqueue.server.exits.views import BagsView
+from unqueue.server.exits.model import Brought, OrderLeft
+from unqueue.server.exits.views import BagsView, ContainerView, known_containers
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderClosed
 from unqueue.server.orders.service import may_see
@@ -34,43 +38,81 @@ class BagsAtLane(DomainError):
     en = "Your goods are being weighed already. Please tell a member of staff about your bags."
 
 
-class Bags:
-    """What shoppers declare; up to ``bags_max`` of them."""
+class ContainerUnknown(DomainError):
+    """Details: ``product_id``."""
 
-    def __init__(self, database: Database, *, bags_max: int) -> None:
+    code = "container_unknown"
+    status = 422
+    zh = "本店不按这种自带容器称重，请按自带袋子填写"
+    en = "This store does not reckon with this container. Please name it as a bag of your own."
+
+
+class BagsSaid(msgspec.Struct, frozen=True):
+    """How many bags of their own a shopper has, and how many ``containers`` that the store knows, by product."""
+
+    count: int
+    containers: dict[str, int] = {}
+
+
+class Bags:
+    """What shoppers declare; up to ``bags_max`` of them, among them the store's own ``containers``, by product."""
+
+    def __init__(self, database: Database, *, bags_max: int, containers: Sequence[str] = ()) -> None:
         self._database = database
         self._bags_max = bags_max
+        self._containers = tuple(containers)
 
     async def of(self, principal: Principal, order_id: str) -> BagsView:
         """How many were declared. NotFound for an order that is not the principal's own."""
 
         def read(connection: Connection) -> BagsView:
             _own(connection, principal, order_id)
-            return BagsView(store.bags(connection, order_id), self._bags_max)
+            return self._view(connection, store.brought(connection, order_id))
 
         return await self._database.read(read)
 
-    async def declare(self, principal: Principal, order_id: str, count: int) -> BagsView:
-        """There are ``count`` of them. TooManyBags; BagsAtLane, OrderLeft, OrderClosed, NotFound."""
-        if not 0 <= count <= self._bags_max:
+    async def declare(self, principal: Principal, order_id: str, said: BagsSaid) -> BagsView:
+        """They have so many. TooManyBags, ContainerUnknown; BagsAtLane, OrderLeft, OrderClosed, NotFound."""
+        counts = (said.count, *said.containers.values())
+        if min(counts) < 0 or sum(counts) > self._bags_max:
             raise TooManyBags(bags_max=self._bags_max)
+        brought = Brought(said.count, tuple(sorted((name, count) for name, count in said.containers.items() if count)))
 
-        def write(tx: Transaction) -> None:
+        def write(tx: Transaction) -> BagsView:
             order = _own(tx.connection, principal, order_id)
+            offered = {one.product_id for one, _ in self._offered(tx.connection)}
+            for product_id, _ in brought.containers:
+                if product_id not in offered:
+                    raise ContainerUnknown(product_id=product_id)
             if order.status == "left":
                 raise OrderLeft
             if order.status == "closed":
                 raise OrderClosed
             if store.live_of_order(tx.connection, order_id) is not None:
                 raise BagsAtLane
-            if store.bags(tx.connection, order_id) == count:
-                return
-            store.declare_bags(tx, order_id, count)
-            said = {"order_id": order_id, "trip_id": order.trip_id, "bags": count}
-            tx.record("order.bags_declared", f"order:{order_id}", principal.actor, said)
+            if store.brought(tx.connection, order_id) != brought:
+                store.declare(tx, order_id, brought)
+                told = {"order_id": order_id, "trip_id": order.trip_id, "bags": brought.bags}
+                told["containers"] = dict(brought.containers)
+                tx.record("order.bags_declared", f"order:{order_id}", principal.actor, told)
+            return self._view(tx.connection, brought)
 
-        await self._database.unit(write)
-        return BagsView(count, self._bags_max)
+        return await self._database.unit(write)
+
+    def _offered(self, connection: Connection) -> list[tuple[Product, int]]:
+        """The containers that the catalogue knows, and knows the weight of."""
+        known = known_containers(connection, Brought(0, tuple((name, 1) for name in self._containers)))
+        return [(product, count) for product, count in known if not product.is_weighed]
+
+    def _view(self, connection: Connection, brought: Brought) -> BagsView:
+        counts = dict(brought.containers)
+        containers = [
+            ContainerView(
+                one.product_id, one.name_zh or one.name_en, one.name_en or one.name_zh, counts.get(one.product_id, 0)
+            )
+            for one, _ in self._offered(connection)
+        ]
+        return BagsView(brought.bags, self._bags_max, containers)
 
 
 def _own(connection: Connection, principal: Principal, order_id: str) -> Order:

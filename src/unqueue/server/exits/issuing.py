@@ -21,15 +21,13 @@ from unqueue.server.access import Principal
 from unqueue.server.exits import store
 from unqueue.server.exits.age_checks import is_cleared
 from unqueue.server.exits.model import (
-    BAG_G,
-    BAG_SD_G,
     Binding,
     ExpectedWeight,
     OrderReturned,
     checks_of,
     refuse_unless_paid,
 )
-from unqueue.server.exits.views import OfflineLane, PassView, Rotation
+from unqueue.server.exits.views import ExitLine, OfflineLane, PassView, Rotation, brought_lines
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderLine
 from unqueue.server.orders.service import may_see, qr_svg
@@ -186,9 +184,11 @@ class Passes:
     async def _claims_of(self, order: Order) -> tuple[PassClaims, bytes]:
         """What a fresh pass says, all but its lane, and the seed of its links."""
         lines = await self._database.read(lambda connection: orders_store.lines(connection, order.order_id))
-        bags = await self._database.read(lambda connection: store.bags(connection, order.order_id))
+        brought = await self._database.read(
+            lambda connection: brought_lines(connection, store.brought(connection, order.order_id))
+        )
         judged = await self._judge.expected(order.order_id, INTERVAL_G) if self._judge is not None else None
-        expected = judged or _by_catalogue(lines, bags)
+        expected = judged or _by_catalogue(lines, brought)
         issued_s = int(self._now_s())
         claims = PassClaims(
             store_id=self.store_id,
@@ -214,8 +214,9 @@ class Passes:
         return micros(self._database.clock.now()) / 1_000_000
 
 
-def _by_catalogue(lines: Sequence[OrderLine], bags: int) -> ExpectedWeight:
+def _by_catalogue(lines: Sequence[OrderLine], brought: Sequence[ExitLine]) -> ExpectedWeight:
     """What goods weigh that nobody has learned about: without limits, the lane's own rule has some."""
-    variance = sum(line.quantity * line.weight_g_sd**2 for line in lines) + bags * BAG_SD_G**2
-    mean_g = sum(line.quantity * line.weight_g_expected for line in lines) + bags * BAG_G
+    variance = sum(line.quantity * line.weight_g_sd**2 for line in lines) + sum(one.weight_g_sd**2 for one in brought)
+    mean_g = sum(line.quantity * line.weight_g_expected for line in lines)
+    mean_g += sum(one.weight_g_expected for one in brought)
     return ExpectedWeight(mean_g, round(math.sqrt(variance), 2), 0, 0)

@@ -157,6 +157,19 @@ class ReasonNeeded(DomainError):
     en = "Please give a reason."
 
 
+class Brought(msgspec.Struct, frozen=True):
+    """What a shopper says they have with them, which lies on the scale with the goods: ``bags`` of their own that
+    nobody knows, and ``containers`` that the catalogue knows, by product, each at least once, sorted.
+    """
+
+    bags: int = 0
+    containers: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def count(self) -> int:
+        return self.bags + sum(count for _, count in self.containers)
+
+
 SuspectKind = Literal["missed", "more", "extra", "swapped", "unknown"]
 
 

@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody
 
 from unqueue.kernel.errors import NotFound
 from unqueue.server.access import Access, Principal
-from unqueue.server.exits.bags import Bags
+from unqueue.server.exits.bags import Bags, BagsSaid
 from unqueue.server.exits.bays import Bays
 from unqueue.server.exits.before_lane import AgeChecks, AgeCheckView
 from unqueue.server.exits.calls import Alarm, Calls
@@ -195,10 +195,6 @@ def _steps(exits: Exits, calls: Calls, access: Access, receipt_of: ReceiptOf) ->
     return [weigh, release, left, abandon, raise_alarm, call_to_kiosk, receipt]
 
 
-class BagsSaid(msgspec.Struct, frozen=True):
-    count: int
-
-
 def bags_routes(bags: Bags, access: Access) -> list[HTTPRouteHandler]:
     path = "/api/orders/{order_id:str}/bags"
 
@@ -210,6 +206,6 @@ def bags_routes(bags: Bags, access: Access) -> list[HTTPRouteHandler]:
     @put(path, tags=["exits"])
     async def declare_bags(order_id: FromPath[str], data: JSONBody[BagsSaid], request: AnyRequest) -> BagsView:
         """Declare them, until a lane weighs. 422 ``too_many_bags``, 409 ``bags_at_lane``, ``order_left``."""
-        return await bags.declare(await access.principal(request, "trip", "order"), order_id, data.count)
+        return await bags.declare(await access.principal(request, "trip", "order"), order_id, data)
 
     return [read_bags, declare_bags]

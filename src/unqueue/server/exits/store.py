@@ -29,7 +29,7 @@ from sqlalchemy import (
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.schema import append_only, metadata
 from unqueue.server.exits.answers import CallKind
-from unqueue.server.exits.model import Binding, Call, Check, Exit, GateOpening, Weighing
+from unqueue.server.exits.model import Binding, Brought, Call, Check, Exit, GateOpening, Weighing
 
 LANE_LENGTH_MAX = 40
 _LIVE = text("status IN ('claimed', 'accepted', 'released')")
@@ -66,6 +66,14 @@ declared_bags = Table(
     metadata,
     Column("order_id", String(32), primary_key=True),
     Column("bags", Integer, nullable=False),
+)
+# And containers of theirs that the catalogue knows.
+declared_containers = Table(
+    "declared_containers",
+    metadata,
+    Column("order_id", String(32), primary_key=True),
+    Column("product_id", String(64), primary_key=True),
+    Column("count", Integer, nullable=False),
 )
 
 exit_releases = Table(
@@ -158,15 +166,22 @@ def get(connection: Connection, exit_id: str) -> Exit | None:
     return _exit(connection.execute(select(exits).where(exits.c.exit_id == exit_id)).first())
 
 
-def bags(connection: Connection, order_id: str) -> int:
-    """How many bags of their own a shopper has declared for an order."""
-    return connection.execute(select(declared_bags.c.bags).where(declared_bags.c.order_id == order_id)).scalar() or 0
+def brought(connection: Connection, order_id: str) -> Brought:
+    """The bags and containers of their own that a shopper has declared for an order."""
+    bags = connection.execute(select(declared_bags.c.bags).where(declared_bags.c.order_id == order_id)).scalar() or 0
+    kept = declared_containers.c
+    query = select(kept.product_id, kept.count).where(kept.order_id == order_id).order_by(kept.product_id)
+    return Brought(bags, tuple((row.product_id, row[1]) for row in connection.execute(query)))
 
 
-def declare_bags(tx: Transaction, order_id: str, count: int) -> None:
-    tx.execute(delete(declared_bags).where(declared_bags.c.order_id == order_id))
-    if count:
-        tx.execute(insert(declared_bags), {"order_id": order_id, "bags": count})
+def declare(tx: Transaction, order_id: str, said: Brought) -> None:
+    for table in (declared_bags, declared_containers):
+        tx.execute(delete(table).where(table.c.order_id == order_id))
+    if said.bags:
+        tx.execute(insert(declared_bags), {"order_id": order_id, "bags": said.bags})
+    for product_id, count in said.containers:
+        row = {"order_id": order_id, "product_id": product_id, "count": count}
+        tx.execute(insert(declared_containers), row)
 
 
 def live_of_order(connection: Connection, order_id: str) -> Exit | None:

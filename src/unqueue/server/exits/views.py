@@ -9,9 +9,11 @@ from sqlalchemy import Connection
 
 from unqueue.kernel.clock import from_micros
 from unqueue.kernel.money import Money
+from unqueue.server.catalogue import store as catalogue_store
+from unqueue.server.catalogue.model import Product
 from unqueue.server.exits import store
 from unqueue.server.exits.answers import PAYABLE, Action, CallKind, Finding, Status
-from unqueue.server.exits.model import BAG_G, BAG_SD_G, Call, Check, Exit, ExpectedWeight, Weighing
+from unqueue.server.exits.model import BAG_G, BAG_SD_G, Brought, Call, Check, Exit, ExpectedWeight, Weighing
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderLine
 
@@ -105,11 +107,23 @@ class Rotation(msgspec.Struct, frozen=True):
     steps: int
 
 
+class ContainerView(msgspec.Struct, frozen=True):
+    """A bag or box that shoppers often bring, and how many of it this one has."""
+
+    product_id: str
+    name_zh: str
+    name_en: str
+    count: int
+
+
 class BagsView(msgspec.Struct, frozen=True):
-    """How many bags of their own a shopper has declared, and how many they may (0: the store asks nobody)."""
+    """How many bags of their own a shopper has declared, and how many of ``containers`` that the store knows; of all
+    together they may ``count_max`` (0: the store asks nobody).
+    """
 
     count: int
     count_max: int
+    containers: list[ContainerView] = []
 
 
 class OfflineLane(msgspec.Struct, frozen=True):
@@ -136,7 +150,7 @@ def exit_view(connection: Connection, one: Exit) -> ExitView:
     """An exit with its order's lines and the call that it waits for."""
     order = _order(connection, one.order_id)
     lines = orders_store.lines(connection, one.order_id)
-    bags = store.bags(connection, one.order_id)
+    brought = store.brought(connection, one.order_id)
     call = store.latest_call_of_exit(connection, one.exit_id)
     return ExitView(
         id=one.exit_id,
@@ -144,7 +158,7 @@ def exit_view(connection: Connection, one: Exit) -> ExitView:
         status=one.status,
         order=order_summary(order),
         basket_hash=one.basket_hash,
-        lines=[*(exit_line(line) for line in lines), *bags_line(bags)],
+        lines=[*(exit_line(line) for line in lines), *brought_lines(connection, brought)],
         tags=sum(line.quantity for line in lines if line.tag == "EAS"),
         checks=one.checks,
         weighing=one.weighing,
@@ -154,12 +168,25 @@ def exit_view(connection: Connection, one: Exit) -> ExitView:
     )
 
 
-def bags_line(bags: int) -> list[ExitLine]:
-    """The shopper's own bags as a line: they are weighed like goods. Its number is that of no line of an order."""
-    if not bags:
-        return []
-    sd_g = BAG_SD_G * math.sqrt(bags)
-    return [ExitLine(0, "bag", "自带袋子", "Own bags", bags, bags * BAG_G, sd_g, eas=False)]
+def brought_lines(connection: Connection, brought: Brought) -> list[ExitLine]:
+    """What the shopper brought, as lines: it is weighed like goods. Their numbers are those of no line of an order."""
+    lines = []
+    if brought.bags:
+        bags, sd_g = brought.bags, BAG_SD_G * math.sqrt(brought.bags)
+        lines.append(ExitLine(0, "bag", "自带袋子", "Own bags", bags, bags * BAG_G, sd_g, eas=False))
+    for place, (product, count) in enumerate(known_containers(connection, brought), 1):
+        sd_g = product.weight_g_sd * math.sqrt(count)
+        grams = count * product.weight_g_expected
+        names = product.name_zh or product.name_en, product.name_en or product.name_zh
+        lines.append(ExitLine(-place, product.product_id, *names, count, grams, sd_g, eas=False))
+    return lines
+
+
+def known_containers(connection: Connection, brought: Brought) -> list[tuple[Product, int]]:
+    """The containers as the catalogue has them, and how many of each."""
+    records = catalogue_store.records(connection, [product_id for product_id, _ in brought.containers])
+    found = ((records.get(product_id), count) for product_id, count in brought.containers)
+    return [(record.product, count) for record, count in found if record is not None]
 
 
 def exit_line(line: OrderLine) -> ExitLine:

@@ -17,6 +17,7 @@ from unqueue.kernel.journal import Event, journal
 from unqueue.server.catalogue import store as catalogue_store
 from unqueue.server.catalogue.model import Product
 from unqueue.server.exits import store as exits_store
+from unqueue.server.exits.model import Brought
 from unqueue.server.exits.model import Weighing as LaneWeighing
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import OrderLine
@@ -34,6 +35,7 @@ _AT_ONCE = 200
 _GUESS_UNIT_SD = 0.1
 _TARE_DOUBT_G, _LABEL_SD_G = 2.0, 2.0
 _HABIT = 0.5
+NOTHING = Brought()
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
@@ -90,11 +92,19 @@ class Learning:
             self._fitted, self._kept = self._learner.fitted, self._learner.position
 
     def expected(
-        self, order_id: str, lines: Sequence[OrderLine], interval_g: int, bags: int = 0, *, lane: str | None = None
+        self,
+        order_id: str,
+        lines: Sequence[OrderLine],
+        interval_g: int,
+        brought: Brought = NOTHING,
+        *,
+        lane: str | None = None,
     ) -> Expected | None:
         """What an order should weigh on a scale of this interval, at this lane; None with a product that is new."""
         try:
-            return self.examiner.expected(order_of(order_id, lines), interval_g, bags, lane=lane)
+            order = order_of(order_id, lines, brought=brought)
+            counting = None if brought.count else lane  # in bags things are not counted one by one
+            return self.examiner.expected(order, interval_g, brought.bags, lane=counting)
         except KeyError:
             return None
 
@@ -105,12 +115,13 @@ class Learning:
         weighing: LaneWeighing,
         likelier: Mapping[str, float],
         *,
-        bags: int = 0,
+        brought: Brought = NOTHING,
         lane: str = "",
     ) -> tuple[Suspected, ...]:
         """What may be wrong with an order that a lane weighed."""
         try:
-            return self.examiner.suspects(order_of(order_id, lines), measured(weighing, bags, lane), likelier)
+            order = order_of(order_id, lines, brought=brought)
+            return self.examiner.suspects(order, measured(weighing, brought, lane), likelier)
         except KeyError:
             return ()
 
@@ -150,9 +161,11 @@ def goods_of(product: Product) -> Goods:
     return Goods(product.product_id, net_g, product.packaging, "packed", gross=gross)
 
 
-def order_of(order_id: str, lines: Sequence[OrderLine], member: str | None = None) -> Order:
-    """An order as the weigh check takes it."""
-    together: dict[str, list[float]] = {}
+def order_of(
+    order_id: str, lines: Sequence[OrderLine], member: str | None = None, *, brought: Brought = NOTHING
+) -> Order:
+    """An order as the weigh check takes it. Containers that were brought weigh what those weigh that are sold."""
+    together: dict[str, list[float]] = {product_id: [count, 0.0] for product_id, count in brought.containers}
     for line in lines:
         found = together.setdefault(line.product_id, [0, 0.0])
         found[0] += line.quantity
@@ -189,14 +202,15 @@ def _weighed(connection: Connection, events: Iterable[Event]) -> list[tuple[Orde
         if weighing.tare_g_sd:  # with a trolley's doubt in it; it teaches the trolley
             continue
         lines = orders_store.lines(connection, payload["order_id"])
-        order = order_of(payload["order_id"], lines, member_of(connection, payload["trip_id"]))
+        brought = exits_store.brought(connection, payload["order_id"])
+        order = order_of(payload["order_id"], lines, member_of(connection, payload["trip_id"]), brought=brought)
         if order.lines:
-            bags = exits_store.bags(connection, payload["order_id"])
-            found.append((order, measured(weighing, bags, one.lane)))
+            found.append((order, measured(weighing, brought, one.lane)))
     return found
 
 
-def measured(weighing: LaneWeighing, bags: int, lane: str = "") -> Weighing:
-    """What a lane told, for the test: each part was a reading of its own."""
-    grams = float(weighing.measured_g)
-    return Weighing(grams, float(weighing.interval_g), bags, weighing.parts, weighing.counted, lane)
+def measured(weighing: LaneWeighing, brought: Brought = NOTHING, lane: str = "") -> Weighing:
+    """What a lane told, for the test: each part was a reading of its own, and things in bags were not counted."""
+    counted = None if brought.count else weighing.counted
+    grams, interval_g = float(weighing.measured_g), float(weighing.interval_g)
+    return Weighing(grams, interval_g, brought.bags, weighing.parts, counted, lane)

@@ -17,7 +17,7 @@ from unqueue.kernel.database import Database
 from unqueue.kernel.journal import Event
 from unqueue.server.catalogue import store as catalogue_store
 from unqueue.server.exits import store as exits_store
-from unqueue.server.exits.model import ExpectedByCount, ExpectedWeight, Suspect, SuspectKind, Weighing
+from unqueue.server.exits.model import Brought, ExpectedByCount, ExpectedWeight, Suspect, SuspectKind, Weighing
 from unqueue.server.orders import store as orders_store
 from unqueue.server.trips.service import Trips
 from unqueue.server.weigh_check import visits
@@ -49,7 +49,7 @@ class WeighCheck:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         # What a lane was told holds while the order is there: it must not change between two weighings.
-        self._told: OrderedDict[tuple[str, int, int, str | None], ExpectedWeight] = OrderedDict()
+        self._told: OrderedDict[tuple[str, int, Brought, str | None], ExpectedWeight] = OrderedDict()
         database.listen(self._hear)
 
     @property
@@ -76,8 +76,8 @@ class WeighCheck:
         """What an order should weigh on a scale of this interval; at a ``lane`` whose belt counts things, by that as
         well. None while it is not known.
         """
-        bags = await self._database.read(lambda connection: exits_store.bags(connection, order_id))
-        asked = order_id, interval_g, bags, lane
+        brought = await self._database.read(lambda connection: exits_store.brought(connection, order_id))
+        asked = order_id, interval_g, brought, lane
         known = self._told.get(asked)
         if known is not None:
             return known
@@ -85,7 +85,7 @@ class WeighCheck:
             self._wake.set()
             return None
         lines = await self._database.read(lambda connection: orders_store.lines(connection, order_id))
-        found = await asyncio.to_thread(self._learning.expected, order_id, lines, interval_g, bags, lane=lane)
+        found = await asyncio.to_thread(self._learning.expected, order_id, lines, interval_g, brought, lane=lane)
         if found is None:
             return None
         by_count = [ExpectedByCount(one.more, one.low_g, one.high_g) for one in found.by_count]
@@ -102,8 +102,10 @@ class WeighCheck:
             return []
         lines = await self._database.read(lambda connection: orders_store.lines(connection, order_id))
         likelier = await self._likelier(learning, order_id, [line.gtin for line in lines])
-        bags = await self._database.read(lambda connection: exits_store.bags(connection, order_id))
-        found = await asyncio.to_thread(learning.suspects, order_id, lines, weighing, likelier, bags=bags, lane=lane)
+        brought = await self._database.read(lambda connection: exits_store.brought(connection, order_id))
+        found = await asyncio.to_thread(
+            learning.suspects, order_id, lines, weighing, likelier, brought=brought, lane=lane
+        )
         by_product = {line.product_id: line for line in lines}
         things = _one_a_thing([(_KINDS[one.kind], one.product_id, one.probability) for one in found], by_product)
         probable = [one for one in things if one[2] >= _PROBABLE_MIN][:_SUSPECTS_MAX]

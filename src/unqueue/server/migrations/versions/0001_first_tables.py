@@ -109,6 +109,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("order_id", name=op.f("declared_bags_pkey")),
     )
     op.create_table(
+        "declared_containers",
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("product_id", sa.String(length=64), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("order_id", "product_id", name=op.f("declared_containers_pkey")),
+    )
+    op.create_table(
         "devices",
         sa.Column("device_id", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -1155,6 +1162,7 @@ def downgrade() -> None:
 
     op.drop_table("exits")
     op.drop_table("devices")
+    op.drop_table("declared_containers")
     op.drop_table("declared_bags")
     op.drop_table("coupons")
     op.drop_table("catalogue_version")
