@@ -136,6 +136,14 @@ def test_goods_in_parts_are_not_counted() -> None:
     assert (found.verdict, found.counted) == ("pass", None)
 
 
+def test_a_count_of_unknown_worth_says_nothing_of_what_is_wrong() -> None:
+    """It is told all the same: so the server learns what it is worth."""
+    askew = Expected(EXPECTED_G, 13.0, EXPECTED_G - 20, EXPECTED_G + 60)
+    found = check(LINES, Reading(EXPECTED_G - 30, 5), Rule(), askew, counted=7)
+    assert (found.verdict, found.counted, found.is_light) == ("check", 7, True)
+    assert "fewer" not in found.suspects[0].en
+
+
 def test_a_lane_that_does_not_count_goes_by_weight() -> None:
     assert ready().lane.items_base is None
     assert check(LINES, Reading(EXPECTED_G + 60, 5), Rule(), BY_COUNT).verdict == "check"

@@ -257,7 +257,7 @@ def exit_info(wire: _Exit) -> ExitInfo:
             overweight=weighing.overweight,
             parts=weighing.parts,
             counted=weighing.counted,
-            items=wire.order.item_count,
+            items=wire.order.item_count if wire.expected is not None and wire.expected.by_count else 0,
         )
         if weighing is not None
         else None,

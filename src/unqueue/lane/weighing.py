@@ -101,7 +101,7 @@ class Verdict(msgspec.Struct, frozen=True):
     ``low_g`` to ``high_g``; ``tolerance_g`` is how far the farther of them lies from the expected weight.
     ``overweight``: more than the scale can weigh lies there, and ``measured_g`` says nothing. ``parts``: how many
     weighings add up to it; ``counted``: how many things the belt counted, None where that is not sure, of the
-    order's ``items``.
+    order's ``items``; 0 where a count says nothing.
     """
 
     measured_g: int
@@ -125,8 +125,9 @@ class Verdict(msgspec.Struct, frozen=True):
     @property
     def is_light(self) -> bool:
         """Whether something is not there, rather than too much: by the weight, or where that tells nothing by count."""
-        if self.counted is not None and self.counted != self.items and abs(self.difference_g) <= self.tolerance_g:
-            return self.counted < self.items
+        heeded = self.counted is not None and self.items > 0
+        if heeded and self.counted != self.items and abs(self.difference_g) <= self.tolerance_g:
+            return (self.counted or 0) < self.items
         return self.difference_g < 0
 
 
@@ -164,7 +165,8 @@ def check(
     whole = Reading(reading.net_g + sum(part.net_g for part in parts), reading.interval_g)
     known = expected or _reckoned(lines, whole, rule)
     items = sum(line.quantity for line in lines)
-    more = counted - items if counted is not None else 0
+    heeded = expected is not None and bool(expected.by_count)
+    more = counted - items if counted is not None and heeded else 0
     by_count = known.counted(more) if counted is not None else known
     known = by_count or known
     if tare is not None:
@@ -195,7 +197,7 @@ def check(
         high_g=high_g,
         parts=len(parts) + 1,
         counted=counted,
-        items=items,
+        items=items if heeded else 0,
     )
 
 
