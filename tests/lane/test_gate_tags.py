@@ -120,6 +120,18 @@ class TestStrayReads:
         assert told == CarriedOut("exit-1", {TEA: 400})
         assert tags.look(102.5) == CarriedOut("exit-1", {TEA: 401})
 
+    def test_who_takes_their_time_is_counted_whole(self) -> None:
+        tags = GateTags()
+        tags.let_out("exit-1", 100)
+        for serial in range(500):
+            hear(tags, WINE, serial, 101)
+        assert tags.look(102) == CarriedOut("exit-1", {WINE: 500})
+        hear(tags, WINE, 500, 110 + RULE.forget_s)  # the first bag is silent behind the gate by now
+        assert tags.look(111 + RULE.forget_s) == CarriedOut("exit-1", {WINE: 501})
+        tags.let_out(None, 111 + RULE.forget_s)
+        tags.look(120 + RULE.forget_s)
+        assert len(tags) == 1
+
     def test_without_a_signal_time_alone_decides(self) -> None:
         tags = GateTags()
         for at_s in range(60, 100):

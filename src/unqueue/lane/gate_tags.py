@@ -37,7 +37,7 @@ class TagRule(msgspec.Struct, frozen=True):
     after_s: float = 1.5
     """It ends so long after the gate counted the person: a trolley follows. Longer would be the next shopper's time."""
     forget_s: float = 30.0
-    """So long after it was heard last a tag is forgotten."""
+    """So long after it was heard last a tag is forgotten; one that was counted, not before its passage has ended."""
 
 
 class CarriedOut(msgspec.Struct, frozen=True):
@@ -112,11 +112,11 @@ class GateTags:
 
     def look(self, now_s: float) -> CarriedOut | None:
         """What the passage came to, whenever that is more than was told before."""
-        for epc in [epc for epc, tag in self._tags.items() if now_s - tag.heard[-1].at_s > self.rule.forget_s]:
-            del self._tags[epc]
-        passage = self._passage
-        if passage is None:
-            return None
+        carried = self._count(self._passage, now_s) if self._passage is not None else None
+        self._forget(now_s)
+        return carried
+
+    def _count(self, passage: _Passage, now_s: float) -> CarriedOut | None:
         for tag in self._tags.values():
             if tag.counted_for is None and self._is_carried(tag, passage):
                 tag.counted_for = passage.exit_id
@@ -127,6 +127,12 @@ class GateTags:
             return None
         passage.told = counts.total()
         return CarriedOut(passage.exit_id, dict(counts))
+
+    def _forget(self, now_s: float) -> None:
+        now = self._passage.exit_id if self._passage is not None else None
+        for epc in [epc for epc, tag in self._tags.items() if now_s - tag.heard[-1].at_s > self.rule.forget_s]:
+            if now is None or self._tags[epc].counted_for != now:  # else its count would shrink while others still come
+                del self._tags[epc]
 
     def _make_room(self) -> None:
         now = self._passage.exit_id if self._passage is not None else None

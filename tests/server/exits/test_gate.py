@@ -54,6 +54,13 @@ async def test_goods_that_the_store_does_not_sell_are_nobody_s_matter(lane: Lane
     assert await surplus(lane, claimed["id"], {"80614141123458": 9}) == []
 
 
+async def test_a_shopper_with_more_kinds_of_goods_than_anybody_expects_is_answered(lane: LaneClient, buy: Buy) -> None:
+    claimed = await lane.claim(**{"pass": await (await buy(MILK)).show_pass()})
+    coats = {str(80614141000000 + number): 1 for number in range(600)}
+    (beer,) = await surplus(lane, claimed["id"], {**coats, BEER.zfill(14): 1})
+    await lane.alarm("live_tag", exit_id=claimed["id"], cause="not_on_order", goods=[beer] * 600)
+
+
 async def test_nothing_of_what_was_read_is_kept(store: MerchantServer, lane: LaneClient, buy: Buy) -> None:
     claimed = await lane.claim(**{"pass": await (await buy(MILK)).show_pass()})
     before = len(await store.database.read(journal.read))

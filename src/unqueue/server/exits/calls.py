@@ -24,6 +24,8 @@ from unqueue.server.trips.service import normal_id
 ANSWERED_SHOWN_MAX = 50
 DETAIL_LENGTH_MAX = 500
 GOODS_SHOWN_MAX = 20
+GOODS_MAX = 2000
+"""As many tags as a lane keeps: were each another product, what it tells of them would still be heard."""
 
 
 class GateGood(msgspec.Struct, frozen=True):
@@ -46,7 +48,7 @@ class Alarm(msgspec.Struct, frozen=True):
     exit_id: str | None = None
     detail: str | None = None
     cause: TagCause | None = None
-    goods: Annotated[list[GateGood], msgspec.Meta(max_length=500)] = []
+    goods: Annotated[list[GateGood], msgspec.Meta(max_length=GOODS_MAX)] = []
 
 
 class Answer(msgspec.Struct, frozen=True):

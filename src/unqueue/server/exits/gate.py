@@ -18,7 +18,7 @@ from unqueue.kernel.errors import NotFound
 from unqueue.server.access import Principal
 from unqueue.server.catalogue import store as catalogue_store
 from unqueue.server.exits import store, supplements
-from unqueue.server.exits.calls import GateGood
+from unqueue.server.exits.calls import GOODS_MAX, GateGood
 from unqueue.server.exits.model import GATE_OPENING_FRESH_S, ExitConflict, GateOpening
 from unqueue.server.orders import store as orders_store
 from unqueue.server.trips.service import normal_id
@@ -34,7 +34,7 @@ class GoodsRead(msgspec.Struct, frozen=True):
     """Pieces by GTIN-14 that a gate's reader saw with an exit."""
 
     exit_id: str
-    counts: Annotated[dict[Gtin, Pieces], msgspec.Meta(max_length=500)]
+    counts: Annotated[dict[Gtin, Pieces], msgspec.Meta(max_length=GOODS_MAX)]
 
 
 class Surplus(msgspec.Struct, frozen=True):
