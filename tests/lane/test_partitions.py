@@ -50,6 +50,7 @@ from unqueue.server.exits.model import LaneAnswers
 from unqueue.server.exits.offline import DEAD_AFTER_S
 from unqueue.server.exits.store import exit_releases, live_of_order, pass_bindings
 from unqueue.server.fleet.service import register_device
+from unqueue.server.problems import Unexpected
 from unqueue.station.link import ServerRefused, TryLater
 
 __all__ = ["buy", "clients"]
@@ -64,14 +65,15 @@ FITS = Verdict(1060, 1060, 6.7, 23, "pass", (), 1037, 1083)
 
 class Line(httpx.AsyncBaseTransport):
     """A lane's network: whole, cut, or deaf (what is sent arrives, and no answer comes back). ``refused``: the server
-    says no to what is asked of the path that ends so.
+    says no to what is asked of the path that ends so; ``fails``: it stumbles over it.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
         self.is_cut = False
         self.is_deaf = False
-        self.refused = ""
+        self.refused: str | tuple[str, ...] = ""
+        self.fails = ""
         self.delays = ""
         """What is asked of paths that end so is on its way until it is delivered, and has no answer."""
         self._late: list[httpx.Request] = []
@@ -83,13 +85,15 @@ class Line(httpx.AsyncBaseTransport):
 
     def mend(self) -> None:
         self.is_cut = self.is_deaf = False
-        self.refused = ""
+        self.refused = self.fails = ""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.is_cut:
             raise httpx.ConnectError("cut", request=request)
         if self.refused and request.url.path.endswith(self.refused):
             return httpx.Response(409, json={"code": "exit_conflict", "permanent": True}, request=request)
+        if self.fails and request.url.path.endswith(self.fails):
+            return httpx.Response(500, json=Unexpected().problem(), request=request)
         if self.delays and request.url.path.endswith(self.delays):
             self._late.append(request)
             raise httpx.ReadTimeout("late", request=request)
@@ -508,6 +512,57 @@ async def test_what_the_server_does_not_take_is_told_until_it_does(store: Mercha
     assert sorted((call.kind for call in calls), reverse=True) == ["other_lane", "help"]
     await play(floor, ("heal", 0), ("look", 0))
     assert await status(floor) == "left"
+
+
+async def test_what_the_server_stumbles_over_holds_up_nothing_else(
+    store: MerchantServer, floor: Floor, buy: Buy
+) -> None:
+    """An exit that it can't write down, by an error of its own: the lane works on, and staff know."""
+    lane = floor.lanes[0]
+    await play(floor, *ALONE, ("show", 0), *OUT, ("step", 0))
+    lane.line.is_cut, lane.line.fails = False, "/offline-exits"
+    await play(floor, ("look", 0), ("look", 0))
+    assert not lane.lane.offline
+    (call,) = await store.calls.list(status="open")
+    assert (call.kind, call.evidence.get("times")) == ("help", None)
+    assert floor.paid.order["number"] in call.evidence["detail"]
+    next_order = await buy(MILK)
+    await lane.show("", next_order.order["number"])
+    await play(floor, *OUT)
+    assert lane.opened == [floor.paid.order["id"], next_order.order["id"]]
+    assert [body["order_id"] for _, _, body in lane.book.untold()] == [floor.paid.order["id"]]
+    await play(floor, ("show", 1), ("step", 1), ("step", 1), ("heal", 0), ("look", 0))
+    assert (await status(floor), floor.lanes[1].opened) == ("left", [])
+
+
+async def test_staff_are_told_again_until_they_could_be(store: MerchantServer, floor: Floor) -> None:
+    lane = floor.lanes[0]
+    await play(floor, *ALONE, ("show", 0), *OUT, ("step", 0))
+    lane.line.is_cut, lane.line.refused = False, ("/offline-exits", "/alarms")
+    await play(floor, ("look", 0))
+    assert await store.calls.list(status="open") == []
+    lane.line.refused = "/offline-exits"
+    await play(floor, ("look", 0), ("look", 0))
+    (call,) = await store.calls.list(status="open")
+    assert (call.kind, call.evidence.get("times")) == ("help", None)
+
+
+async def test_that_a_shopper_left_is_not_lost_when_the_server_says_no_to_it(
+    store: MerchantServer, floor: Floor
+) -> None:
+    lane = floor.lanes[0]
+    await play(floor, ("type", 0), *OUT)
+    assert lane.opened
+    await play(floor, *ALONE, ("step", 0))
+    assert lane.alone.desk.later()
+    lane.line.is_cut, lane.line.refused = False, ("/left", "/alarms")
+    await play(floor, ("look", 0))
+    assert lane.alone.desk.later()  # until somebody knows
+    lane.line.refused = "/left"
+    await play(floor, ("look", 0), ("look", 0))
+    (call,) = await store.calls.list(status="open")
+    assert (call.kind, call.evidence.get("times")) == ("help", None)
+    assert lane.alone.desk.later() == []
 
 
 async def test_a_server_that_is_back_decides_whatever_it_says(floor: Floor) -> None:

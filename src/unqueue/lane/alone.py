@@ -5,14 +5,14 @@ decides.
 import contextlib
 import logging
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Any, Never, Protocol
+from collections.abc import Callable
+from typing import Never, Protocol
 
 from unqueue.lane.offline import OfflineDesk
 from unqueue.lane.sequence.words import Claim, ExitInfo, Lane, Left, RaiseAlarm, ReadExits, Request
 from unqueue.lane.server import StoreServer
 from unqueue.station.jobs import Bell
-from unqueue.station.link import ServerRefused, TryLater
+from unqueue.station.link import ServerFailed, ServerRefused, TryLater
 
 logger = logging.getLogger(__name__)
 BRIEF_EVERY_S, AGAIN_S = 5.0, 1.0
@@ -34,7 +34,9 @@ class Alone:
         self._tell = tell
         self._at_lane = at_lane
         self._said: list[str] = []
-        self._refused: dict[str, str] = {}
+        self._not_taken_for: dict[str, str] = {}
+        """Exits that the server does not take, each with why; and those of them that staff know of."""
+        self._told_staff: dict[str, str] = {}
 
     async def run(self) -> Never:
         """Stay ready until cancelled."""
@@ -74,32 +76,43 @@ class Alone:
 
     async def tell_server(self) -> None:
         """What was decided alone, in order. One that the server does not take is told again, until somebody has seen to
-        that: as long as it does not know, nobody else may let the order out. TryLater.
+        that: as long as it does not know, nobody else may let the order out. The others do not wait for it. TryLater.
         """
         for exit_id, version, body in self.desk.untold():
             try:
                 await self._server.tell_offline(body)
-            except ServerRefused as refusal:
-                await self._not_taken(exit_id, body, refusal.code)
+            except (ServerRefused, ServerFailed) as refusal:
+                await self._not_taken(exit_id, body.get("number"), _why(refusal))
             else:
                 self.desk.told(exit_id, version)
         for request, request_id in self.desk.later():
             try:
                 await self._server.ask(request, request_id)
+            except ServerFailed as failure:
+                logger.warning("%s: %s", type(request).__name__, failure)
+                continue
             except ServerRefused as refusal:
                 logger.info("%s: %s", type(request).__name__, refusal.code)
+                if isinstance(request, Left):  # an order that goes back may come again; one that left is gone
+                    await self._not_taken(request.exit_id, None, refusal.code)
+                    if request.exit_id not in self._told_staff:
+                        continue
             self.desk.done(request_id)
 
-    async def _not_taken(self, exit_id: str, body: Mapping[str, Any], code: str) -> None:
-        """Say once that the server does not take what this lane did: in the log, and to staff."""
-        if self._refused.get(exit_id) == code:
+    async def _not_taken(self, exit_id: str, number: str | None, why: str) -> None:
+        """Say that the server does not take what this lane did: in the log once, and to staff as soon as that can be
+        told.
+        """
+        if self._told_staff.get(exit_id) == why:
             return
-        logger.warning("the server does not take exit %s, which left: %s", exit_id, code)
-        number = body.get("number") or exit_id
-        detail = f"order {number} left here while the lane was cut off, and the server does not take that: {code}"
-        with contextlib.suppress(ServerRefused):
+        if self._not_taken_for.get(exit_id) != why:
+            logger.warning("the server does not take exit %s, which left: %s", exit_id, why)
+            self._not_taken_for[exit_id] = why
+        what = f"order {number}" if number is not None else f"the order of exit {exit_id}"
+        detail = f"{what} left here while the lane was cut off, and the server does not take that: {why}"
+        with contextlib.suppress(ServerRefused, ServerFailed):
             await self._server.alarm(RaiseAlarm(0, "help", None, detail), uuid.uuid5(uuid.NAMESPACE_OID, exit_id).hex)
-        self._refused[exit_id] = code
+            self._told_staff[exit_id] = why
 
     async def ask(self, lane: Lane, request: Request, request_id: str) -> tuple[ExitInfo, ...]:
         """The answer to one of the sequence's requests: the lane's own where it decides, else the server's. TryLater,
@@ -146,3 +159,7 @@ class Alone:
         if is_at_lane and one is not None and self.desk.take_over(one, lane.code):
             return (self.desk.answer(request),)
         return () if self.desk.ask_later(request, request_id) else None
+
+
+def _why(refusal: ServerRefused | ServerFailed) -> str:
+    return refusal.code if isinstance(refusal, ServerRefused) else "internal_error"

@@ -23,6 +23,12 @@ class ServerAway(TryLater):
     """No answer, or one that is not the merchant server's own."""
 
 
+class ServerFailed(ServerAway):
+    """The merchant server is there and stumbles over this very request. It may go on to, so what else there is to tell
+    need not wait for it.
+    """
+
+
 class ServerBusy(TryLater):
     """The server is there, but somebody whom it asks, such as a payment provider, does not answer it."""
 
@@ -78,7 +84,8 @@ class ServerLink:
         if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             if problem.get("code") == "provider_busy":
                 raise ServerBusy(str(problem.get("en", "")))
-            raise ServerAway(str(problem.get("en", response.status_code)))
+            stumbled = problem.get("code") == "internal_error"
+            raise (ServerFailed if stumbled else ServerAway)(str(problem.get("en", response.status_code)))
         raise ServerRefused(problem)
 
     async def events(self, token: str | None = None) -> AsyncIterator[ServerEvent]:
