@@ -60,6 +60,26 @@ class TestAlarm:
         assert (rig.live_tags, rig.screen.state, rig.gate_is_open) == (0, "open", True)
         assert not outputs(rig.lane).deactivator
 
+    def test_what_a_person_silenced_after_the_shopper_left_is_counted(self) -> None:
+        rig = loaded(tags=2)
+        rig.hidden_tags = 1
+        rig.wait(T.deactivate_s_max + 1)
+        rig.walk()
+        rig.wait(1)
+        rig.alarms += 1
+        rig.look()
+        rig.now_s += T.bell_s  # until somebody has come
+        rig.staff("deactivate")
+        rig.hidden_tags = 0
+        rig.load_g = 5  # held to the field, not laid down
+        rig.wait(1)
+        assert rig.live_tags == 0
+        rig.alarms += 1
+        rig.look()
+        again = alarms(rig)[-1]
+        assert (again.cause, again.exit_id) == ("not_on_order", rig.exits[0].exit_id)
+        assert again.detail == "the deactivator counted 2 of the order's 2 tags"
+
     def test_what_was_silenced_before_a_restart_is_not_called_missed(self) -> None:
         rig = opened(tags=2)
         rig.restart()
@@ -195,6 +215,22 @@ class TestAlarm:
         rig.staff("done")
         rig.wait(1)
         assert rig.screen.state == "loading"
+
+    @pytest.mark.parametrize(("missed", "told"), [(0, True), (1, None)])
+    def test_what_was_counted_after_such_a_bell_is_told_as_it_was(self, missed: int, told: bool | None) -> None:
+        rig = ready(tags=2)
+        rig.show_pass()
+        rig.alarms += 1
+        rig.look()
+        rig.serve()
+        rig.staff("done")
+        rig.wait(1)
+        rig.hidden_tags = missed
+        rig.lay(EXPECTED_G)
+        rig.wait(T.deactivate_s_max + 1)
+        assert (rig.screen.state, rig.told_silenced) == ("open", told)
+        assert rig.exits[0].weighing is not None
+        assert rig.exits[0].weighing.tags_deactivated is (told is True)
 
     def test_pulses_before_the_lane_started_are_no_alarm(self) -> None:
         rig = Rig()

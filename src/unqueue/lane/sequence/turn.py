@@ -67,9 +67,12 @@ class Turn:
         return lane.io.items - lane.items_base
 
     def tags_silenced(self) -> bool | None:
-        """Whether as many tags of this order were counted as it has; None where that is not known."""
-        counted = self.tags_counted(self.io)
-        return None if counted is None else counted >= self.exit.tags
+        """Whether as many tags of this order were counted as it has; None where that is not known: some may have been
+        silenced before the lane's restart.
+        """
+        if self.io.deactivated - self.lane.tags_base >= self.exit.tags:
+            return True
+        return False if self.lane.tags_known else None
 
     def ask(self, request: Request) -> None:
         number = self.lane.serial + 1

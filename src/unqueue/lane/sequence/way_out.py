@@ -1,5 +1,7 @@
 """From the release to the empty lane. Pure."""
 
+import msgspec
+
 from unqueue.lane.sequence.codes import is_of_shopper
 from unqueue.lane.sequence.turn import Turn
 from unqueue.lane.sequence.words import (
@@ -160,8 +162,13 @@ def _after_alarm(turn: Turn) -> None:
 
 def again_io(turn: Turn, seen: IoRead) -> None:
     """Staff hold the item whose tag was missed to the deactivator."""
-    if seen.deactivated > turn.lane.again_base:
-        _after_alarm(turn)
+    lane = turn.lane
+    if seen.deactivated <= lane.again_base:
+        return
+    if lane.exit is None and lane.gone is not None and lane.gone.tags_counted is not None:
+        counted = lane.gone.tags_counted + seen.deactivated - lane.again_base
+        turn.set(gone=msgspec.structs.replace(lane.gone, tags_counted=counted, at_s=turn.now_s))
+    _after_alarm(turn)
 
 
 def again_tick(turn: Turn, _: Tick) -> None:
