@@ -93,6 +93,9 @@ class Rig:
         self.told_silenced: bool | None = None
         """What the lane said of the tags when it asked for the release."""
         self.calls: dict[str, tuple[CallKind, str | None]] = {}
+        self.says_no: dict[type, str] = {}
+        """Requests that the server refuses whatever they ask, each with its code."""
+        self.refused = 0
         self.missed_tags: set[str] = set()
         self.raised: dict[int, str] = {}
         self.answered: dict[str, Action | None] = {}
@@ -234,6 +237,9 @@ class Rig:
     # The server.
 
     def answer_to(self, pending: Pending) -> Answered | Refused:
+        if (code := self.says_no.get(type(pending.request))) is not None:
+            self.refused += 1
+            return Refused(pending.number, code)
         try:
             found = self._answer(pending)
         except DomainError as refusal:

@@ -35,13 +35,18 @@ REFUSALS: Mapping[str, str] = {
     "pass_needs_staff": "offline_staff",
 }
 """What the lane says to a claim that was refused."""
+REFUSALS_MAX = 1
+"""So many refusals in a row the lane tries to get over by itself."""
+_FOR_A_PERSON = frozenset({"order_unpaid", "order_returned"})
+"""Why an order may not leave although its goods were cleared. Reading how it stands would tell nothing new."""
 
 
 def starting_tick(turn: Turn, _: Tick) -> None:
     lane = turn.lane
     # What was accepted before the restart is compared with the belt: the scale must have told of it, or of its failure.
     devices_told = lane.io is not None and "io" not in lane.failed_s and "scale" in lane.devices
-    if lane.request is None and devices_told and lane.fire_s is None:
+    is_soon = lane.refusals > REFUSALS_MAX and turn.now_s - lane.refused_s < turn.timing.refused_s
+    if lane.request is None and devices_told and lane.fire_s is None and not is_soon:
         turn.ask(ReadExits())
 
 
@@ -137,7 +142,21 @@ def busy_code(turn: Turn, code: Code) -> None:
 
 
 def refused(turn: Turn, refusal: Refused) -> None:
-    """A refusal that no phase has an own answer for: things are not as the lane thought."""
-    if turn.is_expected(refusal):
+    """A refusal that no phase has an own answer for: things are not as the lane thought, and it reads how they are.
+    Where that led to another one, or can't help, a person is called, and the shopper waits for them.
+    """
+    if not turn.is_expected(refusal):
+        return
+    lane = turn.lane
+    asked = lane.request.request if lane.request is not None else None
+    exit_id: str | None = getattr(asked, "exit_id", None)
+    again = lane.refusals + 1 > REFUSALS_MAX
+    turn.set(refusals=lane.refusals + 1, refused_s=turn.now_s)
+    detail = f"the server says no to {type(asked).__name__}: {refusal.code}"
+    if lane.exit is not None and (again or refusal.code in _FOR_A_PERSON):
+        turn.to("staff", alarm_key=turn.alarm("help", exit_id, detail))
+    else:
+        if lane.refusals == REFUSALS_MAX:
+            turn.alarm("help", exit_id, detail)
         turn.resynchronise()
-        turn.notice("service_desk")
+    turn.notice(REFUSALS.get(refusal.code, "service_desk") if exit_id is not None else "out_of_service")

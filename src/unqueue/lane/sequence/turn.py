@@ -52,6 +52,8 @@ class Turn:
         """
         if phase == "idle" and self.lane.phase not in {"idle", "starting", "claiming"}:
             self.set(tare=None, parts=(), part_lies=False)
+        if phase in {"idle", "open"}:
+            self.set(refusals=0)
         self.set(**{"phase": phase, "since_s": self.now_s, "reminded_s": self.now_s, "request": None, **changes})
 
     def tags_counted(self, seen: IoRead) -> int | None:

@@ -79,9 +79,14 @@ def open_code(turn: Turn, code: Code) -> None:
 
 def call_seen(turn: Turn, seen: CallSeen) -> None:
     """Staff looked whether the shopper of a released exit has left, and say so; or that the gate is to open once more,
-    for the same release.
+    for the same release. An order that the server did not let out may be let out by now, or may not.
     """
     if seen.key != turn.lane.alarm_key or seen.call.status != "answered":
+        return
+    if turn.exit.status != "released":
+        turn.resynchronise()
+        if seen.call.action == "refuse":
+            turn.notice("service_desk")
         return
     if seen.call.action != "open_again" or turn.has_passed(turn.io):
         leave(turn)

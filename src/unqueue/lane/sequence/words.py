@@ -326,6 +326,8 @@ class Timing(msgspec.Struct, frozen=True):
     """A trolley whose code was read so long ago, and that has not come, has gone elsewhere."""
     alarm_alone_s: float = 60.0
     """A bell that nobody can be called to keeps the lane closed for so long."""
+    refused_s: float = 5.0
+    """A server that says no again and again is not asked more often."""
     trouble_s: float = 5.0
     """A device may be away for so long before staff are called."""
 
@@ -364,6 +366,9 @@ class Lane(msgspec.Struct, frozen=True):
     code: str = ""
     request: Pending | None = None
     serial: int = 0
+    refusals: int = 0
+    """How often the server said no where nobody expects it, since the lane was at rest or the gate open."""
+    refused_s: float = -1e9
     verdict: Verdict | None = None
     """Of what lies on the belt now, while an order is at the lane."""
     interval_g: int = 1
