@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.lane_rig import EXPECTED_G, NUMBER, PASS, Rig, new_pass
 
-from unqueue.lane.sequence.words import Config
+from unqueue.lane.sequence.words import Abandon, Config, Left, ReadExits, Release, SendAside, TellWeighing
 
 MOVES = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([0.1, 0.5, 3.0, 9.0, 15.0, 70.0, 130.0])),
@@ -19,6 +19,7 @@ MOVES = st.one_of(
     st.tuples(st.just("pass"), st.sampled_from([PASS, new_pass(issued_s=9), new_pass("a" * 32), NUMBER, "rubbish"])),
     st.tuples(st.just("staff"), st.sampled_from(["let_go", "reweigh", "refuse", "done", "open_again"])),
     st.tuples(st.just("break"), st.sampled_from(["scale", "io", "server"])),
+    st.tuples(st.just("no"), st.sampled_from([TellWeighing, Release, Left, Abandon, SendAside, ReadExits])),
     st.tuples(
         st.sampled_from(["mend", "walk", "walk", "tag", "help", "restart", "fire", "look", "heavy", "more"]), st.none()
     ),
@@ -29,13 +30,19 @@ def toggle(rig: Rig, name: str) -> None:
     setattr(rig, name, not getattr(rig, name))
 
 
+def mend(rig: Rig) -> None:
+    rig.broken.clear()
+    rig.says_no.clear()
+
+
 DOING: dict[str, Callable[[Rig, Any], object]] = {
     "wait": lambda rig, seconds: rig.wait(seconds, pace_s=max(0.25, seconds / 40)),
     "lay": lambda rig, load_g: rig.lay(load_g),
     "pass": lambda rig, text: rig.show_pass(text),
     "staff": lambda rig, action: rig.staff(action),
     "break": lambda rig, device: rig.broken.add(device),
-    "mend": lambda rig, _: rig.broken.clear(),
+    "no": lambda rig, asked: rig.says_no.update({asked: "order_unpaid" if asked is Release else "something_new"}),
+    "mend": lambda rig, _: mend(rig),
     "walk": lambda rig, _: rig.walk(),
     "tag": lambda rig, _: setattr(rig, "alarms", rig.alarms + 1),
     "more": lambda rig, _: rig.press_more(),
@@ -74,7 +81,7 @@ def test_no_promise_breaks_and_everybody_gets_out(
 
 def _everything_is_well_again(rig: Rig) -> None:
     """Devices and server work, the fire is out, staff answer every call; the lane comes to rest."""
-    rig.broken.clear()
+    mend(rig)
     rig.fire = rig.overweight = False
     rig.lay(0)
     for _ in range(60):
