@@ -8,7 +8,17 @@ import pytest
 from tests.support.lane_rig import EXPECTED_G, Rig, alarms, loaded, opened, ready
 
 from unqueue.lane.sequence import outputs
-from unqueue.lane.sequence.words import Abandon, Config, Left, ReadExits, Release, SendAside, TellWeighing, Timing
+from unqueue.lane.sequence.words import (
+    Abandon,
+    CallRefused,
+    Config,
+    Left,
+    ReadExits,
+    Release,
+    SendAside,
+    TellWeighing,
+    Timing,
+)
 
 T = Timing()
 
@@ -130,6 +140,27 @@ def test_that_the_shopper_left_is_refused_while_the_bell_rings() -> None:
     rig.staff("done")
     rig.wait(5)
     assert (rig.lane.phase, rig.exits[0].status, rig.openings) == ("idle", "left", 1)
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_a_bell_that_the_server_takes_no_call_for_does_not_close_the_lane_for_good(passed: bool) -> None:
+    rig = opened()
+    rig.alarms += 1
+    if passed:
+        rig.walk()
+    rig.look()
+    assert rig.lane.alarm_key is not None
+    rig.hear(CallRefused(rig.lane.alarm_key + 1))
+    assert rig.lane.alarm_key is not None
+    rig.hear(CallRefused(rig.lane.alarm_key))
+    rig.wait(T.alarm_alone_s - 5)
+    assert rig.lane.phase == "alarm"
+    rig.wait(10)
+    assert rig.lane.phase == ("idle" if passed else "alarm")
+    rig.gate_closes_s = rig.now_s + 5  # a person opens by hand
+    assert rig.walk()
+    rig.wait(1)
+    assert (rig.lane.phase, rig.exits[0].status) == ("idle", "left")
 
 
 def test_the_module_dies_while_a_person_holds_an_item_to_the_field() -> None:

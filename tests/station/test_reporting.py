@@ -152,10 +152,11 @@ class TestCalls:
             next(tries)
             raise ServerRefused({"code": "unknown"})
 
-        calls = StaffCalls(send, lambda *_: True)
+        refused: list[int] = []
+        calls = StaffCalls(send, lambda *_: True, refused.append)
         await calls.begin(1, "help")
         await calls.ask(1)
-        assert next(tries) == 1
+        assert (next(tries), refused) == (1, [1])
 
 
 class TestDevices:

@@ -25,6 +25,7 @@ from unqueue.lane.sequence.words import (
     Answered,
     AskTare,
     CallInfo,
+    CallRefused,
     CallSeen,
     Code,
     Command,
@@ -101,7 +102,7 @@ class LaneRunner:
         self._clock: Callable[[], float] = asyncio.get_running_loop().time
         self._jobs = Jobs()
         self._pursuit = Pursuit(self._jobs, self._ask)
-        self._calls = StaffCalls(server.alarm, self._hear_of_call)
+        self._calls = StaffCalls(server.alarm, self._hear_of_call, lambda key: self.hear(CallRefused(key)))
         self._heartbeat = Heartbeat(
             self._beat, self._seen, kind="lane", every_s=self._pace.heartbeat_s, gather_s=self._pace.gather_s
         )

@@ -17,15 +17,16 @@ class StaffCalls(Generic[Alarm, Standing]):
     """The calls by the keys of the sequence that made them.
 
     ``send`` tells the server of one under its id and has how it stands; ``heard`` is told that, and says whether it is
-    asked for again.
+    asked for again; ``refused`` hears of one that the server does not take: nobody will answer it.
     """
 
     def __init__(
         self,
         send: Callable[[Alarm, str], Awaitable[Standing]],
         heard: Callable[[int, Standing], bool],
+        refused: Callable[[int], None] | None = None,
     ) -> None:
-        self._send, self._heard = send, heard
+        self._send, self._heard, self._refused = send, heard, refused
         self._open: dict[int, tuple[Alarm, str]] = {}
 
     async def begin(self, key: int, alarm: Alarm) -> None:
@@ -46,6 +47,8 @@ class StaffCalls(Generic[Alarm, Standing]):
             except ServerRefused as refusal:
                 logger.warning("staff could not be called: %s", refusal.code)
                 self._open.pop(key, None)
+                if self._refused is not None:
+                    self._refused(key)
             else:
                 if not self._heard(key, standing):
                     self._open.pop(key, None)

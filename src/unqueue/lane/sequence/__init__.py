@@ -25,6 +25,7 @@ from unqueue.lane.sequence.words import (
     NEAR_EMPTY_G,
     Answered,
     AskTare,
+    CallRefused,
     CallSeen,
     Code,
     Command,
@@ -334,5 +335,6 @@ _IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {
     ("alarm", Answered): way_out.alarm_answered,
     ("alarm", Refused): way_out.alarm_refused,
     ("alarm", CallSeen): way_out.alarm_call_seen,
+    ("alarm", CallRefused): way_out.alarm_call_refused,
     ("alarm", Code): arrival.busy_code,
 }

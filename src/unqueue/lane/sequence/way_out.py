@@ -7,6 +7,7 @@ from unqueue.lane.sequence.turn import Turn
 from unqueue.lane.sequence.words import (
     NEAR_EMPTY_G,
     Answered,
+    CallRefused,
     CallSeen,
     Code,
     ExitInfo,
@@ -119,12 +120,13 @@ def alarm_io(turn: Turn, seen: IoRead) -> None:
 
 
 def alarm_tick(turn: Turn, _: Tick) -> None:
-    """Nobody can be called while the server is away, and staff who come by the lamp have nothing to answer: who is
-    through the gate does not close the lane for those behind.
+    """Nobody can be called while the server is away, or takes no call, and staff who come by the lamp have nothing to
+    answer: who is through the gate does not close the lane for those behind.
     """
     lane = turn.lane
     gone = lane.exit is None or turn.has_passed(turn.io)
-    if lane.offline and gone and lane.request is None and turn.waited_s >= turn.timing.alarm_alone_s:
+    nobody = lane.offline or lane.alarm_key is None
+    if nobody and gone and lane.request is None and turn.waited_s >= turn.timing.alarm_alone_s:
         _after_alarm(turn)
 
 
@@ -152,6 +154,11 @@ def alarm_call_seen(turn: Turn, seen: CallSeen) -> None:
         turn.to("deactivating_again", alarm_key=None, again_base=turn.io.deactivated)
     else:
         _after_alarm(turn)
+
+
+def alarm_call_refused(turn: Turn, refused: CallRefused) -> None:
+    if refused.key == turn.lane.alarm_key:
+        turn.set(alarm_key=None)
 
 
 def _after_alarm(turn: Turn) -> None:

@@ -141,6 +141,12 @@ class CallSeen(msgspec.Struct, frozen=True):
     call: CallInfo
 
 
+class CallRefused(msgspec.Struct, frozen=True):
+    """The server does not take the call that :class:`RaiseAlarm` number ``key`` asked for."""
+
+    key: int
+
+
 class OfflineSeen(msgspec.Struct, frozen=True):
     """Whether the server can't be asked, and the lane may decide alone about orders that are bound to it."""
 
@@ -178,6 +184,7 @@ Input = (
     | Refused
     | ExitSeen
     | CallSeen
+    | CallRefused
     | OfflineSeen
     | HelpAsked
     | PartDone
@@ -394,7 +401,7 @@ class Lane(msgspec.Struct, frozen=True):
     """The gate's counter when it was allowed to open."""
     gate_told_s: float = -1e9
     alarm_key: int | None = None
-    """The alarm whose answer the lane waits for."""
+    """The alarm whose answer the lane waits for; None at a bell whose call the server does not take."""
     alarm_cause: TagCause | None = None
     help_key: int | None = None
     """The shopper's call for help while they lay their goods, as long as nobody came."""
