@@ -74,6 +74,8 @@ class Pace(msgspec.Struct, frozen=True):
     status_s: float = 2.0
     heartbeat_s: float = 5.0
     refresh_s: float = 2.0
+    unread_s: float = 0.5
+    """So soon it is asked again what staff want of the gate: a wish is good for a few seconds."""
     gather_s: float = 0.25
     """So long the server is not told how the lane is after a change: it has better things to answer just then."""
 
@@ -198,12 +200,13 @@ class LaneRunner:
 
     async def _open_for_staff(self) -> None:
         """A person opens the gate, whatever the sequence is at: nobody is ever shut in. A gate that does not answer is
-        told again while the wish is fresh, and the server hears of it when it has.
+        told again while the wish is fresh, and so is a server asked; it hears of it when the gate has opened.
         """
         opened: set[str] = set()
         while True:
             wanted: set[str] = set()
-            with contextlib.suppress(TryLater, ServerRefused):
+            next_s = self._pace.heartbeat_s
+            try:
                 wanted = set(await self.server.gate_openings())
                 opened &= wanted  # of what is no longer wanted the server knows, or nobody waits for it
                 if wanted - opened and await self._open_gate():
@@ -212,7 +215,11 @@ class LaneRunner:
                 for one in sorted(opened):
                     await self.server.gate_opened(one)
                 wanted -= opened
-            await self._opening_due.wait(self._pace.io_s if wanted else self._pace.heartbeat_s)
+            except TryLater:
+                next_s = self._pace.unread_s
+            except ServerRefused as refusal:
+                logger.warning("staff's wishes to open the gate: %s", refusal.code)
+            await self._opening_due.wait(self._pace.io_s if wanted else next_s)
 
     async def _order(self, device: str, order: Coroutine[Any, Any, Any]) -> bool:
         """Tell a device something, once; whether it answered."""
