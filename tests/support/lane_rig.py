@@ -96,6 +96,7 @@ class Rig:
         self.says_no: dict[type, str] = {}
         """Requests that the server refuses whatever they ask, each with its code."""
         self.refused = 0
+        self.restarts = 0
         self.missed_tags: set[str] = set()
         self.raised: dict[int, str] = {}
         self.answered: dict[str, Action | None] = {}
@@ -163,6 +164,7 @@ class Rig:
     def restart(self) -> None:
         """Kill −9: what the lane knew is gone."""
         self.lane = Lane()
+        self.restarts += 1  # its requests are numbered anew, but never have the ids of earlier ones
         self.raised.clear()
 
     # The world.
@@ -272,7 +274,7 @@ class Rig:
                 )
                 known = self._known(exit_id)
                 if verdict.verdict == "check":
-                    self.calls.setdefault(f"weight-{pending.number}", ("weight", exit_id))
+                    self.calls.setdefault(f"weight-{self.restarts}-{pending.number}", ("weight", exit_id))
                 return [self._keep(known.weighed(weighing))]
             case Release() | Left() | Abandon():
                 return [self._move_on(request)]
@@ -328,7 +330,7 @@ class Rig:
             touched_us=0,
         )
         for check in self.checks:
-            self.calls[f"{check}-{number}"] = (check, fresh.exit_id)
+            self.calls[f"{check}-{self.restarts}-{number}"] = (check, fresh.exit_id)
         self.exits.append(fresh)
         return fresh
 
@@ -340,6 +342,8 @@ class Rig:
             possible = actions_of(kind, known.status if known is not None else None)
             if call_id in self.missed_tags:
                 possible |= {"deactivate"}
+            if known is not None and known.bay is not None:
+                possible -= {"reweigh"}  # a bay has no scale of its own
             if call_id in self.answered or action not in possible:
                 continue
             done = True
