@@ -3,12 +3,13 @@ age is checked before the lane. Each ends with the shopper out of the door, and 
 """
 
 import re
+import time
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 from tests.support.browsers import Shop
 from tests.support.service_desk import assert_usable, buy, call, goods_of, sign_in, wait_for
 
@@ -114,6 +115,44 @@ def test_a_console_that_can_not_read_does_not_say_that_it_is_live(
     expect(page.get_by_text("连接断开")).to_be_visible()
     page.unroute("**/api/staff/floor")
     expect(page.get_by_text("实时", exact=True)).to_be_visible()
+
+
+def test_a_payment_that_was_given_up_does_not_come_back_with_a_late_answer(
+    shop: Shop, phone: BrowserContext, goods: list[dict[str, Any]]
+) -> None:
+    order = buy(shop, (goods[0], 1))
+    arrive(shop, order, goods[0], goods[1])
+    shop.wait_for_lane("check")
+    page = phone.new_page()
+    open_call(page, shop, "重量不符")
+    page.get_by_role("button", name="补付没付的商品").click()
+    page.get_by_label("没付的商品的条码").fill(goods[1]["code"])
+    page.get_by_role("button", name="加上").click()
+    page.get_by_role("button", name="请顾客付款").click()
+    expect(page.get_by_text("等顾客付款")).to_be_visible()
+    late: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "GET" and not late:
+            late.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    page.route("**/api/staff/calls/*/payment", hold)
+    end = time.monotonic() + 30
+    while not late:
+        assert time.monotonic() < end, "the console does not ask"
+        page.wait_for_timeout(50)
+    page.get_by_role("button", name="不补付了").click()
+    expect(page.get_by_text("等顾客付款")).to_have_count(0)
+    with page.expect_event("requestfinished", lambda request: request == late[0][0].request):
+        late[0][0].fulfill(response=late[0][1])
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.get_by_text("等顾客付款").count() == 0  # at once: it would go again with the next answer
+    expect(page.get_by_text("补付已经取消")).to_have_count(0)  # nobody else gave it up
+    page.get_by_role("button", name="放行", exact=True).click()
+    page.get_by_role("button", name="看过了，商品都对").click()
+    walk_out(shop)
 
 
 def pay(shop: Shop, token: str) -> None:
