@@ -113,7 +113,11 @@ def test_a_console_that_can_not_read_does_not_say_that_it_is_live(
     buy(shop, (goods[0], 1))  # something happens, of which the console hears
     expect(page.get_by_text("实时", exact=True)).to_have_count(0)
     expect(page.get_by_text("连接断开")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"这是 \d\d:\d\d 的情况"))).to_be_visible()
+    assert_usable(page)
     page.unroute("**/api/staff/floor")
+    page.get_by_role("button", name="再试一次").click()
+    expect(page.get_by_text("现在读不到新的")).to_have_count(0)
     expect(page.get_by_text("实时", exact=True)).to_be_visible()
 
 
