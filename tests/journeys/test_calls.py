@@ -211,6 +211,41 @@ def test_an_age_is_checked_before_the_lane(shop: Shop, phone: BrowserContext) ->
     expect(page.get_by_role("heading", name="误报")).to_be_visible()
     expect(page.get_by_role("region", name="出场")).not_to_contain_text("没有数据")
     assert_usable(page)
+    figures_of_a_lane(page)
+
+
+def figures_of_a_lane(page: Page) -> None:
+    """A lane that was chosen stays chosen when other days have nothing of it, and when they can't be read at first."""
+
+    def with_another(route: Route) -> None:
+        told = route.fetch()
+        found = told.json()
+        found["by_lane"] = [*found["by_lane"], {**found["by_lane"][0], "lane": "lane-9"}]
+        route.fulfill(response=told, json=found)
+
+    page.route("**/api/staff/figures?*", with_another)
+    page.get_by_role("button", name="今天").click()
+    lanes = page.get_by_role("combobox")
+    lanes.select_option("lane-9")
+    expect(page.get_by_role("table").first.get_by_text("9 号通道")).to_be_visible()
+    page.unroute("**/api/staff/figures?*")
+    with page.expect_response(lambda answer: "lane=lane-9" in answer.url):
+        page.get_by_role("button", name="最近 30 天").click()
+    expect(page.get_by_role("region", name="出场").locator("rect")).to_have_count(30)  # one a day
+    expect(page.get_by_role("region", name="误报")).to_contain_text("没有数据")
+    expect(lanes).to_have_value("lane-9")
+    page.route("**/api/staff/figures?*", lambda route: route.abort())
+    page.get_by_role("button", name="今天").click()
+    again = page.get_by_role("button", name="再试一次")
+    expect(again).to_be_visible()
+    expect(page.get_by_role("region", name="误报")).to_have_count(0)
+    page.unroute("**/api/staff/figures?*")
+    again.click()
+    expect(page.get_by_role("region", name="误报")).to_be_visible()
+    expect(lanes).to_have_value("lane-9")
+    lanes.select_option(label="全部通道")
+    expect(page.get_by_role("region", name="出场")).not_to_contain_text("没有数据")
+    assert_usable(page)
 
 
 def test_a_lane_is_taken_out_and_brought_back(shop: Shop, phone: BrowserContext, goods: list[dict[str, Any]]) -> None:
