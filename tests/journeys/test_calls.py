@@ -3,12 +3,13 @@ age is checked before the lane. Each ends with the shopper out of the door, and 
 """
 
 import re
+import time
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 from tests.support.browsers import Shop
 from tests.support.service_desk import assert_usable, buy, call, goods_of, sign_in, wait_for
 
@@ -112,8 +113,50 @@ def test_a_console_that_can_not_read_does_not_say_that_it_is_live(
     buy(shop, (goods[0], 1))  # something happens, of which the console hears
     expect(page.get_by_text("实时", exact=True)).to_have_count(0)
     expect(page.get_by_text("连接断开")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"这是 \d\d:\d\d 的情况"))).to_be_visible()
+    assert_usable(page)
     page.unroute("**/api/staff/floor")
+    page.get_by_role("button", name="再试一次").click()
+    expect(page.get_by_text("现在读不到新的")).to_have_count(0)
     expect(page.get_by_text("实时", exact=True)).to_be_visible()
+
+
+def test_a_payment_that_was_given_up_does_not_come_back_with_a_late_answer(
+    shop: Shop, phone: BrowserContext, goods: list[dict[str, Any]]
+) -> None:
+    order = buy(shop, (goods[0], 1))
+    arrive(shop, order, goods[0], goods[1])
+    shop.wait_for_lane("check")
+    page = phone.new_page()
+    open_call(page, shop, "重量不符")
+    page.get_by_role("button", name="补付没付的商品").click()
+    page.get_by_label("没付的商品的条码").fill(goods[1]["code"])
+    page.get_by_role("button", name="加上").click()
+    page.get_by_role("button", name="请顾客付款").click()
+    expect(page.get_by_text("等顾客付款")).to_be_visible()
+    late: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "GET" and not late:
+            late.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    page.route("**/api/staff/calls/*/payment", hold)
+    end = time.monotonic() + 30
+    while not late:
+        assert time.monotonic() < end, "the console does not ask"
+        page.wait_for_timeout(50)
+    page.get_by_role("button", name="不补付了").click()
+    expect(page.get_by_text("等顾客付款")).to_have_count(0)
+    with page.expect_event("requestfinished", lambda request: request == late[0][0].request):
+        late[0][0].fulfill(response=late[0][1])
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.get_by_text("等顾客付款").count() == 0  # at once: it would go again with the next answer
+    expect(page.get_by_text("补付已经取消")).to_have_count(0)  # nobody else gave it up
+    page.get_by_role("button", name="放行", exact=True).click()
+    page.get_by_role("button", name="看过了，商品都对").click()
+    walk_out(shop)
 
 
 def pay(shop: Shop, token: str) -> None:
@@ -166,6 +209,41 @@ def test_an_age_is_checked_before_the_lane(shop: Shop, phone: BrowserContext) ->
     assert told(shop, "call.answered", order)["action"] == "let_go"
     page.goto(f"{shop.url}/console/#figures")
     expect(page.get_by_role("heading", name="误报")).to_be_visible()
+    expect(page.get_by_role("region", name="出场")).not_to_contain_text("没有数据")
+    assert_usable(page)
+    figures_of_a_lane(page)
+
+
+def figures_of_a_lane(page: Page) -> None:
+    """A lane that was chosen stays chosen when other days have nothing of it, and when they can't be read at first."""
+
+    def with_another(route: Route) -> None:
+        told = route.fetch()
+        found = told.json()
+        found["by_lane"] = [*found["by_lane"], {**found["by_lane"][0], "lane": "lane-9"}]
+        route.fulfill(response=told, json=found)
+
+    page.route("**/api/staff/figures?*", with_another)
+    page.get_by_role("button", name="今天").click()
+    lanes = page.get_by_role("combobox")
+    lanes.select_option("lane-9")
+    expect(page.get_by_role("table").first.get_by_text("9 号通道")).to_be_visible()
+    page.unroute("**/api/staff/figures?*")
+    with page.expect_response(lambda answer: "lane=lane-9" in answer.url):
+        page.get_by_role("button", name="最近 30 天").click()
+    expect(page.get_by_role("region", name="出场").locator("rect")).to_have_count(30)  # one a day
+    expect(page.get_by_role("region", name="误报")).to_contain_text("没有数据")
+    expect(lanes).to_have_value("lane-9")
+    page.route("**/api/staff/figures?*", lambda route: route.abort())
+    page.get_by_role("button", name="今天").click()
+    again = page.get_by_role("button", name="再试一次")
+    expect(again).to_be_visible()
+    expect(page.get_by_role("region", name="误报")).to_have_count(0)
+    page.unroute("**/api/staff/figures?*")
+    again.click()
+    expect(page.get_by_role("region", name="误报")).to_be_visible()
+    expect(lanes).to_have_value("lane-9")
+    lanes.select_option(label="全部通道")
     expect(page.get_by_role("region", name="出场")).not_to_contain_text("没有数据")
     assert_usable(page)
 

@@ -64,6 +64,24 @@ def test_help_is_asked_for_on_the_lane_s_screen(
     walk_out(shop)
 
 
+def test_what_was_typed_wrongly_is_forgotten_once_somebody_is_let_on(
+    shop: Shop, lane: Page, goods: list[dict[str, Any]]
+) -> None:
+    order = buy(shop, (goods[0], 1))
+    lane.get_by_role("button", name="输入订单号").click()
+    dialog = lane.get_by_role("dialog")
+    for digit in "000000000":
+        dialog.get_by_role("button", name=digit, exact=True).click()
+    dialog.get_by_role("button", name=re.compile("确定.*Go", re.DOTALL)).click()
+    expect(dialog.get_by_role("alert")).to_be_visible()
+    arrive(shop, order)
+    expect(lane.get_by_text("请把商品放到传送带上")).to_be_visible()
+    expect(dialog).to_have_count(0)
+    assert lane.locator(".reply p").count() == 0  # at once: after a while it goes by itself
+    shop.lane("/belt", {"goods": [{"gtin": goods[0]["gtin"], "quantity": 1}]})
+    walk_out(shop)
+
+
 def test_a_tag_that_is_not_on_the_order_rings(
     shop: Shop, lane: Page, console: Page, goods: list[dict[str, Any]], tagged: dict[str, Any]
 ) -> None:

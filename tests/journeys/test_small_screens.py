@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 from tests.support.browsers import Shop
 
 pytestmark = pytest.mark.browser
@@ -37,11 +37,18 @@ def test_the_order_page_fits_and_no_word_is_broken(shop: Shop, phone: BrowserCon
         assert footer is not None
         assert box["y"] + box["height"] <= footer["y"], "a way to pay is hidden under the button"
         assert box["height"] < 60, f"{label.inner_text()} does not fit one line"
-    # Bags are said here, and the store hears it.
-    page.get_by_role("button", name="自带袋子：多一个").click()
-    expect(page.locator("output", has_text="1")).to_be_visible()
+    # Bags are said here, however fast, and the store hears the last word.
+    more, fewer = (page.get_by_role("button", name=name) for name in ("自带袋子：多一个", "自带袋子：少一个"))
+    held: list[Route] = []
+    page.route("**/bags", lambda route: held.append(route) if not held else route.continue_())
+    for button in (more, more, fewer, more):
+        button.click()
+    expect(page.locator("output", has_text="2")).to_be_visible()
+    with page.expect_response(lambda answer: answer.request.method == "PUT" and answer.json()["count"] == 2):
+        held[0].continue_()
+    expect(page.locator("output", has_text="2")).to_be_visible()
     page.reload()
-    expect(page.locator("output", has_text="1")).to_be_visible()
+    expect(page.locator("output", has_text="2")).to_be_visible()
     page.get_by_role("button", name="English").click()
     title = page.get_by_role("heading", name="Order").bounding_box()
     assert title is not None

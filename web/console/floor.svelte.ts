@@ -13,7 +13,10 @@ const POLL_MS_LOST = 5_000;
 /** The shop floor as the server tells it: read at each event, and by the clock where events don't come through. */
 export class FloorWatch {
   floor = $state.raw<Floor | null>(null);
+  /** Why the last reading failed; null while `floor` is how things are. */
   problem = $state.raw<Problem | null>(null);
+  /** When `floor` was read. */
+  read_at = $state("");
   /** Events come through. */
   #connected = $state(false);
   /** What is shown is how things are: events come through, and what they tell of could be read. */
@@ -110,6 +113,7 @@ export class FloorWatch {
       this.floor = await this.#api.floor();
       this.problem = null;
       this.now_ms = serverNow();
+      this.read_at = new Date(this.now_ms).toISOString();
     } catch (error) {
       if (error instanceof Problem && error.status === 401) this.#onEnded();
       else this.problem = asProblem(error);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { oneAtATime } from "./reading.ts";
+import { oneAtATime, Readings } from "./reading.ts";
 
 test("what is asked for while it reads makes one more reading, never a second beside it", async () => {
   const ends: (() => void)[] = [];
@@ -26,4 +26,39 @@ test("after a reading that failed the next one is read", async () => {
   await assert.rejects(read());
   await read();
   assert.equal(count, 2);
+});
+
+/** A request whose answer comes when it is told to. */
+function held() {
+  let answer: (found: string) => void = () => undefined;
+  const request = () => new Promise<string>((resolve) => (answer = resolve));
+  return { request, answer: (found: string) => answer(found) };
+}
+
+test("what was read before a change of one's own says nothing any more", async () => {
+  const readings = new Readings();
+  const [asked, withdrawal, later] = [held(), held(), held()];
+  const before = readings.read(asked.request);
+  const done = readings.change(withdrawal.request);
+  const meanwhile = readings.read(later.request);
+  later.answer("open");
+  assert.equal(await meanwhile, null);
+  withdrawal.answer("withdrawn");
+  assert.equal(await done, "withdrawn");
+  asked.answer("open");
+  assert.equal(await before, null);
+  assert.equal(await readings.read(async () => "closed"), "closed");
+});
+
+test("a change that failed may have happened: what was read before it says nothing either", async () => {
+  const readings = new Readings();
+  const asked = held();
+  const before = readings.read(asked.request);
+  await assert.rejects(
+    readings.change(async () => {
+      throw new Error("cut");
+    }),
+  );
+  asked.answer("open");
+  assert.equal(await before, null);
 });

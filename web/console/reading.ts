@@ -20,3 +20,26 @@ export function oneAtATime(read: () => Promise<void>): () => Promise<void> {
     return running;
   };
 }
+
+/** Readings beside changes of one's own: what was read before a change, or while it is made, tells of a past. */
+export class Readings {
+  #changing = 0;
+  #changes = 0;
+
+  /** What is read; null where a change came between, so that it says nothing of now. */
+  async read<T>(read: () => Promise<T>): Promise<T | null> {
+    const before = this.#changes;
+    const found = await read();
+    return this.#changing === 0 && before === this.#changes ? found : null;
+  }
+
+  async change<T>(change: () => Promise<T>): Promise<T> {
+    this.#changing += 1;
+    try {
+      return await change();
+    } finally {
+      this.#changing -= 1;
+      this.#changes += 1;
+    }
+  }
+}

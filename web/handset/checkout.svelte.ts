@@ -67,6 +67,7 @@ export class Checkout {
   readonly extras = new Extras(this);
   #eventsFlow = false;
   #renewing = false;
+  #renewAgain = false;
   #pollTimer: ReturnType<typeof setTimeout> | undefined;
   #passTimer: ReturnType<typeof setTimeout> | undefined;
   #goodbyeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -183,7 +184,10 @@ export class Checkout {
 
   /** What the pass says has changed. */
   renewPass(): void {
-    if (this.order?.status === "paid") void this.#renewPass();
+    if (this.order?.status !== "paid") return;
+    if (this.#renewing)
+      this.#renewAgain = true; // what is under way may say what was
+    else void this.#renewPass();
   }
 
   /** The shopper has gone through the gate, or gives up: forget everything, say goodbye, be ready for the next. */
@@ -311,7 +315,10 @@ export class Checkout {
     } finally {
       this.#renewing = false;
     }
+    const again = this.#renewAgain;
+    this.#renewAgain = false;
     if (this.order?.id !== order.id) return;
+    if (again) return this.#renewPass();
     this.#passTimer = setTimeout(() => void this.#renewPass(), wait_ms);
   }
 

@@ -57,7 +57,8 @@ class Bench:
     def __enter__(self) -> Self:
         if self._directory is None:
             # Not in /tmp, which may live in memory: durability must cost what it costs.
-            self._directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(dir=Path.cwd())))
+            temporary = tempfile.TemporaryDirectory(prefix=".unqueue-bench-", dir=Path.cwd())
+            self._directory = Path(self._stack.enter_context(temporary))
         self._directory.mkdir(parents=True, exist_ok=True)
         return self
 

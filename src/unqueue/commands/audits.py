@@ -1,6 +1,6 @@
 """``unqueue audits``: whether the draws were fair, and what the audits say."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -50,7 +50,7 @@ def report(
 
     read = settings_or_exit(settings)
     end = _day(last) if last else date.today()  # noqa: DTZ011  # the day of whoever asks is near enough
-    begin = _day(first) if first else end - timedelta(days=30)
+    begin = _day(first) if first else date.fromordinal(max(1, end.toordinal() - 30))
     database = opened_database(read)
     told = estimate(database.read_now(lambda connection: store.sampled(connection, begin.isoformat(), end.isoformat())))
     currency = read.store.currency

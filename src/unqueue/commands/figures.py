@@ -1,6 +1,6 @@
 """``unqueue figures``: the figures of lanes and days, as the console shows them."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -38,7 +38,7 @@ def figures(
     store = settings_or_exit(settings)
     zone = ZoneInfo(store.store.time_zone)
     end = _day(last) if last else datetime.now(zone).date()
-    begin = _day(first) if first else end - timedelta(days=DAYS_USUAL - 1)
+    begin = _day(first) if first else date.fromordinal(max(1, end.toordinal() - (DAYS_USUAL - 1)))
     currency = store.store.currency
     try:
         told = opened_database(store).read_now(

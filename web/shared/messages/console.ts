@@ -16,6 +16,10 @@ export const console_ = {
   "console.sound_on": { zh: "提示音已开", en: "Sound is on" },
   "console.sound_off": { zh: "提示音已关", en: "Sound is off" },
   "console.live": { zh: "实时", en: "Live" },
+  "console.as_of": {
+    zh: "这是 {time} 的情况，现在读不到新的",
+    en: "This is how things were at {time}; nothing newer can be read",
+  },
   "console.not_live": { zh: "连接断开，每 5 秒更新一次", en: "Connection lost; updating every 5 seconds" },
 
   "console.call": { zh: "呼叫详情", en: "This call" },

@@ -104,7 +104,7 @@ def main() -> int:
     console = Console()
     warm_up()
     # Not in /tmp, which may live in memory: durability must cost what it costs.
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+    with tempfile.TemporaryDirectory(prefix=".unqueue-bench-", dir=Path.cwd()) as name:
         found = []
         for speed in (AT_ONCE, REAL):
             console.print(f"devices: {speed.name} …", style="dim")
