@@ -2,6 +2,7 @@
 age is checked before the lane. Each ends with the shopper out of the door, and with a name in the books.
 """
 
+import itertools
 import re
 import time
 from typing import Any
@@ -263,3 +264,21 @@ def test_a_lane_is_taken_out_and_brought_back(shop: Shop, phone: BrowserContext,
     expect(page.get_by_text("已停用，不接新顾客")).to_have_count(0)
     arrive(shop, order, goods[0])
     walk_out(shop)
+
+
+@pytest.mark.parametrize("width", [360, 800, 1280])
+def test_nothing_on_the_floor_lies_over_anything_else(shop: Shop, phone: BrowserContext, width: int) -> None:
+    page = phone.new_page()
+    page.set_viewport_size({"width": width, "height": 900})
+    sign_in(page, shop, at="#floor")
+    parts = [
+        page.get_by_role("region", name=name).first for name in (re.compile("呼叫"), "平面图", "通道", "付款机", "今天")
+    ]
+    expect(parts[-1]).to_be_visible()
+    for one, other in itertools.combinations([part.bounding_box() for part in parts], 2):
+        assert one is not None
+        assert other is not None
+        beside = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+        above = one["y"] + one["height"] <= other["y"] or other["y"] + other["height"] <= one["y"]
+        assert beside or above, f"{one} and {other}"
+    assert_usable(page)
