@@ -172,7 +172,7 @@ async def test_a_gate_that_does_not_answer_at_first_opens_for_staff_as_soon_as_i
     asked = asyncio.create_task(
         at_lane.server.post("/api/staff/lanes/lane-1/gate-openings", json=body, headers=who, timeout=20)
     )
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # the lane tries, and the wish stays fresh for five
     assert not asked.done(), "nobody is told that a gate opens that does not answer"
     await at_lane.io.ask(fault=None)
     assert (await asked).json()["status"] == "opened"

@@ -99,7 +99,7 @@ class GateTags:
             return
         last.count += read.count
         if read.rssi_dbm is not None:
-            last.rssi_dbm = max(read.rssi_dbm, read.rssi_dbm if last.rssi_dbm is None else last.rssi_dbm)
+            last.rssi_dbm = read.rssi_dbm if last.rssi_dbm is None else max(last.rssi_dbm, read.rssi_dbm)
 
     def let_out(self, exit_id: str | None, now_s: float) -> None:
         """Whom the gate is open for; None since that person walked through, or the gate stayed shut."""

@@ -69,6 +69,11 @@ class Tally(msgspec.Struct):
         return fitted(self.counts) if self.orders >= ORDERS_MIN else None
 
 
+def model_for(models: Mapping[str, CountModel], lane: str | None, *, items: int, bags: int) -> CountModel | None:
+    """What a lane's count of so many things is worth. In bags they are not counted one by one."""
+    return None if lane is None or bags or items > ITEMS_MAX else models.get(lane)
+
+
 def fitted(counts: Mapping[int, Mapping[int, float]]) -> CountModel:
     """The likeliest model of these counts, by how many things there were."""
     seen = np.zeros((ITEMS_MAX + 2, _WIDTH))

@@ -6,7 +6,7 @@ import msgspec
 
 from unqueue.weighing import deciding
 from unqueue.weighing.alternatives import Kind, MissedTable
-from unqueue.weighing.counting import ITEMS_MAX, CountModel
+from unqueue.weighing.counting import CountModel, model_for
 from unqueue.weighing.design import Batch, Order, Weighing, batch_of
 from unqueue.weighing.fitting import Parameters
 from unqueue.weighing.priors import Floats, Prior
@@ -67,7 +67,7 @@ class Examiner(msgspec.Struct, frozen=True):
         batch = self._batch(order, Weighing(mean_g, scale_interval_g, bags))
         test = deciding.examine(batch, self.parameters, self.prior, self.missed, self.false_alarm)
         low_g, high_g = mean_g + float(test.low_g[0]), mean_g + float(test.high_g[0])
-        model = self.count_model(lane, order, bags)
+        model = model_for(self.counts, lane, items=order.items, bags=bags)
         by_count: tuple[ByCount, ...] = ()
         if model is not None:
             known = (self.parameters, self.prior, self.missed, self.false_alarm)
@@ -79,10 +79,6 @@ class Examiner(msgspec.Struct, frozen=True):
                 for one in found.limits
             )
         return Expected(round(mean_g), round(float(test.sigma_g[0]), 2), round(low_g), round(high_g), by_count)
-
-    def count_model(self, lane: str | None, order: Order, bags: int) -> CountModel | None:
-        """What a lane's count of these goods is worth. In bags they are not counted one by one."""
-        return None if lane is None or bags or order.items > ITEMS_MAX else self.counts.get(lane)
 
     def suspects(
         self, order: Order, weighing: Weighing, likelier: Mapping[str, float] | None = None
@@ -99,7 +95,7 @@ class Examiner(msgspec.Struct, frozen=True):
                 popularity = popularity * (1 - share)
                 popularity[column] += share
         row = self._batch(order, weighing)
-        model = self.count_model(weighing.lane, order, weighing.bags)
+        model = model_for(self.counts, weighing.lane, items=order.items, bags=weighing.bags)
         ratios = deciding.count_ratios(model, order.items, weighing.counted)
         found = deciding.suspects(row, self.parameters, self.prior, self.missed, popularity, by_count=ratios)
         return tuple(Suspected(self.product_of[one.column], one.kind, one.probability) for one in found)

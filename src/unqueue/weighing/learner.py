@@ -9,7 +9,7 @@ from scipy import sparse
 
 from unqueue.weighing import changes, deciding, fitting
 from unqueue.weighing.alternatives import MissedTable
-from unqueue.weighing.counting import ITEMS_MAX, CountModel, Tally
+from unqueue.weighing.counting import CountModel, Tally, model_for
 from unqueue.weighing.deciding import Test
 from unqueue.weighing.design import Batch, Order, Weighing, batch_of
 from unqueue.weighing.examiner import Examiner, Suspected
@@ -146,18 +146,20 @@ class Learner:
 
     def test(self, weighed: Sequence[tuple[Order, Weighing]]) -> list[Verdict]:
         """Test these orders as things are known now, without learning from them. KeyError as in :meth:`take`."""
-        batch = batch_of(weighed, self.columns, self.bag, len(self.product_of))
-        test = deciding.examine(batch, self.parameters, self.prior, self.missed, self.false_alarm)
-        for row, (order, weighing) in enumerate(weighed):
-            self._heed_count(test, row, batch, order, weighing)
+        batch, test, _ = self._examine(weighed)
         return self._verdicts(weighed, batch, test)
 
-    def _take(self, weighed: Sequence[tuple[Order, Weighing]]) -> list[Verdict]:
+    def _examine(self, weighed: Sequence[tuple[Order, Weighing]]) -> tuple[Batch, Test, Flags]:
+        """The test by weight and count, and which orders pass by weight alone."""
         batch = batch_of(weighed, self.columns, self.bag, len(self.product_of))
         test = deciding.examine(batch, self.parameters, self.prior, self.missed, self.false_alarm)
-        fits = test.passes(self.false_alarm)  # by weight alone: what a count is worth must not be judged by the count
+        fits = test.passes(self.false_alarm)
         for row, (order, weighing) in enumerate(weighed):
             self._heed_count(test, row, batch, order, weighing)
+        return batch, test, fits
+
+    def _take(self, weighed: Sequence[tuple[Order, Weighing]]) -> list[Verdict]:
+        batch, test, fits = self._examine(weighed)  # what a count is worth must not be judged by the count
         for row, (order, weighing) in enumerate(weighed):
             if fits[row] and weighing.counted is not None and not weighing.bags:
                 self.tallies.setdefault(weighing.lane, Tally()).add(weighing.counted, order.items)
@@ -191,8 +193,8 @@ class Learner:
 
     def _heed_count(self, test: Test, row: int, batch: Batch, order: Order, weighing: Weighing) -> None:
         """Put what weight and count say together in the place of what the weight says."""
-        model = self.count_models.get(weighing.lane)
-        if model is None or weighing.counted is None or weighing.bags or order.items > ITEMS_MAX:
+        model = model_for(self.count_models, weighing.lane, items=order.items, bags=weighing.bags)
+        if model is None or weighing.counted is None:
             return
         known = (self.parameters, self.prior, self.missed, self.false_alarm)
         one = batch.rows(np.array([row]))
@@ -204,7 +206,7 @@ class Learner:
 
     def _suspects(self, row: Batch, order: Order, weighing: Weighing) -> tuple[Suspected, ...]:
         popularity = self._of_customer(order.customer_id)
-        model = None if weighing.bags or order.items > ITEMS_MAX else self.count_models.get(weighing.lane)
+        model = model_for(self.count_models, weighing.lane, items=order.items, bags=weighing.bags)
         ratios = deciding.count_ratios(model, order.items, weighing.counted)
         found = deciding.suspects(row, self.parameters, self.prior, self.missed, popularity, by_count=ratios)
         return tuple(Suspected(self.product_of[one.column], one.kind, one.probability) for one in found)
