@@ -46,8 +46,8 @@ from unqueue.lane.weighing import Verdict
 from unqueue.server.access import Principal
 from unqueue.server.app import MerchantServer
 from unqueue.server.exits.calls import Answer
-from unqueue.server.exits.model import LaneAnswers
 from unqueue.server.exits.offline import DEAD_AFTER_S
+from unqueue.server.exits.refusals import LaneAnswers
 from unqueue.server.exits.store import exit_releases, live_of_order, pass_bindings
 from unqueue.server.fleet.service import register_device
 from unqueue.server.problems import Unexpected

@@ -46,7 +46,9 @@ from unqueue.lane.sequence.words import (
 from unqueue.lane.weighing import Line, Verdict
 from unqueue.passes.signed import PassClaims, sign
 from unqueue.server.exits.answers import Action, CallKind, actions_of
-from unqueue.server.exits.model import Exit, OrderAtBay, OrderLeft, Suspect, Weighing
+from unqueue.server.exits.model import Exit
+from unqueue.server.exits.refusals import OrderAtBay, OrderLeft
+from unqueue.server.exits.weights import Suspect, Weighing
 
 ORDER_ID, NUMBER = "0f" * 16, "104729389"
 _KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unqueue.lane import weighing as lane
-from unqueue.server.exits import model as server
+from unqueue.server.exits import weights as server
 
 TEXT = st.text(max_size=12)
 FIELDS = st.fixed_dictionaries(

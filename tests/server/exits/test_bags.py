@@ -8,7 +8,7 @@ from tests.support.stores import MILK, TEA
 
 from unqueue.passes import signed
 from unqueue.server.app import MerchantServer
-from unqueue.server.exits.model import BAG_G, BAG_SD_G
+from unqueue.server.exits.weights import BAG_G, BAG_SD_G
 from unqueue.weighing import priors
 
 pytestmark = pytest.mark.anyio

@@ -16,8 +16,8 @@ from unqueue.server.access import Principal
 from unqueue.server.app import MerchantServer
 from unqueue.server.exits import store as exits_store
 from unqueue.server.exits.calls import Answer
-from unqueue.server.exits.model import Weighing
 from unqueue.server.exits.service import Claim
+from unqueue.server.exits.weights import Weighing
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from unqueue.kernel.errors import DomainError
 from unqueue.server.exits.answers import ALWAYS, REASON_NEEDED, Action, CallKind, Status
-from unqueue.server.exits.model import STALE_AFTER_S, Call, Exit, Weighing, checks_of
+from unqueue.server.exits.model import STALE_AFTER_S, Call, Exit, checks_of
+from unqueue.server.exits.weights import Weighing
 from unqueue.server.guesses import Guesses
 
 FITS = Weighing("a" * 32, 1060, 5, 1060, 6.7, 23, "pass")

@@ -13,8 +13,8 @@ from tests.support.stores import APPLES_512_G, BEER, CHEESE, MILK, TEA, reopen
 
 from unqueue.server.app import MerchantServer
 from unqueue.server.catalogue.importing import import_products
-from unqueue.server.exits.model import Brought
-from unqueue.server.exits.model import Weighing as LaneWeighing
+from unqueue.server.exits.weights import Brought
+from unqueue.server.exits.weights import Weighing as LaneWeighing
 from unqueue.server.weigh_check.learning import Learning, goods_of, measured
 from unqueue.weighing import priors
 from unqueue.weighing.counting import CountModel

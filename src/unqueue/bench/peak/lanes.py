@@ -44,7 +44,8 @@ from unqueue.lane.sequence.words import (
 )
 from unqueue.lane.weighing import Verdict
 from unqueue.server.exits.answers import CallKind
-from unqueue.server.exits.model import Exit, Weighing
+from unqueue.server.exits.model import Exit
+from unqueue.server.exits.weights import Weighing
 
 INTERVAL_G = 5
 GATE_CLOSES_S = 8.0

@@ -14,8 +14,9 @@ from unqueue.kernel.errors import DomainError, NotFound
 from unqueue.server.access import Principal
 from unqueue.server.catalogue.model import Product
 from unqueue.server.exits import store
-from unqueue.server.exits.model import Brought, OrderLeft
+from unqueue.server.exits.refusals import OrderLeft
 from unqueue.server.exits.views import BagsView, ContainerView, known_containers
+from unqueue.server.exits.weights import Brought
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderClosed
 from unqueue.server.orders.service import may_see

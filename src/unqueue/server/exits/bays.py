@@ -16,7 +16,8 @@ from unqueue.kernel.errors import InvalidRequest, NotFound
 from unqueue.server.access import Principal
 from unqueue.server.exits import bindings, calls, store
 from unqueue.server.exits.journal import record
-from unqueue.server.exits.model import STALE_AFTER_S, Exit, ExitNotAccepted, LaneBusy, OrderAtBay
+from unqueue.server.exits.model import STALE_AFTER_S, Exit
+from unqueue.server.exits.refusals import ExitNotAccepted, LaneBusy, OrderAtBay
 from unqueue.server.exits.views import ExitView, exit_view
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import OrderUnpaid

@@ -14,7 +14,8 @@ from unqueue.kernel.ids import new_id
 from unqueue.server.access import Principal
 from unqueue.server.exits import age_checks, store, supplements
 from unqueue.server.exits.answers import Action, AlarmKind, CallKind, Finding, TagCause
-from unqueue.server.exits.model import Call, Exit, ExitConflict
+from unqueue.server.exits.model import Call, Exit
+from unqueue.server.exits.refusals import ExitConflict
 from unqueue.server.exits.supplements import ITEMS_MAX, UnpaidGood
 from unqueue.server.exits.views import CallView, call_view, call_views
 from unqueue.server.orders import store as orders_store

@@ -19,7 +19,8 @@ from unqueue.server.access import Principal
 from unqueue.server.catalogue import store as catalogue_store
 from unqueue.server.exits import store, supplements
 from unqueue.server.exits.calls import GOODS_MAX, GateGood
-from unqueue.server.exits.model import GATE_OPENING_FRESH_S, ExitConflict, GateOpening
+from unqueue.server.exits.model import GATE_OPENING_FRESH_S, GateOpening
+from unqueue.server.exits.refusals import ExitConflict
 from unqueue.server.orders import store as orders_store
 from unqueue.server.trips.service import normal_id
 

@@ -20,14 +20,10 @@ from unqueue.passes.signed import PassClaims, PassExpired, PassInvalid
 from unqueue.server.access import Principal
 from unqueue.server.exits import store
 from unqueue.server.exits.age_checks import is_cleared
-from unqueue.server.exits.model import (
-    Binding,
-    ExpectedWeight,
-    OrderReturned,
-    checks_of,
-    refuse_unless_paid,
-)
+from unqueue.server.exits.model import Binding, checks_of, refuse_unless_paid
+from unqueue.server.exits.refusals import OrderReturned
 from unqueue.server.exits.views import ExitLine, OfflineLane, PassView, Rotation, brought_lines
+from unqueue.server.exits.weights import ExpectedWeight
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderLine
 from unqueue.server.orders.service import may_see, qr_svg

@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from unqueue.kernel.errors import DomainError
 from unqueue.server.exits.answers import (
     ABOUT_WEIGHT,
     REASON_NEEDED,
@@ -25,6 +24,18 @@ from unqueue.server.exits.answers import (
     Status,
     actions_of,
 )
+from unqueue.server.exits.refusals import (
+    ActionNotPossible,
+    CallAnswered,
+    CallChanged,
+    ExitEnded,
+    ExitNotAccepted,
+    ExitNotReleased,
+    ExitReleased,
+    OrderLeft,
+    ReasonNeeded,
+)
+from unqueue.server.exits.weights import Weighing
 from unqueue.server.orders.model import Order, OrderUnpaid
 
 Check = Literal["min_age", "other_lane", "audit"]
@@ -35,204 +46,6 @@ GATE_OPENING_FRESH_S = 5
 REASON_LENGTH_MAX = 200
 
 _CHECK_OF: Mapping[CallKind, Check] = {"min_age": "min_age", "other_lane": "other_lane", "audit": "audit"}
-
-
-BAG_G, BAG_SD_G = 60, 45.0
-"""A shopper's own bag, as :mod:`unqueue.weighing.priors` has it before any was weighed."""
-
-
-class OrderLeft(DomainError):
-    code = "order_left"
-    status = 409
-    zh = "这张订单已经出场了。如有疑问，请按求助"
-    en = "This order has left the store already. If that is wrong, please press Help."
-
-
-class OrderAtOtherLane(DomainError):
-    """Details: ``lane``."""
-
-    code = "order_at_other_lane"
-    status = 409
-    permanent = False
-    zh = "这张订单正在另一条通道，请到那里继续"
-    en = "This order is at another lane. Please go on there."
-
-
-class LaneAnswers(DomainError):
-    code = "lane_answers"
-    status = 409
-    zh = "这条通道还在线，订单要等它自己回话"
-    en = "This lane still answers: its orders wait for its own word."
-
-
-class OrderAtBay(DomainError):
-    """Details: ``bay``."""
-
-    code = "order_at_bay"
-    status = 409
-    permanent = False
-    zh = "这张订单在旁边的服务位，请到那里继续"
-    en = "This order is waiting in the side bay. Please go on there."
-
-
-class LaneBusy(DomainError):
-    code = "lane_busy"
-    status = 409
-    permanent = False
-    zh = "这条通道还有一位顾客，请稍等"
-    en = "Another shopper is still in this lane. One moment please."
-
-
-class LaneClosed(DomainError):
-    code = "lane_closed"
-    status = 409
-    permanent = False
-    zh = "这条通道暂停使用，请走旁边的通道"
-    en = "This lane is closed just now. Please use the next lane."
-
-
-class ExitConflict(DomainError):
-    code = "exit_conflict"
-    status = 409
-    zh = "这个编号已用于另一次操作"
-    en = "This id was used for something else."
-
-
-class ExitNotAccepted(DomainError):
-    code = "exit_not_accepted"
-    status = 409
-    permanent = False
-    zh = "还不能放行，请等店员"
-    en = "Not cleared yet. Please wait for our staff."
-
-
-class ExitNotReleased(DomainError):
-    code = "exit_not_released"
-    status = 409
-    zh = "这次出场还没有放行"
-    en = "This exit was not released."
-
-
-class ExitReleased(DomainError):
-    code = "exit_released"
-    status = 409
-    zh = "这次出场已经放行，不能再改"
-    en = "This exit is released and can't be changed any more."
-
-
-class ExitEnded(DomainError):
-    code = "exit_ended"
-    status = 409
-    zh = "这次出场已经结束，请重新出示出场码"
-    en = "This exit is over. Please show your pass again."
-
-
-class CallAnswered(DomainError):
-    """Details: ``answered_by``."""
-
-    code = "call_answered"
-    status = 409
-    zh = "{answered_by} 已经处理了"
-    en = "{answered_by} has answered this already."
-
-
-class CallChanged(DomainError):
-    code = "call_changed"
-    status = 409
-    zh = "传送带上的商品变了，请再看一下"
-    en = "The goods have changed meanwhile. Please have another look."
-
-
-class ActionNotPossible(DomainError):
-    code = "action_not_possible"
-    status = 409
-    zh = "这个呼叫不能这样处理"
-    en = "This call can't be answered in this way."
-
-
-class ReasonNeeded(DomainError):
-    code = "reason_needed"
-    status = 422
-    zh = "请写一下原因"
-    en = "Please give a reason."
-
-
-class Brought(msgspec.Struct, frozen=True):
-    """What a shopper says they have with them, which lies on the scale with the goods: ``bags`` of their own that
-    nobody knows, and ``containers`` that the catalogue knows, by product, each at least once, sorted.
-    """
-
-    bags: int = 0
-    containers: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def count(self) -> int:
-        return self.bags + sum(count for _, count in self.containers)
-
-
-SuspectKind = Literal["missed", "more", "extra", "swapped", "unknown"]
-
-
-class Suspect(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A guess at what is wrong, and how probable it is where that is known. ``missed``: on the belt but not on the
-    order; ``more``: another one of a line; ``extra``: on the order but not there; ``swapped``: another product there.
-    """
-
-    kind: SuspectKind
-    zh: str
-    en: str
-    line: int | None = None
-    product_id: str | None = None
-    probability: float | None = None
-
-
-class ExpectedByCount(msgspec.Struct, frozen=True):
-    """Between which weights goods pass where the lane's belt counted so many things ``more`` than were paid (negative:
-    fewer). Where no weight does ``low_g`` is above ``high_g``.
-    """
-
-    more: int
-    low_g: int
-    high_g: int
-
-
-class ExpectedWeight(msgspec.Struct, frozen=True):
-    """What the goods of an order should weigh together, in grams: the mean, its standard deviation, and between which
-    weights they pass; ``by_count`` the same by what the lane's belt counted, where it is known what that is worth.
-    """
-
-    expected_g: int
-    sigma_g: float
-    low_g: int
-    high_g: int
-    by_count: list[ExpectedByCount] = []
-
-
-class Weighing(msgspec.Struct, frozen=True):
-    """What a lane weighed and concluded; grams, ``interval_g`` is the scale's. ``id`` is made by the lane. Between
-    ``low_g`` and ``high_g`` it passes; None from a lane that goes by ``tolerance_g`` to either side. ``overweight``:
-    more lies there than the scale can weigh, and ``measured_g`` says nothing. Where whole trolleys are weighed,
-    ``tare_g`` ± ``tare_g_sd`` was subtracted for the ``trolley`` of that code, None where its code was not read.
-    ``parts``: how many weighings add up to ``measured_g``; ``counted``: how many things the lane's belt counted.
-    """
-
-    id: str
-    measured_g: int
-    interval_g: int
-    expected_g: int
-    sigma_g: float
-    tolerance_g: int
-    verdict: Literal["pass", "check"]
-    suspects: list[Suspect] = []
-    tags_deactivated: bool = False
-    low_g: int | None = None
-    high_g: int | None = None
-    overweight: bool = False
-    tare_g: int = 0
-    tare_g_sd: float = 0.0
-    trolley: str | None = None
-    parts: int = 1
-    counted: int | None = None
 
 
 class Exit(msgspec.Struct, frozen=True):
@@ -500,15 +313,6 @@ class Call(msgspec.Struct, frozen=True):
     def settled(self, *, reason: str, at_us: int) -> "Call":
         """After the matter settled itself, without a person: the weight fits now, the shopper went back."""
         return msgspec.structs.replace(self, status="answered", answered_us=at_us, reason=reason)
-
-
-class OrderReturned(DomainError):
-    """Goods of an order that has not left were taken back: what may go out with it is for a person to say."""
-
-    code = "order_returned"
-    status = 409
-    zh = "这张订单退过货，请到服务台，店员会帮您处理"
-    en = "Goods of this order were taken back. Please come to the service desk; we will help you there."
 
 
 def refuse_unless_paid(order: Order) -> None:

@@ -17,7 +17,9 @@ from unqueue.server.exits import bindings, calls, store, trolleys
 from unqueue.server.exits.bays import LastContact
 from unqueue.server.exits.issuing import Passes
 from unqueue.server.exits.journal import record
-from unqueue.server.exits.model import Binding, Exit, ExitConflict, ExitNotAccepted, LaneAnswers, Weighing
+from unqueue.server.exits.model import Binding, Exit
+from unqueue.server.exits.refusals import ExitConflict, ExitNotAccepted, LaneAnswers
+from unqueue.server.exits.weights import Weighing
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderUnknown, OrderUnpaid
 from unqueue.server.trips.service import normal_id

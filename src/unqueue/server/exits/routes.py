@@ -16,11 +16,11 @@ from unqueue.server.exits.bays import Bays
 from unqueue.server.exits.before_lane import AgeChecks, AgeCheckView
 from unqueue.server.exits.calls import Alarm, Calls
 from unqueue.server.exits.gate import Gates, GoodsRead, Opening, OpeningsWanted, OpeningView, Surplus
-from unqueue.server.exits.model import Weighing
 from unqueue.server.exits.offline import Briefing, Heard, OfflineExit, OfflineLanes, Taken, Vouched
 from unqueue.server.exits.service import Claim, Exits
 from unqueue.server.exits.trolleys import Trolley, Trolleys
 from unqueue.server.exits.views import BagsView, CallView, ExitView, PassView
+from unqueue.server.exits.weights import Weighing
 
 AnyRequest = Request[Any, Any, State]
 ReceiptOf = Callable[[str], Awaitable[Any]]

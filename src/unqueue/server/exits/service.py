@@ -20,23 +20,18 @@ from unqueue.server.exits import age_checks, bays, bindings, calls, store, troll
 from unqueue.server.exits.bays import LastContact
 from unqueue.server.exits.issuing import IsReturned, Passes
 from unqueue.server.exits.journal import record
-from unqueue.server.exits.model import (
-    Check,
-    Exit,
+from unqueue.server.exits.model import Check, Exit, checks_of, refuse_unless_paid
+from unqueue.server.exits.refusals import (
     ExitConflict,
     ExitNotAccepted,
-    ExpectedWeight,
     LaneBusy,
     LaneClosed,
     OrderAtBay,
     OrderAtOtherLane,
     OrderReturned,
-    Suspect,
-    Weighing,
-    checks_of,
-    refuse_unless_paid,
 )
 from unqueue.server.exits.views import ExitView, exit_view
+from unqueue.server.exits.weights import ExpectedWeight, Suspect, Weighing
 from unqueue.server.guesses import Guesses, TooManyGuesses
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderUnknown, OrderUnpaid

@@ -29,7 +29,8 @@ from sqlalchemy import (
 from unqueue.kernel.database import Transaction
 from unqueue.kernel.schema import append_only, metadata
 from unqueue.server.exits.answers import CallKind
-from unqueue.server.exits.model import Binding, Brought, Call, Check, Exit, GateOpening, Weighing
+from unqueue.server.exits.model import Binding, Call, Check, Exit, GateOpening
+from unqueue.server.exits.weights import Brought, Weighing
 
 LANE_LENGTH_MAX = 40
 _LIVE = text("status IN ('claimed', 'accepted', 'released')")

@@ -20,7 +20,8 @@ from unqueue.server.access import Principal
 from unqueue.server.catalogue import store as catalogue_store
 from unqueue.server.exits import store
 from unqueue.server.exits.answers import PAYABLE
-from unqueue.server.exits.model import ActionNotPossible, Call, CallAnswered
+from unqueue.server.exits.model import Call
+from unqueue.server.exits.refusals import ActionNotPossible, CallAnswered
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order
 from unqueue.server.orders.service import Orders

@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Column, Connection, Float, Integer, String, T
 from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.errors import NotFound
 from unqueue.kernel.schema import metadata
-from unqueue.server.exits.model import Weighing
+from unqueue.server.exits.weights import Weighing
 
 CODE_LENGTH_MAX = 60
 DRIFT_G_SD = 4.0

@@ -13,7 +13,8 @@ from unqueue.server.catalogue import store as catalogue_store
 from unqueue.server.catalogue.model import Product
 from unqueue.server.exits import store
 from unqueue.server.exits.answers import PAYABLE, Action, CallKind, Finding, Status
-from unqueue.server.exits.model import BAG_G, BAG_SD_G, Brought, Call, Check, Exit, ExpectedWeight, Weighing
+from unqueue.server.exits.model import Call, Check, Exit
+from unqueue.server.exits.weights import BAG_G, BAG_SD_G, Brought, ExpectedWeight, Weighing
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order, OrderLine
 

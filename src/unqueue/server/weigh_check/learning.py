@@ -17,8 +17,8 @@ from unqueue.kernel.journal import Event, journal
 from unqueue.server.catalogue import store as catalogue_store
 from unqueue.server.catalogue.model import Product
 from unqueue.server.exits import store as exits_store
-from unqueue.server.exits.model import Brought
-from unqueue.server.exits.model import Weighing as LaneWeighing
+from unqueue.server.exits.weights import Brought
+from unqueue.server.exits.weights import Weighing as LaneWeighing
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import OrderLine
 from unqueue.server.weigh_check.visits import member_of

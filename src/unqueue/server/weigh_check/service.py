@@ -17,7 +17,7 @@ from unqueue.kernel.database import Database
 from unqueue.kernel.journal import Event
 from unqueue.server.catalogue import store as catalogue_store
 from unqueue.server.exits import store as exits_store
-from unqueue.server.exits.model import Brought, ExpectedByCount, ExpectedWeight, Suspect, SuspectKind, Weighing
+from unqueue.server.exits.weights import Brought, ExpectedByCount, ExpectedWeight, Suspect, SuspectKind, Weighing
 from unqueue.server.orders import store as orders_store
 from unqueue.server.trips.service import Trips
 from unqueue.server.weigh_check import visits
