@@ -1,10 +1,11 @@
 import { asProblem, Problem, serverNow } from "../shared/api.ts";
 import type { ServerEvent } from "../shared/events.ts";
-import { inLanguage, t } from "../shared/language.svelte.ts";
+import { t } from "../shared/language.svelte.ts";
 import { Extras } from "../shared/extras.svelte.ts";
 import { clearNotices, notify } from "../shared/notices.svelte.ts";
 import { channelFor, sorted } from "../shared/paying.ts";
 import { soundDone, soundLook } from "../shared/sound.ts";
+import { tellProblem } from "../shared/telling.ts";
 import type {
   AgeCheck,
   Audit,
@@ -155,7 +156,7 @@ export class Checkout {
     try {
       this.methods = sorted(await this.visit.api.paymentMethods());
     } catch (error) {
-      this.#tell(error);
+      tellProblem(error);
     }
   }
 
@@ -164,7 +165,7 @@ export class Checkout {
     try {
       this.receipt = await this.visit.api.receipt(this.order.id);
     } catch (error) {
-      this.#tell(error);
+      tellProblem(error);
     }
   }
 
@@ -230,16 +231,11 @@ export class Checkout {
     try {
       await work();
     } catch (error) {
-      this.#tell(error);
+      tellProblem(error);
       void this.visit.refresh().then(() => this.follow());
     } finally {
       this.working = null;
     }
-  }
-
-  #tell(error: unknown): void {
-    soundLook();
-    notify({ kind: "look", text: inLanguage(asProblem(error)) });
   }
 
   #onEvent({ event, data }: ServerEvent): void {

@@ -1,9 +1,10 @@
-import { asProblem, Problem, type ShopperApi } from "./api.ts";
+import { Problem, type ShopperApi } from "./api.ts";
 import { inLanguage, language, t } from "./language.svelte.ts";
 import { formatMoney } from "./money.ts";
 import { notify } from "./notices.svelte.ts";
 import { CARD_KIND } from "./paying.ts";
 import { soundDone, soundLook } from "./sound.ts";
+import { tellProblem } from "./telling.ts";
 import type { Order, PaymentMethod } from "./types.ts";
 import { uuid } from "./uuid.ts";
 
@@ -102,8 +103,7 @@ export class Extras {
       return true;
     } catch (error) {
       if (error instanceof Problem && error.permanent) this.#ids.clear();
-      soundLook();
-      notify({ kind: "look", text: inLanguage(asProblem(error)) });
+      tellProblem(error);
       return false;
     } finally {
       this.working = false;

@@ -1,10 +1,9 @@
 import { asProblem, Problem, serverNow, shopperApi, type ShopperApi } from "../shared/api.ts";
 import { listen } from "../shared/events.ts";
-import { inLanguage } from "../shared/language.svelte.ts";
 import { Extras } from "../shared/extras.svelte.ts";
-import { notify } from "../shared/notices.svelte.ts";
 import { channelFor, follow, sorted } from "../shared/paying.ts";
-import { soundDone, soundLook } from "../shared/sound.ts";
+import { soundDone } from "../shared/sound.ts";
+import { tellProblem } from "../shared/telling.ts";
 import type { Audit, ExitPass, Order, Payment, PaymentBody, PaymentMethod, Receipt } from "../shared/types.ts";
 import { uuid } from "../shared/uuid.ts";
 
@@ -116,7 +115,7 @@ export class OrderPage {
       location.assign(url);
       return true;
     } catch (error) {
-      tell(error);
+      tellProblem(error);
       return false;
     }
   }
@@ -139,7 +138,7 @@ export class OrderPage {
     try {
       await this.api.closePayment(order.id, pending.id);
     } catch (error) {
-      tell(error);
+      tellProblem(error);
     }
     this.working = null;
     await this.refresh();
@@ -166,7 +165,7 @@ export class OrderPage {
       if (error instanceof Problem && error.permanent) this.#attempts.delete(method);
       if (error instanceof Problem && error.code === "payment_open")
         return (error.details["payment"] as Payment | undefined) ?? null;
-      tell(error);
+      tellProblem(error);
       return null;
     }
   }
@@ -248,8 +247,3 @@ export class OrderPage {
 }
 
 const RANK = { open: 0, closed: 1, paid: 2, left: 3 } as const;
-
-function tell(error: unknown): void {
-  soundLook();
-  notify({ kind: "look", text: inLanguage(asProblem(error)) });
-}

@@ -2,6 +2,7 @@ import { asProblem, type Problem } from "../../shared/api.ts";
 import { inLanguage } from "../../shared/language.svelte.ts";
 import { notify } from "../../shared/notices.svelte.ts";
 import { soundDone, soundLook } from "../../shared/sound.ts";
+import { tellProblem } from "../../shared/telling.ts";
 import { uuid } from "../../shared/uuid.ts";
 import type { StaffApi } from "../api.ts";
 import { counts, judge, withoutLast, type Entry } from "./counting.ts";
@@ -67,6 +68,8 @@ export class Rescan {
 
   async compare(): Promise<void> {
     await this.#work(async () => {
+      await this.#looking; // a scan that is on its way counts, too
+      if (this.doubt !== null) return;
       this.comparison = await this.#api.compareAudit(this.#order, this.#scans());
     });
   }
@@ -112,8 +115,7 @@ export class Rescan {
       }
       this.#take([...this.entries, entry]);
     } catch (error) {
-      soundLook();
-      notify({ kind: "look", text: inLanguage(asProblem(error)) });
+      tellProblem(error);
     }
   }
 

@@ -1,7 +1,7 @@
-import { asProblem } from "../../shared/api.ts";
-import { inLanguage, language, t } from "../../shared/language.svelte.ts";
+import { language, t } from "../../shared/language.svelte.ts";
 import { notify } from "../../shared/notices.svelte.ts";
-import { soundDone, soundLook } from "../../shared/sound.ts";
+import { soundDone } from "../../shared/sound.ts";
+import { tellProblem } from "../../shared/telling.ts";
 import type { Slip, StaffApi } from "../api.ts";
 
 /** Slips on paper: by the desk's own printer where it has one, else as a page that the browser prints or saves. */
@@ -52,8 +52,7 @@ export class Slips {
     try {
       await work();
     } catch (error) {
-      soundLook();
-      notify({ kind: "look", text: inLanguage(asProblem(error)) });
+      tellProblem(error);
     } finally {
       this.working = null;
     }

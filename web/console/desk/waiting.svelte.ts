@@ -1,8 +1,9 @@
 import { asProblem, type Problem } from "../../shared/api.ts";
-import { inLanguage, language, t } from "../../shared/language.svelte.ts";
+import { language, t } from "../../shared/language.svelte.ts";
 import { formatMoney } from "../../shared/money.ts";
 import { notify } from "../../shared/notices.svelte.ts";
-import { soundDone, soundLook } from "../../shared/sound.ts";
+import { soundDone } from "../../shared/sound.ts";
+import { tellProblem } from "../../shared/telling.ts";
 import type { StaffApi } from "../api.ts";
 import { oneAtATime } from "../reading.ts";
 import type { BackBy, Decision, GivenTwice, LateRefund, PaidBy, Return, StuckPayment } from "../types.ts";
@@ -108,8 +109,7 @@ export class Waiting {
       soundDone();
       return true;
     } catch (error) {
-      soundLook();
-      notify({ kind: "look", text: inLanguage(asProblem(error)) });
+      tellProblem(error);
       return false;
     } finally {
       void this.read().finally(() => (this.working = null));
