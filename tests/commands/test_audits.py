@@ -72,7 +72,7 @@ def test_what_is_not_right_is_told_and_fails(database: Database) -> None:
 def test_a_day_without_draws_and_a_day_that_is_none(database: Database) -> None:
     database.dispose()
     assert "nothing was drawn" in run("verify", "--day", "2026-03-03", status=1)
-    assert "write it as 2026-03-02" in run("verify", "--day", "yesterday", status=1)
+    assert "write it as 2026-01-31" in run("verify", "--day", "yesterday", status=2)
 
 
 def test_a_report_without_audits_claims_nothing(database: Database) -> None:

@@ -27,7 +27,7 @@ def test_an_empty_store_has_no_figures_and_says_so(settings: str, tmp_path: Path
     assert told.output.count("2026-03-02") == 1
     assert "–" in told.output
     assert runner.invoke(app, ["-s", settings, "--from", "2026-03-05", "--to", "2026-03-03"]).exit_code == 1
-    assert runner.invoke(app, ["-s", settings, "--from", "yesterday"]).exit_code == 1
+    assert runner.invoke(app, ["-s", settings, "--from", "yesterday"]).exit_code == 2
     for end in ("0001-01-03", "9999-12-31"):
         refused = runner.invoke(app, ["-s", settings, "--to", end])
         assert refused.exit_code == 1

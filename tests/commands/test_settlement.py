@@ -136,4 +136,4 @@ def test_what_can_not_be_used_is_told(shop: Path) -> None:
     assert "before ¥12.90 fee ¥0.08" in told
     assert "now ¥12.90 fee ¥0.09" in told
     assert "Accounts that have them: wechat" in run("import", "bill.csv", "--method", "alipay", status=1)
-    assert "no day such as" in run("report", "--day", "yesterday", status=2)
+    assert "write it as 2026-01-31" in run("report", "--day", "yesterday", status=2)

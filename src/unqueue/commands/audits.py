@@ -6,17 +6,25 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from unqueue.commands.common import SettingsOption, console, fail, opened_database, settings_or_exit
+from unqueue.commands.common import (
+    DAY,
+    LastDayOption,
+    SettingsOption,
+    console,
+    day_of,
+    fail,
+    opened_database,
+    settings_or_exit,
+)
+from unqueue.kernel.clock import first_of_days
 from unqueue.kernel.money import format_minor
 
 app = typer.Typer(no_args_is_help=True, help="Random audits: check a day's draws again, and what the audits say.")
 
-_DAY = "A day of the store, such as 2026-03-02."
-
 
 @app.command()
 def verify(
-    day: Annotated[str, typer.Option(help=_DAY)],
+    day: Annotated[date, typer.Option(parser=day_of, metavar=DAY, help="A day of the store.")],
     settings: SettingsOption = None,
 ) -> None:
     """Check all draws of a day again: the seed against its commitment, every draw against seed and rules, and that no
@@ -24,14 +32,13 @@ def verify(
     """
     from unqueue.server.audits.service import verify_day
 
-    wanted = _day(day)
     database = opened_database(settings_or_exit(settings))
-    checked = database.read_now(lambda connection: verify_day(connection, wanted.isoformat()))
+    checked = database.read_now(lambda connection: verify_day(connection, day.isoformat()))
     if checked.wrong and not checked.draws:
-        fail(f"{wanted}: nothing was drawn on this day.")
+        fail(f"{day}: nothing was drawn on this day.")
     if checked.wrong:
-        fail("\n".join(f"{wanted}: {what}" for what in checked.wrong))
-    console.print(f"[green]✓[/] {wanted}: {checked.draws:,} draws, {checked.drawn:,} audits, all as the rules gave.")
+        fail("\n".join(f"{day}: {what}" for what in checked.wrong))
+    console.print(f"[green]✓[/] {day}: {checked.draws:,} draws, {checked.drawn:,} audits, all as the rules gave.")
     if checked.seed_known:
         console.print("[green]✓[/] The seed is the one that was committed to, and every draw follows from it.")
     else:
@@ -41,16 +48,19 @@ def verify(
 @app.command()
 def report(
     settings: SettingsOption = None,
-    first: Annotated[str, typer.Option("--from", help=f"{_DAY} Without it: 30 days before the last.")] = "",
-    last: Annotated[str, typer.Option("--to", help=f"{_DAY} Without it: today.")] = "",
+    first: Annotated[
+        date | None,
+        typer.Option("--from", parser=day_of, metavar=DAY, help="The first day. Without it: 29 days before the last."),
+    ] = None,
+    last: LastDayOption = None,
 ) -> None:
     """What the audits say of all orders that left: shares with their 95 % intervals."""
     from unqueue.server.audits import store
     from unqueue.server.audits.estimates import estimate
 
     read = settings_or_exit(settings)
-    end = _day(last) if last else date.today()  # noqa: DTZ011  # the day of whoever asks is near enough
-    begin = _day(first) if first else date.fromordinal(max(1, end.toordinal() - 30))
+    end = last or date.today()  # noqa: DTZ011  # the day of whoever asks is near enough
+    begin = first or first_of_days(end, 30)
     database = opened_database(read)
     told = estimate(database.read_now(lambda connection: store.sampled(connection, begin.isoformat(), end.isoformat())))
     currency = read.store.currency
@@ -92,10 +102,3 @@ def report(
 
 def _percent(share: float | None) -> str:
     return "?" if share is None else f"{100 * share:.2f} %"
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        fail(f"{text} is no day; write it as 2026-03-02.")

@@ -1,6 +1,7 @@
 """What the commands share: settings, and how to complain."""
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -21,6 +22,22 @@ SettingsOption = Annotated[
         "-s",
         help="The settings file. Without it: UNQUEUE_SETTINGS, else unqueue.toml here, else the defaults.",
     ),
+]
+
+
+DAY = "YYYY-MM-DD"
+
+
+def day_of(text: str) -> date:
+    """The parser of an option that is a day; typer.BadParameter."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; write it as 2026-01-31.") from None
+
+
+LastDayOption = Annotated[
+    date | None, typer.Option("--to", parser=day_of, metavar=DAY, help="The last day. Without it: today.")
 ]
 
 

@@ -7,7 +7,17 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.table import Table
 
-from unqueue.commands.common import SettingsOption, console, fail, opened_database, settings_or_exit
+from unqueue.commands.common import (
+    DAY,
+    LastDayOption,
+    SettingsOption,
+    console,
+    day_of,
+    fail,
+    opened_database,
+    settings_or_exit,
+)
+from unqueue.kernel.clock import first_of_days
 from unqueue.kernel.money import format_minor
 
 if TYPE_CHECKING:
@@ -15,15 +25,17 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_DAY = "A day of the store, such as 2026-03-02."
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 @app.command(short_help="False alarms, prevented loss and waiting times, by lane and by day.")
 def figures(
     settings: SettingsOption = None,
-    first: Annotated[str, typer.Option("--from", help=f"{_DAY} Without it: six days before the last.")] = "",
-    last: Annotated[str, typer.Option("--to", help=f"{_DAY} Without it: today.")] = "",
+    first: Annotated[
+        date | None,
+        typer.Option("--from", parser=day_of, metavar=DAY, help="The first day. Without it: six days before the last."),
+    ] = None,
+    last: LastDayOption = None,
     lane: Annotated[str | None, typer.Option(help="Only this lane, in the part by day.")] = None,
 ) -> None:
     """False alarms, prevented loss and waiting times, by lane and by day. `?` marks what comes from few cases.
@@ -37,8 +49,8 @@ def figures(
 
     store = settings_or_exit(settings)
     zone = ZoneInfo(store.store.time_zone)
-    end = _day(last) if last else datetime.now(zone).date()
-    begin = _day(first) if first else date.fromordinal(max(1, end.toordinal() - (DAYS_USUAL - 1)))
+    end = last or datetime.now(zone).date()
+    begin = first or first_of_days(end, DAYS_USUAL)
     currency = store.store.currency
     try:
         told = opened_database(store).read_now(
@@ -105,10 +117,3 @@ def _spread(one: "Spread", few: int) -> str:
     if not one.cases:
         return "–"
     return f"{one.p50_s}/{one.p95_s} s{'?' if one.cases < few else ''}"
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        fail(f"{text} is no day; write it as 2026-03-02.")

@@ -11,7 +11,7 @@ import msgspec
 import typer
 from rich.table import Table
 
-from unqueue.commands.common import SettingsOption, console, fail, settings_or_exit
+from unqueue.commands.common import DAY, SettingsOption, console, day_of, fail, settings_or_exit
 from unqueue.kernel.clock import from_micros
 from unqueue.kernel.database import Database
 from unqueue.kernel.money import Money, format_minor
@@ -53,13 +53,6 @@ MethodOption = Annotated[str, typer.Option("--method", help="The account's id in
 JsonOption = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day such as 2026-01-31") from None
-
-
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The bill as the provider gave it.")],
@@ -67,7 +60,7 @@ def import_(
     settings: SettingsOption = None,
     day: Annotated[
         date | None,
-        typer.Option(parser=_day, metavar="YYYY-MM-DD", help="The bill's day, where its rows don't say: it has none."),
+        typer.Option(parser=day_of, metavar=DAY, help="The bill's day, where its rows don't say: it has none."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -110,7 +103,7 @@ def report(
     settings: SettingsOption = None,
     method: Annotated[str, typer.Option("--method", help="Only this account's bills.")] = "",
     day: Annotated[
-        date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD", help="Only this day, in the bill's time zone.")
+        date | None, typer.Option(parser=day_of, metavar=DAY, help="Only this day, in the bill's time zone.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

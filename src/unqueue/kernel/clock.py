@@ -1,7 +1,7 @@
 """Time as an argument: rules get the time handed in, so that tests and simulations decide what time it is."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
 
@@ -46,6 +46,15 @@ def micros(at: datetime) -> int:
 def from_micros(value: int) -> datetime:
     """The stored time as an aware datetime in UTC."""
     return _EPOCH + timedelta(microseconds=value)
+
+
+def first_of_days(last: date, days: int) -> date:
+    """The first of so many days that end with ``last``; the calendar's first day where it has fewer.
+
+    >>> first_of_days(date(2026, 3, 2), 7), first_of_days(date(1, 1, 3), 7)
+    (datetime.date(2026, 2, 24), datetime.date(1, 1, 1))
+    """
+    return date.fromordinal(max(1, last.toordinal() - (days - 1)))
 
 
 def wait_seconds(seconds: float) -> None:

@@ -333,9 +333,12 @@ async def test_figures_are_for_managers(
     assert (figures["orders"], figures["full"], figures["total_minor"]) == (2, 2, 2580)
     assert figures["orders_wrong"] == {"value": 0.5, "low": 0.5, "high": 0.5}  # every order was looked at
     assert (figures["unpaid_minor"], figures["unpaid"]["value"]) == (460, pytest.approx(460 / 2580))
-    assert (await manager.call("GET", f"/api/audits/figures?first={DAY}&last=2026-03-01", status=400))["code"] == (
-        "invalid_request"
-    )
+    for wrong in (
+        f"first={DAY}&last=2026-03-01",
+        "first=2024-01-01&last=2025-01-01",
+        "first=0001-01-01&last=9999-12-31",
+    ):
+        assert (await manager.call("GET", f"/api/audits/figures?{wrong}", status=400))["code"] == "invalid_request"
 
 
 class TestOff:

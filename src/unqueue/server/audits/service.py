@@ -75,6 +75,7 @@ from unqueue.server.trips.service import normal_id
 LOOK_S = 60.0
 """How often it looks whether a new day has begun."""
 SCANS_MAX = 2_000
+FIGURES_DAYS_MAX = 366
 CLEAN_REASON = "抽查：商品都对 / audit: all is right"
 _log = logging.getLogger(__name__)
 
@@ -378,6 +379,8 @@ class Audits:
         """What the audits of some days say of all orders that left, both days included."""
         if last < first:
             raise InvalidRequest(problem="the last day is before the first")
+        if (last - first).days >= FIGURES_DAYS_MAX:
+            raise InvalidRequest(problem=f"please choose at most {FIGURES_DAYS_MAX} days")
         found = await self._database.read_long(
             lambda connection: store.sampled(connection, first.isoformat(), last.isoformat())
         )

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection
 
+from unqueue.kernel.clock import first_of_days
 from unqueue.kernel.database import Database
 from unqueue.server.figures import store
 from unqueue.server.figures.model import FEW_CASES, FloorFigures, Rows, day_starts, figures, lanes_of
@@ -74,7 +75,7 @@ class StoreFigures:
     async def of(self, first: date | None, last: date | None, lane: str | None) -> FloorFiguresView:
         """The figures of some days, without dates the last seven; ``lane`` narrows those by day. DaysWrong."""
         end = last or self._database.clock.now().astimezone(ZoneInfo(self._time_zone)).date()
-        begin = first or date.fromordinal(max(1, end.toordinal() - (DAYS_USUAL - 1)))
+        begin = first or first_of_days(end, DAYS_USUAL)
 
         def read(connection: Connection) -> FloorFiguresView:
             return view(connection, begin, end, currency=self._currency, time_zone=self._time_zone, lane=lane)
