@@ -33,7 +33,7 @@ def test_some_count_always_comes(hidden: float, double: float, useless: float, i
     assert 0.5 < together <= 1.0 + 1e-9
 
 
-@pytest.mark.parametrize("truth", [(0.05, 0.01, 0.02), (0.2, 0.002, 0.3), (0.002, 0.05, 0.1)])
+@pytest.mark.parametrize("truth", [(0.05, 0.01, 0.02), (0.2, 0.002, 0.3), (0.002, 0.05, 0.1), (0.02, 0.3, 0.002)])
 def test_what_a_lane_has_shown_is_learned(truth: tuple[float, float, float]) -> None:
     rng, tally = np.random.default_rng(7), Tally()
     for _ in range(5000):

@@ -91,10 +91,10 @@ def replay(
             states.save(learner, state)
     except (replaying.Unreadable, states.StateUnusable, OSError) as error:
         fail(str(error))
-    _tell(learner, outcome, out)
+    _tell(learner, outcome, out, guessed=sum(one.gross is not None for one in goods))
 
 
-def _tell(learner: "Learner", outcome: "Outcome", out: Path) -> None:
+def _tell(learner: "Learner", outcome: "Outcome", out: Path, *, guessed: int) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column()
     table.add_column(justify="right")
@@ -103,6 +103,8 @@ def _tell(learner: "Learner", outcome: "Outcome", out: Path) -> None:
     table.add_row("to be checked", f"{outcome.checks:,}  ({share:.2%})")
     table.add_row("orders with something wrong, estimated", f"{learner.parameters.wrong:.2%}")
     table.add_row("products whose weight changed", f"{len(learner.changes):,}")
+    if guessed:
+        table.add_row("products without a net weight, guessed at first", f"{guessed:,}")
     for reason, count in outcome.skipped.most_common():
         table.add_row(f"left out: {reason}", f"{count:,}  (such as {outcome.first[reason]})")
     console.print(table)

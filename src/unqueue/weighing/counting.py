@@ -23,8 +23,20 @@ ORDERS_MIN = 300
 """So many orders a lane must have counted before its counts are used."""
 _ORDERS_KEPT = 20_000
 _WIDTH = ITEMS_MAX + ABOVE + 2
-_LEAST = 1e-4
-_START = (0.05, 0.01, 0.05)
+_LEAST, _MOST = 1e-4, 0.9
+_STARTS = ((0.05, 0.01, 0.05), (0.05, 0.2, 0.05), (0.3, 0.05, 0.2))
+
+_ITEMS = np.arange(ITEMS_MAX + 2)
+_HIDDEN = np.arange(ITEMS_MAX // 2 + 1)
+"""How many things hide; of each but the first one."""
+_TWICE = np.arange(_WIDTH + len(_HIDDEN))
+with np.errstate(divide="ignore"):
+    _WAYS = np.log(special.binom(np.maximum(_ITEMS - 1, 0)[:, None], _HIDDEN))
+_TWICE_OF = np.arange(_WIDTH)[None, :, None] - _ITEMS[:, None, None] + _HIDDEN[None, None, :]
+_TWICE_OF[_TWICE_OF < 0] = len(_TWICE)
+"""How often things were seen twice where so many were counted of so many of which so many hide: a number of things, a
+count and a number of those that hide; past the end where that can't be.
+"""
 
 
 class CountModel(msgspec.Struct, frozen=True):
@@ -82,13 +94,17 @@ def fitted(counts: Mapping[int, Mapping[int, float]]) -> CountModel:
             seen[items, counted] += times
 
     def surprise(at: Floats) -> float:
-        hidden, double, useless = (float(_LEAST + (0.9 - _LEAST) * share) for share in special.expit(at))
-        return -float(np.sum(seen * np.log(_reckoned(hidden, double, useless))))
+        return -float(np.sum(seen * np.log(_reckoned(*np.exp(at)))))
 
-    start = special.logit((np.array(_START) - _LEAST) / (0.9 - _LEAST))
-    found = optimize.minimize(surprise, start, method="Nelder-Mead", options={"xatol": 0.02, "fatol": 0.05})
-    hidden, double, useless = (float(_LEAST + (0.9 - _LEAST) * share) for share in special.expit(found.x))
-    return CountModel(round(hidden, 5), round(double, 5), round(useless, 5))
+    options = {"xatol": 0.02, "fatol": 0.05, "maxfev": 400}
+    bounds = [(np.log(_LEAST), np.log(_MOST))] * 3
+    tried = [
+        optimize.minimize(surprise, np.log(start), method="Nelder-Mead", bounds=bounds, options=options)
+        for start in _STARTS
+    ]
+    found = min(tried, key=lambda one: float(one.fun))
+    hidden, double, useless = (round(float(one), 5) for one in np.exp(found.x))
+    return CountModel(hidden, double, useless)
 
 
 @lru_cache(maxsize=64)
@@ -98,17 +114,13 @@ def _table(hidden: float, double: float, useless: float) -> Floats:
 
 def _reckoned(hidden: float, double: float, useless: float) -> Floats:
     """The probability of each count, a column, for each number of things, a row."""
-    items = np.arange(ITEMS_MAX + 2)[:, None, None]
-    counted = np.arange(_WIDTH)[None, :, None]
-    missed = np.arange(ITEMS_MAX // 2 + 1)[None, None, :]
-    others = np.maximum(items - 1, 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        hiding = special.gammaln(others + 1) - special.gammaln(missed + 1) - special.gammaln(others - missed + 1)
-        hiding = hiding + missed * np.log(hidden) + (others - missed) * np.log1p(-hidden)
-        again = counted - items + missed
-        seen_twice = special.xlogy(again, double * np.maximum(items, 1)) - special.gammaln(again + 1)
-        seen_twice = seen_twice - double * np.maximum(items, 1)
-    together = np.where((missed <= others) & (again >= 0), np.exp(hiding + seen_twice), 0.0).sum(axis=2)
-    flat = 1.0 / (np.arange(ITEMS_MAX + 2)[:, None] + ABOVE + 1.0)
+    others = np.maximum(_ITEMS - 1, 0)[:, None]
+    things = np.maximum(_ITEMS, 1)[:, None]
+    hiding = np.exp(_WAYS + _HIDDEN * np.log(hidden) + (others - _HIDDEN) * np.log1p(-hidden))
+    seen_twice = np.zeros((len(_ITEMS), len(_TWICE) + 1))  # the last column is that of what can't be
+    seen_twice[:, :-1] = np.exp(special.xlogy(_TWICE, double * things) - special.gammaln(_TWICE + 1) - double * things)
+    of_each = np.take_along_axis(seen_twice, _TWICE_OF.reshape(len(_ITEMS), -1), axis=1).reshape(_TWICE_OF.shape)
+    together = (of_each @ hiding[:, :, None])[:, :, 0]
+    flat = 1.0 / (_ITEMS[:, None] + ABOVE + 1.0)
     found: Floats = (1 - useless) * together + useless * flat
     return found

@@ -19,10 +19,12 @@ import msgspec
 
 from unqueue.weighing.design import Line, Order, Weighing
 from unqueue.weighing.learner import Learner, Verdict
-from unqueue.weighing.priors import Goods, Kind, Packaging
+from unqueue.weighing.priors import Goods, Gross, Kind, Packaging
 
 COLUMNS_OUT = ("order_id", "expected_g", "sigma_g", "residual_g", "score", "p_value", "verdict", "suspects")
 _AT_ONCE = 2_000
+_UNKNOWN = Gross(500.0, 350.0, 50.0)
+"""A product without a net weight, before it was sold: as goods in supermarkets are."""
 
 Row = tuple[int, dict[str, Any]]
 
@@ -117,7 +119,9 @@ def _count(path: Path, line: int, row: dict[str, Any], name: str, default: int |
 
 
 def read_catalogue(path: Path) -> list[Goods]:
-    """The products. Unreadable: a row that can't be understood, or a product that stands twice."""
+    """The products; the weight of one without a net weight is guessed, and learned as any other. Unreadable: a row that
+    can't be understood, or a product that stands twice.
+    """
     goods: dict[str, Goods] = {}
     for line, row in rows_of(path, ("product_id", "net_weight_g", "packaging", "kind")):
         product_id = "" if row["product_id"] is None else str(row["product_id"]).strip()
@@ -127,13 +131,15 @@ def read_catalogue(path: Path) -> list[Goods]:
         for name, allowed in (("packaging", get_args(Packaging)), ("kind", get_args(Kind))):
             if row[name] not in allowed:
                 raise Unreadable(f"{path}, line {line}: {name} is {row[name]!r}; it is one of {', '.join(allowed)}.")
+        net_weight_g = _number(path, line, row, "net_weight_g", 0.0)
         goods[product_id] = Goods(
             product_id=product_id,
-            net_weight_g=_number(path, line, row, "net_weight_g", 0.0 if row["kind"] == "labelled" else None),
+            net_weight_g=net_weight_g,
             packaging=row["packaging"],
             kind=row["kind"],
             popularity=_number(path, line, row, "popularity", 1.0),
             price_minor=_count(path, line, row, "price_minor", 0),
+            gross=_UNKNOWN if not net_weight_g and row["kind"] != "labelled" else None,
         )
     if not goods:
         raise Unreadable(f"{path}: there is no product in it.")
@@ -204,6 +210,8 @@ def run(
     """Test every order of the files and write what was found. ``tell`` hears how many orders were tested, from time to
     time. Unreadable: what was tested until then stands in ``.part`` beside ``out``, which is as it was before.
     """
+    if not out.parent.is_dir():
+        raise Unreadable(f"{out}: there is no directory {out.parent}; make it, or write elsewhere.")
     if any(out.exists() and out.samefile(one) for one in (orders, weighings) if one.exists()):
         raise Unreadable(f"{out}: this file is read; give another one for what is found.")
     outcome = Outcome()
