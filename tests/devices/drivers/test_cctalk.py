@@ -209,6 +209,27 @@ def test_while_nobody_listens_nothing_is_taken() -> None:
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_what_is_wanted_before_the_first_look_waits_for_it(*, known: bool) -> None:
+    """Else a device that stands at nought would look like one that was reset, or its first coin like an old one."""
+
+    async def scene() -> None:
+        async with simulated() as simulator, coins_of(simulator, poll_interval_s=0.3) as device:
+            assert await wait_until_ready(device, 3, 0.001) == DeviceStatus("ready")
+            hearer = Hearer()
+            hearer.mark = await device.mark() if known else None
+            async with listening(device, hearer):
+                await asyncio.sleep(0.05)
+                await device.enable(frozenset({YUAN}))
+                assert await insert(simulator, YUAN) == "given back"
+                await asyncio.sleep(0.6)
+                assert await insert(simulator, YUAN) == "cashbox"
+                await hearer.hear(Credited)
+                assert hearer.unknown() == 0
+
+    asyncio.run(scene())
+
+
 def test_while_too_much_is_not_acknowledged_nothing_is_taken() -> None:
     async def scene() -> None:
         async with simulated() as simulator, coins_of(simulator, guard_s=0.0) as device:

@@ -335,7 +335,8 @@ class CctalkAcceptor(Claimed):
         """Let the device take what is wanted, as far as that is safe now."""
         if self._until_acknowledged and not self._line:
             self._until_acknowledged = False
-        safe = self._listening and not self._until_acknowledged and len(self._line) <= _WAITING_MAX
+        placed = self._position is not None and not self._resumed  # else what comes next may look like what came before
+        safe = self._listening and placed and not self._until_acknowledged and len(self._line) <= _WAITING_MAX
         taken = sum(1 << at - 1 for at, money in (self._known or {}).items() if safe and money in self._wanted)
         if taken != self._taken:
             await self._inhibit(taken)
