@@ -16,9 +16,10 @@ from unqueue.lane.sequence.words import Abandon, Claim, Lane, ReadExits
 from unqueue.server.access import Principal
 from unqueue.server.app import MerchantServer
 from unqueue.server.exits.calls import Answer
-from unqueue.server.exits.offline import DEAD_AFTER_S
+from unqueue.server.exits.offline import DEAD_AFTER_S, OfflineLanes
 from unqueue.server.exits.refusals import LaneAnswers
 from unqueue.server.exits.store import live_of_order, pass_bindings
+from unqueue.server.fleet.store import last_contact
 from unqueue.station.link import ServerRefused
 
 __all__ = ["buy", "clients", "floor", "lanes"]
@@ -71,13 +72,39 @@ async def test_a_person_vouches_for_a_dead_lane(store: MerchantServer, floor: Fl
     assert await status(floor) == "left"
 
 
+async def test_a_dead_lane_frees_only_who_waits_elsewhere(store: MerchantServer, floor: Floor) -> None:
+    """Others may have left there before it died: a picture of their pass is good nowhere without a look."""
+    dead = floor.lanes[0]
+    await dead.server.heartbeat("idle", {})
+    assert await play(floor, *ALONE, ("show", 0), *OUT, ("step", 0), ("minute", 0)) == [1, 0, 0]
+    person = Principal("staff", "s1", "小李", "attendant")
+    assert (await store.offline_lanes.vouch(person, dead.name)).orders == 0
+    assert await play(floor, ("pass", 0), ("show", 1), ("step", 1), ("step", 1)) == [1, 0, 0]
+    (call,) = await store.calls.list(status="open")
+    assert call.kind == "other_lane"
+
+
+async def test_after_the_server_was_away_every_lane_has_its_time_to_be_heard(
+    store: MerchantServer, floor: Floor
+) -> None:
+    lane = floor.lanes[0]
+    await lane.server.heartbeat("idle", {})
+    floor.clock.advance(600)
+    restarted = OfflineLanes(store.database, store.exits.passes, let_out=store.bays.let_out, last_contact=last_contact)
+    person = Principal("staff", "s1", "小李", "attendant")
+    with pytest.raises(LaneAnswers):
+        await restarted.vouch(person, lane.name)
+    floor.clock.advance(DEAD_AFTER_S)
+    assert (await restarted.vouch(person, lane.name)).orders == 0
+
+
 async def test_who_vouches_for_a_lane_that_was_not_dead_hears_of_it(store: MerchantServer, floor: Floor) -> None:
     lane = floor.lanes[0]
     await lane.server.heartbeat("idle", {})
-    assert await play(floor, *ALONE, ("show", 0), *OUT, ("step", 0)) == [1, 0, 0]
+    assert await play(floor, *ALONE, ("show", 0), *OUT, ("step", 0), ("show", 1)) == [1, 0, 0]
     floor.clock.advance(DEAD_AFTER_S)
     await store.offline_lanes.vouch(Principal("staff", "s1", "小李", "attendant"), lane.name)
-    assert await play(floor, ("show", 1), ("step", 1), ("step", 1), ("step", 1)) == [1, 1, 0]
+    assert await play(floor, ("step", 1), ("step", 1), ("step", 1)) == [1, 1, 0]
     await floor.end()
     (told,) = await store.calls.list(status="open")
     assert (told.kind, "and elsewhere as well" in told.evidence["detail"]) == ("help", True)
@@ -217,6 +244,37 @@ async def test_what_the_server_stumbles_over_holds_up_nothing_else(
     assert (await status(floor), floor.lanes[1].opened) == ("left", [])
 
 
+@pytest.mark.parametrize("says", ["refused", "fails"])
+@pytest.mark.parametrize("forgets", [True, False])
+async def test_what_left_alone_is_not_gone_on_with_when_the_server_is_back(
+    floor: Floor, buy: Buy, says: str, *, forgets: bool
+) -> None:
+    """It began with the server, which still takes it to be here, and does not take that it left: neither a restart nor
+    the next shopper makes the lane open for it again.
+    """
+    lane = floor.lanes[0]
+    moves = [("show", 0), ("step", 0), *ALONE, ("step", 0), ("step", 0), (says, 0)]
+    assert await play(floor, *moves, *[("restart", 0)] * forgets, ("back", 0), ("look", 0)) == [1, 0, 0]
+    next_order = await buy(MILK)
+    for _ in range(3):
+        await lane.show("", next_order.order["number"])
+        await play(floor, *OUT, ("step", 0))
+    assert lane.opened == [floor.paid.order["id"], next_order.order["id"]]
+    # As long as the server does not take it, no other lane lets it out; then it has left.
+    assert await play(floor, ("show", 1), *[("step", 1)] * 2, ("look", 0), ("step", 1)) == [2, 0, 0]
+    await play(floor, ("heal", 0), ("look", 0))
+    assert (await status(floor), lane.book.untold()) == ("left", [])
+
+
+async def test_a_lane_that_hears_that_it_is_taken_for_dead_lets_nobody_out_that_it_holds(floor: Floor) -> None:
+    lane = floor.lanes[0]
+    await lane.server.heartbeat("idle", {})
+    await play(floor, *ALONE, ("show", 0), ("step", 0), ("show", 1), ("minute", 0), ("vouch", 0))
+    await play(floor, ("heal", 0), ("look", 0), ("look", 0), ("step", 1), ("step", 1))
+    assert await play(floor, *OUT) == [0, 1, 0]
+    assert lane.alone.desk.in_hand() == ()
+
+
 async def test_staff_are_told_again_until_they_could_be(store: MerchantServer, floor: Floor) -> None:
     lane = floor.lanes[0]
     await play(floor, *ALONE, ("show", 0), *OUT, ("step", 0))
@@ -256,7 +314,8 @@ async def test_a_server_that_is_back_decides_whatever_it_says(floor: Floor) -> N
     await play(floor, ("look", 0))
     assert not lane.lane.offline
     assert await play(floor, ("show", 0), *OUT) == [1, 0, 0]
-    assert await status(floor) in {"paid", "left"}
+    assert await play(floor, ("step", 0)) == [1, 0, 0]
+    assert await status(floor) == "left"
 
 
 async def test_a_lane_that_restarted_hears_what_it_has_given_up(floor: Floor) -> None:

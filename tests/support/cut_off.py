@@ -4,6 +4,7 @@ The lanes are the real ones from the pass to what they ask, and so are their boo
 what is made up is the network, the clock, and that goods weigh what they should.
 """
 
+import contextlib
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -18,6 +19,7 @@ from tests.support.lanes import Buy, Paid
 from tests.support.stores import MILK
 
 from unqueue.kernel.clock import ManualClock
+from unqueue.kernel.errors import NotFound
 from unqueue.lane.alone import Alone
 from unqueue.lane.book import OfflineBook
 from unqueue.lane.offline import OfflineDesk
@@ -35,7 +37,9 @@ from unqueue.lane.sequence.words import (
 )
 from unqueue.lane.server import StoreServer
 from unqueue.lane.weighing import Verdict
+from unqueue.server.access import Principal
 from unqueue.server.app import MerchantServer
+from unqueue.server.exits.refusals import LaneAnswers
 from unqueue.server.exits.store import exit_releases
 from unqueue.server.fleet.service import register_device
 from unqueue.server.problems import Unexpected
@@ -136,10 +140,10 @@ class LaneAlone:
             exits = await self.alone.ask(self.lane, request, request_id)
         except TryLater:
             return  # it is asked again, with the same id
-        except ServerRefused:
+        except ServerRefused as refusal:
             self.pending = None
             self.lane = msgspec.structs.replace(self.lane, exit=None)
-            if not isinstance(request, Claim):
+            if not isinstance(request, Claim) or refusal.code in {"lane_busy", "exit_conflict"}:
                 self.wants(ReadExits())
             return
         self.pending = None
@@ -191,16 +195,19 @@ WAITS_S = {"seconds": 12, "minute": 61, "hour": 3700}
 class Floor:
     """Three lanes, one order, and everybody who has a picture of its pass. Lane 0 is the one that it is bound to."""
 
-    def __init__(self, lanes: list[LaneAlone], paid: Paid, clock: ManualClock) -> None:
+    def __init__(self, store: MerchantServer, lanes: list[LaneAlone], paid: Paid, clock: ManualClock) -> None:
+        self.store = store
         self.lanes = lanes
         self.paid = paid
         self.clock = clock
         self.code = ""
+        self.vouched = 0
+        """Orders that were freed by a person's word that their lane is dead."""
 
     async def move(self, name: str, at: int) -> None:
         lane = self.lanes[at]
         world = {"cut": self._cut, "deaf": self._deaf, "heal": self._heal, "restart": LaneAlone.restart}
-        world["refused"] = self._refused
+        world |= {"refused": self._refused, "fails": self._fails, "back": self._back}
         if name in world:
             world[name](lane)
         elif name in WAITS_S:
@@ -211,6 +218,8 @@ class Floor:
             await lane.show(self.code if name == "show" else "", self.paid.order["number"])
         elif name == "aside_to_next":
             await lane.aside(self.lanes[(at + 1) % LANES].name)
+        elif name == "vouch":
+            await self._vouch(lane)
         elif name == "look":
             await lane.alone.look()
         else:
@@ -229,8 +238,23 @@ class Floor:
         lane.line.refused = "/offline-exits"
 
     @staticmethod
+    def _fails(lane: LaneAlone) -> None:
+        lane.line.fails = "/offline-exits"
+
+    @staticmethod
+    def _back(lane: LaneAlone) -> None:
+        """The server is there again, and says no to what it said no to before."""
+        lane.line.is_cut = lane.line.is_deaf = False
+
+    @staticmethod
     def _heal(lane: LaneAlone) -> None:
         lane.line.mend()
+
+    async def _vouch(self, lane: LaneAlone) -> None:
+        """A person says that the lane is dead, where the server believes that."""
+        with contextlib.suppress(LaneAnswers, NotFound):
+            person = Principal("staff", "s1", "小李", "attendant")
+            self.vouched += (await self.store.offline_lanes.vouch(person, lane.name)).orders
 
     async def _fetch_pass(self) -> None:
         response = await self.paid.handset.http.get(f"/api/orders/{self.paid.order['id']}/pass")
@@ -283,9 +307,9 @@ def copies(*more: tuple[str, int]) -> list[tuple[str, int]]:
 
 
 @pytest.fixture
-async def floor(buy: Buy, lanes: list[LaneAlone], clock: ManualClock) -> Floor:
+async def floor(store: MerchantServer, buy: Buy, lanes: list[LaneAlone], clock: ManualClock) -> Floor:
     """A paid order whose pass is bound to lane 0, and three lanes that know how to be cut off."""
-    floor = Floor(lanes, await buy(MILK), clock)
+    floor = Floor(store, lanes, await buy(MILK), clock)
     for name, at in BRIEFED:
         await floor.move(name, at)
     return floor

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Never, Protocol
 
 from unqueue.lane.offline import OfflineDesk
-from unqueue.lane.sequence.words import Claim, ExitInfo, Lane, Left, RaiseAlarm, ReadExits, Request
+from unqueue.lane.sequence.words import Abandon, Claim, ExitInfo, Lane, Left, RaiseAlarm, ReadExits, Request
 from unqueue.lane.server import StoreServer
 from unqueue.station.jobs import Bell
 from unqueue.station.link import ServerFailed, ServerRefused, TryLater
@@ -126,7 +126,7 @@ class Alone:
                 await self.tell_server()  # it must know what was decided here before it says how things are
             if isinstance(request, Claim):
                 self.desk.refuse_if_let_out(request)
-            exits = await self._server.ask(request, request_id)
+            exits = await self._without_let_out(await self._server.ask(request, request_id))
         except TryLater:
             own = self._instead(lane, request, request_id)
             if own is None:
@@ -136,6 +136,20 @@ class Alone:
         if isinstance(request, Left):
             self.desk.ended(request.exit_id)
         return exits
+
+    async def _without_let_out(self, exits: tuple[ExitInfo, ...]) -> tuple[ExitInfo, ...]:
+        """Exits as the server has them, but for those that were let out here and that it does not take: they are over
+        there too, or the gate would open for them again. Who let them out is told on. TryLater where the server does
+        not end them: it can't be asked about anything then.
+        """
+        let_out = self.desk.let_out()
+        over = [one for one in exits if one.order_id in let_out and one.status in {"claimed", "accepted"}]
+        for one in over:
+            try:
+                await self._server.ask(Abandon(one.exit_id, "left_offline"), uuid.uuid4().hex)
+            except ServerRefused as refusal:
+                raise TryLater(f"exit {one.exit_id}, which left, is not ended: {refusal.code}") from refusal
+        return tuple(one for one in exits if one not in over)
 
     def _own(self, lane: Lane, request: Request, request_id: str) -> tuple[ExitInfo, ...] | None:
         """The lane's own answer where it decides; None where the server is to be asked. Refusal."""

@@ -75,6 +75,9 @@ class OfflineDesk:
         self._key = Ed25519PublicKey.from_public_bytes(base64.b64decode(briefing.public_key))
         self._note(self._used, briefing.taken)
         self._note(self._given_up, briefing.given_up)
+        for held in list(self._held.values()):
+            if held.exit.order_id in self._given_up and held.exit.status != "released":
+                self._give_back(held, "given_up")
 
     def _note(self, orders: dict[str, float], order_ids: Iterable[str]) -> None:
         """Remember orders, and forget those whose passes have long ended."""
@@ -235,6 +238,9 @@ class OfflineDesk:
         if self._has_ended(held.claims):
             self._give_back(held, "pass_expired")
             raise Refusal("pass_expired")  # from now on another lane may have it
+        if held.exit.order_id in self._given_up:
+            self._give_back(held, "given_up")
+            raise Refusal("pass_needs_staff")
         held.tags_deactivated = tags_deactivated
         released = _with(held.exit, status="released", passages=passages)
         self._book.write(held.exit.exit_id, self._told_of(held, released))

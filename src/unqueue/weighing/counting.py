@@ -6,6 +6,7 @@ first hides behind the one before with a probability, some are seen twice (a Poi
 count says nothing at all. Until enough orders have left, it is not used.
 """
 
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -96,10 +97,15 @@ def fitted(counts: Mapping[int, Mapping[int, float]]) -> CountModel:
     def surprise(at: Floats) -> float:
         return -float(np.sum(seen * np.log(_reckoned(*np.exp(at)))))
 
-    options = {"xatol": 0.02, "fatol": 0.05, "maxfev": 400}
-    bounds = [(np.log(_LEAST), np.log(_MOST))] * 3
+    bounds = [(math.log(_LEAST), math.log(_MOST))] * 3
     tried = [
-        optimize.minimize(surprise, np.log(start), method="Nelder-Mead", bounds=bounds, options=options)
+        optimize.minimize(
+            surprise,
+            np.log(start),
+            method="Nelder-Mead",
+            bounds=bounds,
+            options={"xatol": 0.02, "fatol": 0.05, "maxfev": 400},
+        )
         for start in _STARTS
     ]
     found = min(tried, key=lambda one: float(one.fun))

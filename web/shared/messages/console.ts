@@ -134,8 +134,8 @@ export const console_ = {
   "console.reason.not_wanted": { zh: "别的商品，顾客不要了", en: "Something else: not wanted after all" },
   "console.reason.by_accident": { zh: "别的商品，放错了", en: "Something else: there by accident" },
   "console.lane_dead_hint": {
-    zh: "{place}没有回话。您看到它已经关掉、没人能从那里出去，就点一下；绑定在那里的订单都可以从别处出场。",
-    en: "{place} does not answer. If you see that it is switched off and nobody can leave there, say so: the orders that are bound to it may then leave elsewhere.",
+    zh: "{place}没有回话。您看到它已经关掉、没人能从那里出去，就点一下；在等它回话的顾客就都可以从别处出场。",
+    en: "{place} does not answer. If you see that it is switched off and nobody can leave there, say so: everyone who waits for its word may then leave elsewhere.",
   },
   "console.lane_dead": { zh: "{place}已经关掉", en: "{place} is switched off" },
   "console.lane_dead_done": {

@@ -75,7 +75,7 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Vouched(msgspec.Struct, frozen=True):
-    """How many orders any lane may let out now that were bound to a dead one."""
+    """How many orders waited elsewhere for a dead lane's word, and go on."""
 
     orders: int
 
@@ -90,6 +90,7 @@ class OfflineLanes:
         self._passes = passes
         self._let_out = let_out
         self._last_contact = last_contact
+        self._since_us = micros(database.clock.now())
 
     async def brief(self, device: Principal, request: Heard) -> Briefing:
         """What the lane needs to know, as of now. What it has heard frees those orders for other lanes, and so does
@@ -121,17 +122,23 @@ class OfflineLanes:
         )
 
     async def vouch(self, staff: Principal, lane: str) -> Vouched:
-        """A person has seen that a lane is dead, and says by name that nobody leaves there: what was bound to it is
-        free. Again is the same. NotFound, or LaneAnswers for one that was heard of a moment ago.
+        """A person has seen that a lane is dead, and says by name that nobody leaves there: the shoppers who wait
+        elsewhere for its word go on. Again is the same. Other orders that are bound to it stay so, for they may have
+        left there before it died. NotFound, or LaneAnswers for one that was heard of a moment ago; a silence from
+        before this server started counts for nothing.
         """
 
         def write(tx: Transaction) -> Vouched:
             heard_us = self._last_contact(tx.connection, lane)
             if heard_us is None:
                 raise NotFound
-            if tx.at_us - heard_us < DEAD_AFTER_S * 1_000_000:
+            if tx.at_us - max(heard_us, self._since_us) < DEAD_AFTER_S * 1_000_000:
                 raise LaneAnswers
-            bound = [one for one in store.bindings_of(tx.connection, lane) if not one.is_heard]
+            bound = [
+                one
+                for one in store.bindings_of(tx.connection, lane)
+                if not one.is_heard and _waits(store.live_of_order(tx.connection, one.order_id))
+            ]
             for one in bound:
                 self._free(tx, bindings.vouch(tx, one, staff), staff)
             told = {"lane": lane, "by": staff.name, "order_ids": [one.order_id for one in bound]}
@@ -177,6 +184,11 @@ class OfflineLanes:
             return Taken(one.status, twice=False)
 
         return await self._database.unit(write)
+
+
+def _waits(live: Exit | None) -> bool:
+    """Whether a shopper stands elsewhere, and waits for the word of the lane that the order is bound to."""
+    return live is not None and "other_lane" in live.checks
 
 
 def _has_ended(bound: Binding, request: Heard) -> bool:
