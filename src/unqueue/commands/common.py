@@ -41,6 +41,12 @@ LastDayOption = Annotated[
 ]
 
 
+def days_or_exit(first: date | None, last: date | None) -> None:
+    """typer.BadParameter where the first day is after the last."""
+    if first is not None and last is not None and first > last:
+        raise typer.BadParameter(f"--from {first} is after --to {last}; give the first day, then the last.")
+
+
 def settings_or_exit(path: Path | None) -> Settings:
     """The settings, or an exit that says what is wrong with them, in which line, and how to mend it."""
     from unqueue.server.setup import settings_rules

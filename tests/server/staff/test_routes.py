@@ -16,7 +16,7 @@ from unqueue.server.app import MerchantServer
 from unqueue.server.staff import service
 from unqueue.server.staff.model import FREE_ATTEMPTS, SESSION_S, SignInFailed
 from unqueue.server.staff.service import create_staff
-from unqueue.server.staff.today import Today, first_seq_since
+from unqueue.server.staff.today import Today
 
 pytestmark = pytest.mark.anyio
 
@@ -142,10 +142,10 @@ async def test_where_a_day_begins_is_found_in_a_long_journal(store: MerchantServ
         clock.advance(3600)
     midnight_us = micros(datetime(2026, 3, 3, tzinfo=ZoneInfo("Asia/Shanghai")))
     events = await store.database.read(journal.read)
-    first = await store.database.read(lambda connection: first_seq_since(connection, midnight_us))
+    first = await store.database.read(lambda connection: journal.first_seq_since(connection, midnight_us))
     assert first == next(event.seq for event in events if event.at_us >= midnight_us)
-    assert await store.database.read(lambda connection: first_seq_since(connection, 0)) == 1
-    beyond = await store.database.read(lambda connection: first_seq_since(connection, 2**62))
+    assert await store.database.read(lambda connection: journal.first_seq_since(connection, 0)) == 1
+    beyond = await store.database.read(lambda connection: journal.first_seq_since(connection, 2**62))
     assert beyond == events[-1].seq + 1
 
 

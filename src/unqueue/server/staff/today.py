@@ -5,11 +5,11 @@ from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from unqueue.kernel.clock import from_micros, micros
 from unqueue.kernel.database import Database
-from unqueue.kernel.journal import Event, journal
+from unqueue.kernel.journal import Event, first_seq_since, journal
 from unqueue.kernel.money import Money
 from unqueue.server.orders import store as orders_store
 
@@ -99,16 +99,3 @@ class Today:
 
     def _date(self, at_us: int) -> date:
         return from_micros(at_us).astimezone(self._zone).date()
-
-
-def first_seq_since(connection: Connection, at_us: int) -> int:
-    """The first event at or after a time, by halving: the journal is in order of time, and seq has no gaps.
-
-    Where the clock was once set back, it may be an event near there: good enough to count a day from.
-    """
-    low, high = 1, (connection.execute(select(func.max(journal.c.seq))).scalar() or 0) + 1
-    while low < high:
-        middle = (low + high) // 2
-        found = connection.execute(select(journal.c.at_us).where(journal.c.seq == middle)).scalar_one()
-        low, high = (middle + 1, high) if found < at_us else (low, middle)
-    return low
