@@ -306,6 +306,7 @@ export const console_ = {
   "console.views": { zh: "页面", en: "Views" },
   "console.view.floor": { zh: "现场", en: "Floor" },
   "console.view.figures": { zh: "数据", en: "Figures" },
+  "console.view.overrides": { zh: "放行记录", en: "Overrides" },
   "console.view.desk": { zh: "服务台", en: "Service desk" },
   "console.view_waiting": { zh: "{count} 件待处理", en: "{count:matter|matters} waiting" },
   "console.view_calls": { zh: "{count} 个呼叫", en: "{count:call|calls}" },
