@@ -28,6 +28,11 @@ def read(connection: Connection, starts: Sequence[int]) -> Rows:
     )
 
 
+def has_exits(connection: Connection, lane: str) -> bool:
+    """Whether anybody ever came to a lane."""
+    return connection.execute(select(exits.c.exit_id).where(exits.c.lane == lane).limit(1)).first() is not None
+
+
 def _exits(connection: Connection, starts: Sequence[int]) -> list[ExitRow]:
     is_weight = calls.c.kind == "weight"
     about = (
