@@ -210,6 +210,15 @@ def amend(tx: Transaction, call: Call, one: Exit, actor: str, evidence: dict[str
     return amended
 
 
+def found_by_rescan(tx: Transaction, one: Exit, actor: str, result_id: str, unpaid_minor: int) -> None:
+    """What a rescan found unpaid is what the open call about the weight was about."""
+    for call in store.open_calls(tx.connection, exit_id=one.exit_id, kind="weight"):
+        told = call.after_rescan(result_id, unpaid_minor)
+        if told != call:
+            store.update_call(tx, told)
+            _record(tx, "call.amended", told, one, actor)
+
+
 def open_for_exit(tx: Transaction, one: Exit, kind: CallKind, actor: str, evidence: dict[str, Any]) -> None:
     """Call staff to an exit, or bring the call that is open up to date."""
     _open(tx, one.place, one, kind, actor=actor, evidence=evidence, call_id=new_id())
