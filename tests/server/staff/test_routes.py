@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tests.support.lanes import ATTENDANT, PIN, Buy, Clients, LaneClient, StaffClient
-from tests.support.stores import MILK, TEA
+from tests.support.stores import MILK, TEA, WITHDRAWN, Handset
 
 from unqueue.kernel import journal
 from unqueue.kernel.clock import ManualClock, micros
@@ -116,6 +116,27 @@ async def test_the_floor(store: MerchantServer, attendant: StaffClient, lane: La
     floor = await attendant.call("GET", "/api/staff/floor")
     assert (floor["lanes"][0]["exit"], floor["calls"], floor["today"]["exits"]) == (None, [], 1)
     assert store.today
+
+
+async def test_a_visit_without_a_scan_is_none_and_an_exit_is_checked_once(
+    store: MerchantServer, attendant: StaffClient, lane: LaneClient, clients: Clients, buy: Buy
+) -> None:
+    """Somebody looks at the handset; staff try to sell a product that was withdrawn; goods are weighed three times."""
+    await Handset(await clients()).start()
+    paid = await buy(MILK)
+    claimed = await lane.claim(**{"pass": await paid.show_pass()})
+    for _ in range(3):
+        call = (await lane.weigh(claimed["id"], fits=False))["call"]
+    for _ in range(2):
+        body = {"items": [{"code": WITHDRAWN}]}
+        refused = await attendant.call("POST", f"/api/staff/calls/{call['id']}/payment", body, status=409)
+        assert refused["code"] == "product_withdrawn"
+    today = (await attendant.call("GET", "/api/staff/floor"))["today"]
+    assert (today["trips"], today["checks"]) == (1, 1)
+    fresh = Today(store.database, currency="CNY", time_zone="Asia/Shanghai")
+    await fresh.start()
+    told = await store.database.read(fresh.view)
+    assert (told.trips, told.checks) == (1, 1)
 
 
 async def test_the_day_is_counted_alike_after_a_restart(

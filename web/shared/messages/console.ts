@@ -300,7 +300,7 @@ export const console_ = {
   "console.today.orders": { zh: "订单", en: "Orders" },
   "console.today.paid": { zh: "已付款", en: "Paid" },
   "console.today.exits": { zh: "已出场", en: "Left" },
-  "console.today.checks": { zh: "称重复查", en: "Weight checks" },
+  "console.today.checks": { zh: "重量不符", en: "Weight checks" },
   "console.today.revenue": { zh: "营业额", en: "Takings" },
 
   "console.views": { zh: "页面", en: "Views" },
