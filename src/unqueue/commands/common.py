@@ -65,7 +65,10 @@ def opened_database(settings: Settings) -> Database:
     database = Database(url) if not missing else None
     if database is None or not inspect(database.engine).has_table("journal"):
         place = where.render_as_string(hide_password=True)
-        fail(f"There is no store's database at {place}. `unqueue serve` makes it; or is it elsewhere?")
+        fail(
+            f"There is no store's database at {place}. `unqueue serve` makes it; or is it elsewhere? Its settings are "
+            f"looked for in --settings, in UNQUEUE_SETTINGS, and in unqueue.toml here ({Path.cwd()})."
+        )
     return database
 
 
