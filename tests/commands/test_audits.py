@@ -79,4 +79,10 @@ def test_a_report_without_audits_claims_nothing(database: Database) -> None:
     database.dispose()
     said = run("report", "--from", DAY, "--to", DAY)
     assert "0 audits drawn" in said
-    assert "orders with a difference ? –" in said
+    assert "orders with a difference too few rescans yet 0 of 20" in said
+    assert "%" not in said.partition("95 % interval")[2]
+
+
+def test_days_in_the_wrong_order_are_refused(database: Database) -> None:
+    database.dispose()
+    assert "is after --to 2026-03-01" in run("report", "--from", DAY, "--to", "2026-03-01", status=2)

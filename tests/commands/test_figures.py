@@ -6,6 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from unqueue.commands.figures import app
+from unqueue.kernel.database import Database
+from unqueue.server.fleet.service import register_device
 from unqueue.server.setup import migrate_database
 
 
@@ -26,9 +28,22 @@ def test_an_empty_store_has_no_figures_and_says_so(settings: str, tmp_path: Path
     assert "2026-03-01 to 2026-03-03" in told.output
     assert told.output.count("2026-03-02") == 1
     assert "–" in told.output
-    assert runner.invoke(app, ["-s", settings, "--from", "2026-03-05", "--to", "2026-03-03"]).exit_code == 1
+    refused = runner.invoke(app, ["-s", settings, "--from", "2026-03-05", "--to", "2026-03-03"], env={"COLUMNS": "200"})
+    assert (refused.exit_code, "is after --to" in refused.output) == (2, True)
     assert runner.invoke(app, ["-s", settings, "--from", "yesterday"]).exit_code == 2
     for end in ("0001-01-03", "9999-12-31"):
         refused = runner.invoke(app, ["-s", settings, "--to", end])
         assert refused.exit_code == 1
         assert isinstance(refused.exception, SystemExit)
+
+
+def test_a_lane_that_is_none_is_refused(settings: str, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    url = f"sqlite:///{tmp_path / 'data' / 'unqueue.db'}"
+    migrate_database(url)
+    register_device(Database(url), "lane-1", "lane", "1")
+    runner = CliRunner()
+    refused = runner.invoke(app, ["-s", settings, "--lane", "nosuch"], env={"COLUMNS": "200"})
+    assert refused.exit_code == 2
+    assert "there is no lane nosuch. There are: lane-1." in refused.output
+    assert runner.invoke(app, ["-s", settings, "--lane", "lane-1"]).exit_code == 0

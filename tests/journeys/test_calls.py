@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 from tests.support.browsers import Shop
-from tests.support.service_desk import assert_usable, buy, call, goods_of, sign_in, wait_for
+from tests.support.service_desk import assert_usable, buy, call, goods_of, hire, sign_in, wait_for
 
 from unqueue.kernel import journal
 from unqueue.kernel.database import Database
@@ -71,7 +71,21 @@ def test_an_item_is_taken_off_and_the_rest_goes(shop: Shop, phone: BrowserContex
     walk_out(shop)
     answer = told(shop, "call.answered", order)
     assert (answer["action"], answer["finding"]) == ("take_off", "unpaid")
-    assert answer["answered_by"] == shop.http.get("/demo/api/store").json()["attendant"]["name"]
+    attendant = shop.http.get("/demo/api/store").json()["attendant"]["name"]
+    assert answer["answered_by"] == attendant
+    # A supervisor reads who decided what, and why.
+    supervisor = {"name": "陈主管", "pin": "739164"}
+    hire(shop, supervisor)
+    page.get_by_role("button", name="退出登录").click()
+    sign_in(page, shop, supervisor, at="#overrides")
+    one = page.get_by_role("listitem").filter(has_text=order["number"])
+    for words in ("把商品拿下", "重量不符", "别的商品，顾客不要了", attendant):
+        expect(one).to_contain_text(words)
+    expect(page.get_by_role("status").filter(has_text="没有被改动")).to_be_visible()
+    assert_usable(page)
+    one.get_by_role("button", name=re.compile(order["number"])).click()
+    expect(page.get_by_text(f"订单 {order['number']} 的记录，不论哪一天")).to_be_visible()
+    expect(page.get_by_role("listitem")).to_have_count(1)
 
 
 def test_a_payment_is_taken_for_what_was_not_paid(

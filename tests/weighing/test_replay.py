@@ -230,12 +230,51 @@ def test_a_quote_that_is_not_closed_is_told(tmp_path: Path, request: pytest.Fixt
         read_catalogue(file)
 
 
-def test_what_is_found_is_not_written_over_what_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["orders.csv", "weighings.csv", "catalogue.csv", "kept/learned.npz"])
+def test_what_is_found_is_not_written_over_what_is_read(tmp_path: Path, name: str) -> None:
     files = Files(tmp_path, 20)
-    before = (tmp_path / "orders.csv").read_text()
-    answer = files.replay("orders.csv")
-    assert (answer.exit_code, (tmp_path / "orders.csv").read_text()) == (1, before)
+    state = ("--state", str(tmp_path / "kept"))
+    assert files.replay("out.csv", *state).exit_code == 0
+    before = (tmp_path / name).read_bytes()
+    answer = files.replay(name, *state)
+    assert (answer.exit_code, (tmp_path / name).read_bytes()) == (1, before)
     assert "this file is read" in " ".join(answer.output.split())
+
+
+def test_not_even_for_a_while(tmp_path: Path) -> None:
+    files = Files(tmp_path, 20)
+    (tmp_path / "out.csv.part").hardlink_to(tmp_path / "catalogue.csv")
+    before = (tmp_path / "catalogue.csv").read_bytes()
+    answer = files.replay("out.csv")
+    assert (answer.exit_code, (tmp_path / "catalogue.csv").read_bytes()) == (1, before)
+
+
+@pytest.mark.parametrize("name", ["orders", "weighings", "catalogue"])
+@pytest.mark.parametrize("keeps_header", [True, False])
+def test_an_empty_file_is_named(tmp_path: Path, name: str, *, keeps_header: bool) -> None:
+    files = Files(tmp_path, 20)
+    file = tmp_path / f"{name}.csv"
+    file.write_text(file.read_text().splitlines(keepends=True)[0] if keeps_header else "")
+    answer = files.replay("out.csv")
+    said = " ".join(answer.output.split())
+    assert answer.exit_code == 1
+    assert ("there is no" if keeps_header else "this file is empty") in said
+
+
+def test_where_no_order_was_tested_nothing_is_estimated(tmp_path: Path) -> None:
+    files = Files(tmp_path, 20)
+    files.write("weighings", ["order_id", "measured_g", "scale_interval_g"], [["other", 500, 5]])
+    answer = files.replay("out.csv")
+    assert answer.exit_code == 0
+    assert "estimated" not in answer.output
+    assert "left out: not weighed" in answer.output
+
+
+def test_half_a_thing_counted_is_told_as_such(tmp_path: Path) -> None:
+    file = tmp_path / "weighings.csv"
+    file.write_text("order_id,measured_g,scale_interval_g,counted\n1,500,5,2.5\n")
+    with pytest.raises(Unreadable, match=r"line 2: counted is 2\.5; give a whole number\.$"):
+        read_weighings(file)
 
 
 def test_the_last_run_s_verdicts_stay_until_there_are_new_ones(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import type {
   Suspect,
 } from "../shared/types.ts";
 import type { AuditFigures, FiguresOfDays } from "./figures/types.ts";
+import type { Overrides } from "./overrides/types.ts";
 import type { AuditScan, Comparison, Seen, StaffAudit } from "./audit/types.ts";
 import type {
   BackBy,
@@ -58,7 +59,8 @@ export type May =
   | "unblock_cards"
   | "reconcile"
   | "audit_figures"
-  | "figures";
+  | "figures"
+  | "overrides";
 
 /** A slip of the desk: of a return (its id), or of what a kiosk owes (its number). */
 export interface Slip {
@@ -207,6 +209,13 @@ export function staffApi(token: string, onEnded: () => void = () => undefined) {
       ),
     auditFigures: (first: string, last: string) =>
       send<AuditFigures>(`/api/audits/figures?first=${path(first)}&last=${path(last)}`),
+    /** Without days the last seven of the store's own calendar; of one order those of any day. */
+    overrides: (asked: Readonly<Record<string, string | number>>) =>
+      send<Overrides>(
+        `/api/staff/overrides?${Object.entries(asked)
+          .map(([name, value]) => `${name}=${path(String(value))}`)
+          .join("&")}`,
+      ),
     audit: (order: string) => send<StaffAudit>(`/api/staff/audits/${path(order)}`),
     lookAtAudit: (order: string, scan: AuditScan) => post<Seen>(`/api/staff/audits/${path(order)}/look`, scan),
     compareAudit: (order: string, scans: readonly AuditScan[]) =>

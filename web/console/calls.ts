@@ -190,6 +190,11 @@ const CHOICES: Readonly<Record<Kind, readonly Choice[]>> = {
   ],
 };
 
+/** What an answer to a call of a kind is called, as its button said. */
+export function answerOf(kind: Kind, action: Action): PlainMessageKey {
+  return CHOICES[kind].find((choice) => choice.action === action)?.label ?? "console.left";
+}
+
 const LEFT: Choice = { action: "done", label: "console.left", look: "secondary", needed: false, reasons: [] };
 
 /** An audit that is not made is let go by name, too: it is no answer that is offered first. */

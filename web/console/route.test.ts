@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { addressOf, viewOf, type View } from "./route.ts";
 
 test("every view has an address of its own that leads back to it", () => {
-  const views: readonly View[] = ["floor", "returns", "cards", "receipts", "waiting"];
+  const views: readonly View[] = ["floor", "figures", "overrides", "returns", "cards", "receipts", "waiting"];
   assert.deepEqual(
     views.map((view) => viewOf(addressOf(view))),
     views,

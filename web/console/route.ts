@@ -1,9 +1,10 @@
 /** What the console shows; the address says it after `#`, so that reload and the browser's own “back” keep to it. */
-export type View = "floor" | "figures" | "returns" | "cards" | "receipts" | "waiting";
+export type View = "floor" | "figures" | "overrides" | "returns" | "cards" | "receipts" | "waiting";
 
 const ADDRESSES: Readonly<Record<View, string>> = {
   floor: "#floor",
   figures: "#figures",
+  overrides: "#overrides",
   returns: "#desk",
   cards: "#desk/cards",
   receipts: "#desk/receipts",

@@ -5,6 +5,7 @@ import { kiosk } from "./messages/kiosk.ts";
 import { console_ } from "./messages/console.ts";
 import { signin } from "./messages/signin.ts";
 import { figures } from "./messages/figures.ts";
+import { overrides } from "./messages/overrides.ts";
 import { desk } from "./messages/desk.ts";
 import { shop } from "./messages/shop.ts";
 import { demo } from "./messages/demo.ts";
@@ -22,6 +23,7 @@ export const messages = {
   ...console_,
   ...signin,
   ...figures,
+  ...overrides,
   ...desk,
   ...shop,
   ...demo,

@@ -12,6 +12,7 @@ from unqueue.commands.common import (
     SettingsOption,
     console,
     day_of,
+    days_or_exit,
     fail,
     opened_database,
     settings_or_exit,
@@ -61,6 +62,7 @@ def report(
     read = settings_or_exit(settings)
     end = last or date.today()  # noqa: DTZ011  # the day of whoever asks is near enough
     begin = first or first_of_days(end, 30)
+    days_or_exit(begin, end)
     database = opened_database(read)
     told = estimate(database.read_now(lambda connection: store.sampled(connection, begin.isoformat(), end.isoformat())))
     currency = read.store.currency
@@ -69,36 +71,32 @@ def report(
         f"{format_minor(told.total_minor, currency)} {currency}; {told.not_coverable:,} could not, by the monthly cap."
     )
     console.print(f"{told.drawn:,} audits drawn; made: {told.full:,} full, {told.partial:,} partial.")
+    if told.full:
+        console.print(f"Of the full audits {told.full_wrong:,} found a difference.")
     table = Table("", box=None, pad_edge=False)
     for name in ("estimate", "95 % interval", "ratio", "unweighted", "amount"):
         table.add_column(name, justify="right")
-    ratio = told.orders_wrong_ratio
     rows = (
-        (
-            "orders with a difference",
-            told.orders_wrong,
-            ratio.value if ratio else None,
-            told.orders_wrong_unweighted,
-            None,
-        ),
+        ("orders with a difference", told.orders_wrong, None, told.orders_wrong_unweighted, None),
         ("not paid, of the sales", told.unpaid, told.unpaid_ratio, None, told.unpaid_minor),
         ("paid and not there, of the sales", told.overpaid, told.overpaid_ratio, None, told.overpaid_minor),
     )
     for name, one, by_ratio, plain, amount_minor in rows:
-        interval = f"{_percent(one.low)} to {_percent(one.high)}" if one is not None else "–"
-        amount = format_minor(amount_minor, currency) if amount_minor is not None else ""
+        if one is None or one.few:
+            table.add_row(name, "too few rescans yet", f"{one.audits if one else 0} of {told.few_audits}")
+            continue
         table.add_row(
             name,
-            _percent(one.value if one is not None else None),
-            interval,
-            _percent(by_ratio),
+            _percent(one.value),
+            f"{_percent(one.low)} to {_percent(one.high)}",
+            _percent(by_ratio) if by_ratio is not None else "",
             _percent(plain) if plain is not None else "",
-            amount,
+            format_minor(amount_minor, currency) if amount_minor is not None else "",
         )
     console.print(table)
     if told.full == 0:
         console.print("Without a full audit nobody knows of goods that are not on their order.", style="dim")
 
 
-def _percent(share: float | None) -> str:
-    return "?" if share is None else f"{100 * share:.2f} %"
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"

@@ -9,7 +9,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from unqueue.commands.common import SettingsOption, console, fail, settings_or_exit
+from unqueue.commands.common import SettingsOption, console, fail, opened_database, settings_or_exit
 from unqueue.kernel.clock import SystemClock
 from unqueue.kernel.database import Database
 from unqueue.kernel.errors import DomainError
@@ -81,11 +81,9 @@ def show(
 ) -> None:
     """Say what a code means here: how it is read, which product it is, and whether it could be bought now."""
     from unqueue.server.catalogue.service import Catalogue
-    from unqueue.server.setup import migrate_database
 
     chosen = settings_or_exit(settings)
-    migrate_database(chosen.database_url)
-    database = Database(chosen.database_url)
+    database = opened_database(chosen)
     ctx.call_on_close(database.dispose)
     today = SystemClock().now().astimezone(ZoneInfo(chosen.store.time_zone))
     try:

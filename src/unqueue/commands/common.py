@@ -41,6 +41,12 @@ LastDayOption = Annotated[
 ]
 
 
+def days_or_exit(first: date | None, last: date | None) -> None:
+    """typer.BadParameter where the first day is after the last."""
+    if first is not None and last is not None and first > last:
+        raise typer.BadParameter(f"--from {first} is after --to {last}; give the first day, then the last.")
+
+
 def settings_or_exit(path: Path | None) -> Settings:
     """The settings, or an exit that says what is wrong with them, in which line, and how to mend it."""
     from unqueue.server.setup import settings_rules
@@ -59,7 +65,10 @@ def opened_database(settings: Settings) -> Database:
     database = Database(url) if not missing else None
     if database is None or not inspect(database.engine).has_table("journal"):
         place = where.render_as_string(hide_password=True)
-        fail(f"There is no store's database at {place}. `unqueue serve` makes it; or is it elsewhere?")
+        fail(
+            f"There is no store's database at {place}. `unqueue serve` makes it; or is it elsewhere? Its settings are "
+            f"looked for in --settings, in UNQUEUE_SETTINGS, and in unqueue.toml here ({Path.cwd()})."
+        )
     return database
 
 

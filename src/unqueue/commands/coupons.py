@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from unqueue.commands.common import SettingsOption, console, fail, settings_or_exit
+from unqueue.commands.common import SettingsOption, console, fail, opened_database, settings_or_exit
 from unqueue.kernel.database import Database
 from unqueue.kernel.errors import DomainError
 
@@ -38,11 +38,8 @@ def import_(
 def list_(settings: SettingsOption = None) -> None:
     """Show all coupons: until when they are good, and how often they are held by open orders and were used."""
     from unqueue.server.coupons import store
-    from unqueue.server.setup import migrate_database
 
-    url = settings_or_exit(settings).database_url
-    migrate_database(url)
-    database = Database(url)
+    database = opened_database(settings_or_exit(settings))
     rows = database.read_now(store.all_coupons)
     database.dispose()
     table = Table("Coupon", "Text", "Borne by", "Until", "Held", "Used", "Of")

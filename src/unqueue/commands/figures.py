@@ -13,6 +13,7 @@ from unqueue.commands.common import (
     SettingsOption,
     console,
     day_of,
+    days_or_exit,
     fail,
     opened_database,
     settings_or_exit,
@@ -21,6 +22,10 @@ from unqueue.kernel.clock import first_of_days
 from unqueue.kernel.money import format_minor
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import Connection
+
     from unqueue.server.figures.model import FloorFigures, Share, Spread
 
 app = typer.Typer()
@@ -51,9 +56,13 @@ def figures(
     zone = ZoneInfo(store.store.time_zone)
     end = last or datetime.now(zone).date()
     begin = first or first_of_days(end, DAYS_USUAL)
+    days_or_exit(begin, end)
     currency = store.store.currency
+    database = opened_database(store)
+    if lane is not None:
+        _refuse_unknown(database.read_now(lambda connection: known_lanes(connection, lane)), lane)
     try:
-        told = opened_database(store).read_now(
+        told = database.read_now(
             lambda connection: view(connection, begin, end, currency=currency, time_zone=zone.key, lane=lane)
         )
     except DomainError as error:
@@ -76,6 +85,21 @@ def figures(
         f"Found unpaid without a known price: {told.total.unpaid_unpriced:,}.",
         style="dim",
     )
+
+
+def _refuse_unknown(known: "Collection[str]", lane: str) -> None:
+    if lane not in known:
+        there = f"There are: {', '.join(sorted(known))}." if known else "None is registered yet."
+        raise typer.BadParameter(f"there is no lane {lane}. {there}", param_hint="--lane")
+
+
+def known_lanes(connection: "Connection", lane: str) -> set[str]:
+    """The lanes that there are, and ``lane`` where somebody ever came to it."""
+    from unqueue.server.figures.store import has_exits
+    from unqueue.server.fleet.service import lanes
+
+    found = {one.id for one in lanes(connection)}
+    return found | {lane} if has_exits(connection, lane) else found
 
 
 def bars(values: list[float] | list[float | None] | list[int | None]) -> str:

@@ -11,7 +11,7 @@ import msgspec
 import typer
 from rich.table import Table
 
-from unqueue.commands.common import DAY, SettingsOption, console, day_of, fail, settings_or_exit
+from unqueue.commands.common import DAY, SettingsOption, console, day_of, fail, opened_database, settings_or_exit
 from unqueue.kernel.clock import from_micros
 from unqueue.kernel.database import Database
 from unqueue.kernel.money import Money, format_minor
@@ -127,11 +127,9 @@ def report(
 
 def _opened(settings: Path | None) -> tuple[Database, "dict[str, Biller]"]:
     from unqueue.server.settlement.service import billers
-    from unqueue.server.setup import migrate_database
 
     found = settings_or_exit(settings)
-    migrate_database(found.database_url)
-    return Database(found.database_url), billers(found.payments.providers)
+    return opened_database(found), billers(found.payments.providers)
 
 
 def _chosen(billers: "Mapping[str, Biller]", method: str) -> "Biller":

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from unqueue.commands.common import SettingsOption, console, fail, settings_or_exit
+from unqueue.commands.common import SettingsOption, console, fail, opened_database, settings_or_exit
 from unqueue.kernel.database import Database
 from unqueue.kernel.errors import DomainError
 
@@ -41,13 +41,11 @@ def remove(
     settings: SettingsOption = None,
 ) -> None:
     """Let a member of staff go: PIN, passkeys and head office account open nothing any more, and all sessions end."""
-    from unqueue.server.setup import migrate_database
     from unqueue.server.staff.service import remove_staff
 
-    url = settings_or_exit(settings).database_url
-    migrate_database(url)
+    database = opened_database(settings_or_exit(settings))
     try:
-        remove_staff(Database(url), name)
+        remove_staff(database, name)
     except DomainError as error:
         fail(error.text_en)
     console.print(f"[green]✓[/] {name} can't sign in any more. The name stays in the journal.")
@@ -59,13 +57,11 @@ def forget_passkeys(
     settings: SettingsOption = None,
 ) -> None:
     """Forget all passkeys of a member of staff, and end all sessions. The PIN stays."""
-    from unqueue.server.setup import migrate_database
     from unqueue.server.staff.passkeys import remove_passkeys
 
-    url = settings_or_exit(settings).database_url
-    migrate_database(url)
+    database = opened_database(settings_or_exit(settings))
     try:
-        count = remove_passkeys(Database(url), name)
+        count = remove_passkeys(database, name)
     except DomainError as error:
         fail(error.text_en)
     console.print(f"[green]✓[/] {name}: {count} forgotten, and signed out everywhere.")
@@ -78,15 +74,14 @@ def link(
     settings: SettingsOption = None,
 ) -> None:
     """Say that a member of staff is that person at head office: one person, with both ways to sign in."""
-    from unqueue.server.setup import migrate_database
     from unqueue.server.staff.head_office import link_member
 
     known = settings_or_exit(settings)
     if not known.staff.oidc.issuer:
         fail("This store has no head office in its settings: [staff.oidc], as in unqueue.toml.example.")
-    migrate_database(known.database_url)
+    database = opened_database(known)
     try:
-        link_member(Database(known.database_url), known.staff.oidc.issuer, name, subject)
+        link_member(database, known.staff.oidc.issuer, name, subject)
     except DomainError as error:
         fail(error.text_en)
     console.print(f"[green]✓[/] {name} is {subject} at head office.")
@@ -97,14 +92,11 @@ def list_all(settings: SettingsOption = None) -> None:
     """Everybody who may sign in, with their roles, and how they can."""
     from rich.table import Table
 
-    from unqueue.server.setup import migrate_database
     from unqueue.server.staff.head_office import list_linked
     from unqueue.server.staff.passkeys import list_passkeys
     from unqueue.server.staff.service import list_staff
 
-    url = settings_or_exit(settings).database_url
-    migrate_database(url)
-    database = Database(url)
+    database = opened_database(settings_or_exit(settings))
     passkeys, linked = list_passkeys(database), list_linked(database)
     table = Table("Name", "Role", "PIN", "Passkeys", "Head office", box=None)
     for member in list_staff(database):

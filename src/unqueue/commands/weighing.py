@@ -81,11 +81,17 @@ def replay(
             learner = Learner(goods, false_alarm=false_alarm, trusts_all=learn_all)
         else:
             learner = states.load(state, goods, false_alarm=false_alarm, trusts_all=learn_all)
+        also_read = [catalogue, *(state.iterdir() if state is not None and state.is_dir() else ())]
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True) as bars:
             task = bars.add_task("reading")
             outcome = replaying.run(
-                learner, orders, weighings, out, lambda count: bars.update(task, description=f"{count:,} orders tested")
+                learner,
+                orders,
+                weighings,
+                out,
+                lambda count: bars.update(task, description=f"{count:,} orders tested"),
+                also_read=also_read,
             )
         if state is not None:
             states.save(learner, state)
@@ -99,9 +105,9 @@ def _tell(learner: "Learner", outcome: "Outcome", out: Path, *, guessed: int) ->
     table.add_column()
     table.add_column(justify="right")
     table.add_row("orders tested", f"{outcome.orders:,}")
-    share = outcome.checks / outcome.orders if outcome.orders else 0.0
-    table.add_row("to be checked", f"{outcome.checks:,}  ({share:.2%})")
-    table.add_row("orders with something wrong, estimated", f"{learner.parameters.wrong:.2%}")
+    if outcome.orders:
+        table.add_row("to be checked", f"{outcome.checks:,}  ({outcome.checks / outcome.orders:.2%})")
+        table.add_row("orders with something wrong, estimated", f"{learner.parameters.wrong:.2%}")
     table.add_row("products whose weight changed", f"{len(learner.changes):,}")
     if guessed:
         table.add_row("products without a net weight, guessed at first", f"{guessed:,}")

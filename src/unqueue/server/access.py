@@ -33,6 +33,7 @@ May = Literal[
     "reconcile",
     "audit_figures",
     "figures",
+    "overrides",
 ]
 """What a member of staff may do; ``staff.model`` says which role may do what, and what each of these is."""
 _LETTERS: dict[Kind, str] = {"trip": "t", "order": "o", "device": "d", "staff": "s", "enrolment": "e"}

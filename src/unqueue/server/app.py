@@ -64,6 +64,8 @@ from unqueue.server.members import Members
 from unqueue.server.orders import routes as orders_routes
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.service import Orders
+from unqueue.server.overrides import routes as overrides_routes
+from unqueue.server.overrides.service import Overrides
 from unqueue.server.payments import routes as payments_routes
 from unqueue.server.payments.notifications import Notifications
 from unqueue.server.payments.routes import PAYERS
@@ -270,6 +272,7 @@ class MerchantServer:
         self.today = Today(self.database, currency=settings.store.currency, time_zone=settings.store.time_zone)
         store = settings.store
         self.figures = StoreFigures(self.database, currency=store.currency, time_zone=store.time_zone)
+        self.overrides = Overrides(self.database, currency=store.currency, time_zone=store.time_zone)
         name = StoreName(settings.store.id, settings.store.name_zh, settings.store.name_en)
         self.floor = Floor(self.database, store=name, lanes_of=lanes, kiosks_of=kiosks, today=self.today)
 
@@ -328,6 +331,7 @@ class MerchantServer:
         await asyncio.gather(*self._watching, return_exceptions=True)
         await self.weigh_check.stop()
         await self.audits.stop()
+        await self.overrides.stop()
         await self.age_checks.stop()
         await self.promotions.stop()
         await self.receipts.stop()
@@ -392,6 +396,7 @@ class MerchantServer:
             ),
             *sign_in_routes.routes(self.passkeys, self.head_office, self.access, self.sign_in_ways),
             *figures_routes.routes(self.figures, self.access),
+            *overrides_routes.routes(self.overrides, self.access),
             *fleet_routes.routes(self.fleet, self.access),
             *events.routes(self.hub, self.access),
             health,

@@ -11,7 +11,8 @@ import csv
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, get_args
 
@@ -46,9 +47,11 @@ class Outcome(msgspec.Struct):
         self.first.setdefault(reason, example)
 
 
-def rows_of(path: Path, needed: Iterable[str]) -> Iterator[Row]:
+def rows_of(path: Path, needed: Iterable[str]) -> Generator[Row, None, None]:
     """The rows of a CSV or Parquet file, with their line or row number. Unreadable."""
     wanted = list(needed)
+    if path.stat().st_size == 0:
+        raise Unreadable(f"{path}: this file is empty; export it again.")
     if path.suffix.lower() in {".parquet", ".pq"}:
         yield from _parquet_rows(path, wanted)
         return
@@ -111,10 +114,8 @@ def _count(path: Path, line: int, row: dict[str, Any], name: str, default: int |
     """A whole number. Unreadable."""
     value = float(_number(path, line, row, name, default))  # of an int only 3.12 tells whether it is whole
     if not value.is_integer():
-        raise Unreadable(
-            f"{path}, line {line}: {name} is {row[name]}; give a whole number, and the weight of weighed "
-            "goods as label_weight_g."
-        )
+        rest = ", and the weight of weighed goods as label_weight_g" if name == "quantity" else ""
+        raise Unreadable(f"{path}, line {line}: {name} is {row[name]}; give a whole number{rest}.")
     return int(value)
 
 
@@ -166,26 +167,30 @@ def read_weighings(path: Path) -> dict[str, Weighing]:
             found[order_id] = Weighing(
                 known.measured_g + measured, step, known.bags + bags, parts, together, lane or known.lane
             )
+    if not found:
+        raise Unreadable(f"{path}: there is no weighing in it.")
     return found
 
 
 def read_orders(path: Path) -> Iterator[tuple[int, Order]]:
     """The orders in the file's order, with the line of their first row. Unreadable: an order in two places."""
     done: set[str] = set()
-    needed = ("order_id", "product_id", "quantity")
-    for order_id, group in itertools.groupby(rows_of(path, needed), key=lambda row: str(row[1]["order_id"])):
-        lines, first, customer = [], 0, ""
-        for number, row in group:
-            first = first or number
-            quantity = _count(path, number, row, "quantity")
-            if quantity:
-                label = _number(path, number, row, "label_weight_g", 0.0)
-                lines.append(Line(str(row["product_id"]), quantity, label))
-            customer = str(row.get("customer_id") or "") or customer
-        if order_id in done:
-            raise Unreadable(f"{path}, line {first}: order {order_id!r} began further up; sort the lines by order.")
-        done.add(order_id)
-        yield first, Order(order_id, tuple(lines), customer)
+    with closing(rows_of(path, ("order_id", "product_id", "quantity"))) as rows:  # also where a row is refused
+        for order_id, group in itertools.groupby(rows, key=lambda row: str(row[1]["order_id"])):
+            lines, first, customer = [], 0, ""
+            for number, row in group:
+                first = first or number
+                quantity = _count(path, number, row, "quantity")
+                if quantity:
+                    label = _number(path, number, row, "label_weight_g", 0.0)
+                    lines.append(Line(str(row["product_id"]), quantity, label))
+                customer = str(row.get("customer_id") or "") or customer
+            if order_id in done:
+                raise Unreadable(f"{path}, line {first}: order {order_id!r} began further up; sort the lines by order.")
+            done.add(order_id)
+            yield first, Order(order_id, tuple(lines), customer)
+    if not done:
+        raise Unreadable(f"{path}: there is no order in it.")
 
 
 def _usable(
@@ -205,19 +210,28 @@ def _usable(
 
 
 def run(
-    learner: Learner, orders: Path, weighings: Path, out: Path, tell: Callable[[int], None] = lambda _: None
+    learner: Learner,
+    orders: Path,
+    weighings: Path,
+    out: Path,
+    tell: Callable[[int], None] = lambda _: None,
+    *,
+    also_read: Iterable[Path] = (),
 ) -> Outcome:
     """Test every order of the files and write what was found. ``tell`` hears how many orders were tested, from time to
-    time. Unreadable: what was tested until then stands in ``.part`` beside ``out``, which is as it was before.
+    time. Unreadable: what was tested until then stands in ``.part`` beside ``out``, which is as it was before. None of
+    the files that are read, ``also_read`` among them, may be written to.
     """
     if not out.parent.is_dir():
         raise Unreadable(f"{out}: there is no directory {out.parent}; make it, or write elsewhere.")
-    if any(out.exists() and out.samefile(one) for one in (orders, weighings) if one.exists()):
-        raise Unreadable(f"{out}: this file is read; give another one for what is found.")
+    unfinished = out.with_name(f"{out.name}.part")
+    read = [one for one in (orders, weighings, *also_read) if one.exists()]
+    for written in (out, unfinished):
+        if written.exists() and any(written.samefile(one) for one in read):
+            raise Unreadable(f"{written}: this file is read; give another one for what is found.")
     outcome = Outcome()
     weighed = read_weighings(weighings)
     usable = _usable(read_orders(orders), weighed, set(learner.columns), outcome)
-    unfinished = out.with_name(f"{out.name}.part")
     with unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS_OUT)

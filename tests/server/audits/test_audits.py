@@ -1,8 +1,10 @@
 """An audit from the draw to the door, on each kind of database."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from tests.server.audits.conftest import EVERY_VISIT
 from tests.support.lanes import ATTENDANT, Buy, Clients, LaneClient, OpenLane, Paid, StaffClient, mark_paid
@@ -331,7 +333,9 @@ async def test_figures_are_for_managers(
     manager.http.headers["Authorization"] = f"Bearer {session['token']}"
     figures = (await manager.call("GET", path))["figures"]
     assert (figures["orders"], figures["full"], figures["total_minor"]) == (2, 2, 2580)
-    assert figures["orders_wrong"] == {"value": 0.5, "low": 0.5, "high": 0.5}  # every order was looked at
+    wrong = figures["orders_wrong"]
+    assert (wrong["value"], wrong["audits"], wrong["few"], figures["full_wrong"]) == (0.5, 2, True, 1)
+    assert wrong["high"] - wrong["low"] > 0.8  # every order was looked at, but they were two
     assert (figures["unpaid_minor"], figures["unpaid"]["value"]) == (460, pytest.approx(460 / 2580))
     for wrong in (
         f"first={DAY}&last=2026-03-01",
@@ -339,6 +343,41 @@ async def test_figures_are_for_managers(
         "first=0001-01-01&last=9999-12-31",
     ):
         assert (await manager.call("GET", f"/api/audits/figures?{wrong}", status=400))["code"] == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    ("codes", "checks"), [((MILK, TEA), "unpaid"), ((MILK,), "nothing"), ((TEA,), "unpaid"), ((), "nothing")]
+)
+async def test_what_a_rescan_found_is_what_the_weight_was_about(  # noqa: PLR0917  # who takes part
+    store: MerchantServer,
+    clock: ManualClock,
+    clients: Clients,
+    lane: LaneClient,
+    attendant: StaffClient,
+    buy: Buy,
+    codes: tuple[str, ...],
+    checks: str,
+) -> None:
+    """The alarm was right, whatever is tapped at it afterwards; and its value counts once."""
+    paid = await buy(MILK)
+    claimed = await lane.claim(order_number=paid.order["number"])
+    call = (await lane.weigh(claimed["id"], fits=False))["call"]
+    await rescan(attendant, paid, MILK, BEER)
+    await rescan(attendant, paid, *codes)  # a recount
+    weight = next(one for one in await attendant.open_calls() if one["kind"] == "weight")
+    body = {"id": str(uuid.uuid4()), "action": "let_go", "reason": "looked", "evidence_id": weight["evidence_id"]}
+    await attendant.call("POST", f"/api/staff/calls/{weight['id']}/answer", body | {"finding": "nothing"})
+    assert call["kind"] in {"weight", "audit"}
+    create_staff(store.database, "王主管", "739164", "supervisor")
+    supervisor = StaffClient(await clients())
+    session = await supervisor.call("POST", "/api/staff/sessions", {"name": "王主管", "pin": "739164"}, status=201)
+    supervisor.http.headers["Authorization"] = f"Bearer {session['token']}"
+    day = (clock.now() + timedelta(hours=8)).date()
+    told = (await supervisor.call("GET", f"/api/staff/figures?first={day}&last={day}"))["total"]
+    assert (told["checks"]["count"], told["unsaid"]) == (1, 0)
+    assert (told["false_alarms"]["count"], told["unpaid_exits"]) == ((0, 1) if checks == "unpaid" else (1, 0))
+    worth = 460 if checks == "unpaid" else 0
+    assert (told["unpaid_minor"], told["unpaid_unpriced"], told["audit_unpaid_minor"]) == (0, 0, worth)
 
 
 class TestOff:
@@ -351,6 +390,25 @@ class TestOff:
         assert (await lane.claim(order_number=paid.order["number"]))["checks"] == []
         assert (await audit_of(paid)) == {"status": "none", "text": None}
         assert await events(store, "audit") == []
+
+    async def test_an_order_that_was_let_out_is_not_drawn_when_audits_come_on(
+        self, store: MerchantServer, lane: LaneClient, buy: Buy
+    ) -> None:
+        """Paid and let out while audits were off; the server starts anew with them on before it has left."""
+        paid, other = await buy(MILK), await buy(TEA)
+        claimed = await lane.claim(order_number=paid.order["number"])
+        await lane.weigh(claimed["id"])
+        await lane.release(claimed["id"])
+        store.settings = msgspec.structs.replace(store.settings, audits=EVERY_VISIT)
+        async with reopen(store) as (_, again):
+            await again.audits.catch_up()
+            drawn = {
+                order: await again.database.read(
+                    lambda connection, order=order: audits_store.get(connection, order)  # type: ignore[misc]
+                )
+                for order in (paid.order["id"], other.order["id"])
+            }
+        assert [one is not None for one in drawn.values()] == [False, True]
 
 
 class TestPartial:

@@ -49,6 +49,32 @@ async def test_more_pieces_than_were_paid_are_named(lane: LaneClient, buy: Buy) 
     assert [(good["read"], good["paid"]) for good in both] == [(1, 0)]
 
 
+@pytest.mark.parametrize(
+    ("said", "is_worth"),
+    [
+        ({"finding": "unpaid"}, True),
+        ({"finding": "unpaid", "found": [{"code": "4006381333931"}]}, False),  # whoever looked says what it was
+        ({"finding": "nothing"}, False),
+        ({}, False),
+    ],
+)
+async def test_goods_handed_back_at_the_gate_are_worth_their_price(
+    store: MerchantServer, lane: LaneClient, attendant: StaffClient, buy: Buy, said: dict[str, Any], *, is_worth: bool
+) -> None:
+    """Two of three beers were not paid: the call names them, and nobody has to type it again."""
+    claimed = await lane.claim(**{"pass": await (await buy(MILK)).show_pass()})
+    beer = await store.catalogue.find(BEER.zfill(14))
+    assert beer is not None
+    good = {"product_id": beer.product_id, "name_zh": "b", "name_en": "b", "read": 3, "paid": 1}
+    call = await lane.alarm("live_tag", exit_id=claimed["id"], cause="not_on_order", goods=[good])
+    body = {"id": str(uuid.uuid4()), "action": "done", "reason": "handed back", **said}
+    await attendant.call("POST", f"/api/staff/calls/{call['id']}/answer", body)
+    events = await store.database.read(journal.read)
+    (record,) = [event.payload() for event in events if event.kind == "call.answered"]
+    worth = 2 * (beer.unit_price_minor + beer.deposit_minor) if is_worth else None
+    assert (record.get("finding"), record.get("worth_minor")) == (said.get("finding"), worth)
+
+
 async def test_goods_that_the_store_does_not_sell_are_nobody_s_matter(lane: LaneClient, buy: Buy) -> None:
     claimed = await lane.claim(**{"pass": await (await buy(MILK)).show_pass()})
     assert await surplus(lane, claimed["id"], {"80614141123458": 9}) == []

@@ -33,6 +33,7 @@ DOORS: list[tuple[May, str, str, Any]] = [
     ("calls", "GET", "/api/staff/calls/{}/payment", None),
     ("calls", "DELETE", "/api/staff/calls/{}/payment", None),
     ("figures", "GET", "/api/staff/figures?first=2026-03-01&last=2026-03-02", None),
+    ("overrides", "GET", "/api/staff/overrides?first=2026-03-01&last=2026-03-02", None),
     ("calls", "GET", "/api/staff/audits/{}", None),
     ("calls", "POST", "/api/staff/audits/{}/look", {"code": "6901234567892", "at_ms": 0}),
     ("calls", "POST", "/api/staff/audits/{}/compare", {"scans": []}),

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tests.support.lanes import ATTENDANT, PIN, Buy, Clients, LaneClient, StaffClient
-from tests.support.stores import MILK, TEA
+from tests.support.stores import MILK, TEA, WITHDRAWN, Handset
 
 from unqueue.kernel import journal
 from unqueue.kernel.clock import ManualClock, micros
@@ -16,7 +16,7 @@ from unqueue.server.app import MerchantServer
 from unqueue.server.staff import service
 from unqueue.server.staff.model import FREE_ATTEMPTS, SESSION_S, SignInFailed
 from unqueue.server.staff.service import create_staff
-from unqueue.server.staff.today import Today, first_seq_since
+from unqueue.server.staff.today import Today
 
 pytestmark = pytest.mark.anyio
 
@@ -118,6 +118,27 @@ async def test_the_floor(store: MerchantServer, attendant: StaffClient, lane: La
     assert store.today
 
 
+async def test_a_visit_without_a_scan_is_none_and_an_exit_is_checked_once(
+    store: MerchantServer, attendant: StaffClient, lane: LaneClient, clients: Clients, buy: Buy
+) -> None:
+    """Somebody looks at the handset; staff try to sell a product that was withdrawn; goods are weighed three times."""
+    await Handset(await clients()).start()
+    paid = await buy(MILK)
+    claimed = await lane.claim(**{"pass": await paid.show_pass()})
+    for _ in range(3):
+        call = (await lane.weigh(claimed["id"], fits=False))["call"]
+    for _ in range(2):
+        body = {"items": [{"code": WITHDRAWN}]}
+        refused = await attendant.call("POST", f"/api/staff/calls/{call['id']}/payment", body, status=409)
+        assert refused["code"] == "product_withdrawn"
+    today = (await attendant.call("GET", "/api/staff/floor"))["today"]
+    assert (today["trips"], today["checks"]) == (1, 1)
+    fresh = Today(store.database, currency="CNY", time_zone="Asia/Shanghai")
+    await fresh.start()
+    told = await store.database.read(fresh.view)
+    assert (told.trips, told.checks) == (1, 1)
+
+
 async def test_the_day_is_counted_alike_after_a_restart(
     store: MerchantServer, attendant: StaffClient, buy: Buy, clock: ManualClock
 ) -> None:
@@ -142,10 +163,10 @@ async def test_where_a_day_begins_is_found_in_a_long_journal(store: MerchantServ
         clock.advance(3600)
     midnight_us = micros(datetime(2026, 3, 3, tzinfo=ZoneInfo("Asia/Shanghai")))
     events = await store.database.read(journal.read)
-    first = await store.database.read(lambda connection: first_seq_since(connection, midnight_us))
+    first = await store.database.read(lambda connection: journal.first_seq_since(connection, midnight_us))
     assert first == next(event.seq for event in events if event.at_us >= midnight_us)
-    assert await store.database.read(lambda connection: first_seq_since(connection, 0)) == 1
-    beyond = await store.database.read(lambda connection: first_seq_since(connection, 2**62))
+    assert await store.database.read(lambda connection: journal.first_seq_since(connection, 0)) == 1
+    beyond = await store.database.read(lambda connection: journal.first_seq_since(connection, 2**62))
     assert beyond == events[-1].seq + 1
 
 

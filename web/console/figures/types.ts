@@ -56,7 +56,10 @@ export interface FiguresOfDays {
 interface Estimate {
   readonly value: number;
   readonly low: number;
-  readonly high: number | null;
+  readonly high: number;
+  readonly audits: number;
+  /** From so few audits that it is no number to go by. */
+  readonly few: boolean;
 }
 
 /** What the audits of some days say of all orders that left in them. */
@@ -67,6 +70,8 @@ export interface AuditFigures {
     readonly drawn: number;
     readonly partial: number;
     readonly full: number;
+    readonly full_wrong: number;
+    readonly few_audits: number;
     readonly orders_wrong: Estimate | null;
     readonly unpaid: Estimate | null;
     readonly unpaid_minor: number | null;

@@ -73,6 +73,14 @@ export const figures = {
   "figures.audits_wrong": { zh: "有差别的订单", en: "Orders with a difference" },
   "figures.audits_unpaid": { zh: "没付款的，占营业额", en: "Not paid, of the sales" },
   "figures.audits_overpaid": { zh: "付了没拿的，占营业额", en: "Paid and not there, of the sales" },
+  "figures.audits_made": {
+    zh: "重扫了 {made} 次，其中整单 {full} 次，有差别的 {wrong} 次",
+    en: "{made} rescans, {full} of them of the whole order; {wrong} of those found a difference",
+  },
+  "figures.audits_few": {
+    zh: "重扫还太少，说不准（{audits} 次，至少要 {needed} 次）",
+    en: "Too few rescans yet ({audits} of {needed})",
+  },
   "figures.audits_interval": { zh: "多半在 {low} 到 {high}", en: "likely {low} to {high}" },
   "figures.audits_means": {
     zh: "对全部 {orders} 张可抽到的订单的估计：抽到 {drawn} 张，查了 {full} 张全部、{partial} 张部分，按各自的抽中概率加权。没有整单抽查就没有第一个数。",

@@ -189,6 +189,8 @@ class Audits:
 
     def of_order_at_lane(self, tx: Transaction, order: Order) -> dict[str, Any] | None:
         """What holds an order at its lane, as the call for staff shows it; None for one that may go."""
+        if _is_out(tx.connection, order.order_id):
+            return None
         drawn = self._drawn(tx, order)
         if not drawn.holds:
             return None
@@ -245,7 +247,7 @@ class Audits:
     def _handle(self, tx: Transaction, event: Event) -> None:
         if event.kind == "order.paid":
             order = orders_store.get(tx.connection, event.payload()["order_id"])
-            if order is not None and order.status == "paid":  # not one that left while audits were off
+            if order is not None and order.status == "paid" and not _is_out(tx.connection, order.order_id):
                 self._drawn(tx, order)
             return
         told = event.payload()
@@ -407,6 +409,11 @@ def verify_day(connection: Connection, day: str) -> Checked:
     return verify(events, released, store.drawn_of(connection, released))
 
 
+def _is_out(connection: Connection, order_id: str) -> bool:
+    """Whether a gate was opened for an order: it is too late to draw, where audits were off until then."""
+    return exits_store.release_of(connection, order_id) is not None and store.get(connection, order_id) is None
+
+
 def _audit(connection: Connection, order_id: str) -> tuple[Draw, Order, list[Article]]:
     order = orders_store.get(connection, order_id)
     if order is None:
@@ -423,10 +430,13 @@ def _compared(drawn: Draw, articles: Sequence[Article], seen: Sequence[Seen]) ->
 
 
 def _tell_call(tx: Transaction, staff: Principal, drawn: Draw, result: store.Result) -> Exit | None:
-    """The call of a lane or bay that holds the order hears of the result; a clean one answers it. The exit after it."""
+    """The calls of a lane or bay about the order hear of the result; a clean one answers the audit's. The exit after
+    it.
+    """
     one = exits_store.live_of_order(tx.connection, drawn.order_id)
     if one is None:
         return None
+    calls.found_by_rescan(tx, one, staff.actor, result.result_id, result.sums.unpaid_minor)
     for call in exits_store.open_calls(tx.connection, exit_id=one.exit_id):
         if call.kind == "audit":
             evidence = {**call.evidence, **_evidence(drawn, result)}

@@ -180,7 +180,8 @@ class Calls:
 def answer_in(tx: Transaction, staff: Principal, call: Call, one: Exit | None, request: Answer) -> Call:
     """A person's answer, in a unit of work that does more than that; the call as it then is, and its exit follows."""
     paid_minor = supplements.close_with(tx, call, staff.actor) if request.action in {"let_go", "done"} else None
-    finding = "unpaid" if paid_minor is not None else request.finding
+    finding = "unpaid" if paid_minor is not None or request.found else request.finding
+    found = request.found or (_seen_at_gate(call) if finding == "unpaid" else [])
     answered = call.answered(
         answer_id=normal_id(request.id),
         by=staff.name,
@@ -190,7 +191,7 @@ def answer_in(tx: Transaction, staff: Principal, call: Call, one: Exit | None, r
         one=one,
         evidence_id=request.evidence_id,
         finding=finding,
-        worth_minor=paid_minor if paid_minor is not None else supplements.worth_minor(tx.connection, request.found),
+        worth_minor=paid_minor if paid_minor is not None else supplements.worth_minor(tx.connection, found),
     )
     store.update_call(tx, answered)
     about = one or (orders_store.get(tx.connection, call.order_id) if call.order_id is not None else None)
@@ -202,12 +203,27 @@ def answer_in(tx: Transaction, staff: Principal, call: Call, one: Exit | None, r
     return answered
 
 
+def _seen_at_gate(call: Call) -> list[UnpaidGood]:
+    """The goods that a gate's call names, as many as are more than was paid."""
+    goods = msgspec.convert(call.evidence.get("goods", []), list[GateGood])
+    return [UnpaidGood(good.product_id, quantity=good.read - good.paid) for good in goods if good.read > good.paid]
+
+
 def amend(tx: Transaction, call: Call, one: Exit, actor: str, evidence: dict[str, Any]) -> Call:
     """There is more to see of an open call: what was answered before it is known holds no more."""
     amended = msgspec.structs.replace(call, evidence=evidence)
     store.update_call(tx, amended)
     _record(tx, "call.amended", amended, one, actor)
     return amended
+
+
+def found_by_rescan(tx: Transaction, one: Exit, actor: str, result_id: str, unpaid_minor: int) -> None:
+    """What a rescan found unpaid is what the open call about the weight was about."""
+    for call in store.open_calls(tx.connection, exit_id=one.exit_id, kind="weight"):
+        told = call.after_rescan(result_id, unpaid_minor)
+        if told != call:
+            store.update_call(tx, told)
+            _record(tx, "call.amended", told, one, actor)
 
 
 def open_for_exit(tx: Transaction, one: Exit, kind: CallKind, actor: str, evidence: dict[str, Any]) -> None:

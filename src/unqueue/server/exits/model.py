@@ -214,7 +214,7 @@ class Call(msgspec.Struct, frozen=True):
 
     ``looked_by`` opened it first on a console; ``security_by`` called the guard to it, for ``security_reason``.
     ``finding`` is what whoever answered found, None where nobody said; ``worth_minor`` is what the goods that were not
-    paid cost, None where that is not known.
+    paid cost, None where that is not known. ``found_by`` is the rescan that found it, which has the last word.
     """
 
     call_id: str
@@ -237,6 +237,7 @@ class Call(msgspec.Struct, frozen=True):
     security_reason: str | None = None
     finding: Finding | None = None
     worth_minor: int | None = None
+    found_by: str | None = None
 
     def actions(self, one: Exit | None) -> frozenset[Action]:
         """What can be answered to this call about ``one``; nothing any more once it is answered."""
@@ -281,6 +282,8 @@ class Call(msgspec.Struct, frozen=True):
             raise ReasonNeeded
         if (action == "let_go" or evidence_id is not None) and evidence_id != self.evidence_id(one):
             raise CallChanged
+        if self.found_by is not None:
+            finding, worth_minor = self.finding, self.worth_minor
         return msgspec.structs.replace(
             self,
             status="answered",
@@ -292,6 +295,16 @@ class Call(msgspec.Struct, frozen=True):
             finding="unpaid" if action == "take_off" else finding,
             worth_minor=worth_minor,
         )
+
+    def after_rescan(self, result_id: str, unpaid_minor: int) -> "Call":
+        """After a rescan counted the goods while it is open: what it found unpaid is what was wrong, whatever is
+        answered. A recount takes the place of the one before it.
+        """
+        if unpaid_minor > 0:
+            return msgspec.structs.replace(self, finding="unpaid", worth_minor=unpaid_minor, found_by=result_id)
+        if self.found_by is None:
+            return self
+        return msgspec.structs.replace(self, finding=None, worth_minor=None, found_by=None)
 
     def looked_at(self, by: str, at_us: int) -> "Call":
         """After somebody opened it on a console; only the first who did counts."""

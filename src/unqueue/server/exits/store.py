@@ -133,6 +133,7 @@ calls = Table(
     Column("security_reason", Text),
     Column("finding", String(16)),
     Column("worth_minor", BigInteger),
+    Column("found_by", String(32)),
     CheckConstraint("status IN ('open', 'answered')", name="status"),
     CheckConstraint("finding IN ('nothing', 'unpaid')", name="finding"),
     Index("calls_open", "lane", "kind", sqlite_where=_OPEN, postgresql_where=_OPEN),

@@ -28,6 +28,11 @@ def read(connection: Connection, starts: Sequence[int]) -> Rows:
     )
 
 
+def has_exits(connection: Connection, lane: str) -> bool:
+    """Whether anybody ever came to a lane."""
+    return connection.execute(select(exits.c.exit_id).where(exits.c.lane == lane).limit(1)).first() is not None
+
+
 def _exits(connection: Connection, starts: Sequence[int]) -> list[ExitRow]:
     is_weight = calls.c.kind == "weight"
     about = (
@@ -67,7 +72,7 @@ def _exits(connection: Connection, starts: Sequence[int]) -> list[ExitRow]:
 
 
 def _found_at_calls(connection: Connection, starts: Sequence[int]) -> list[FoundRow]:
-    """An audit's own call is left out: what its rescan found says it."""
+    """What a rescan found is left out, at its own call and at one about the weight: the audit says it."""
     query = (
         select(
             _day(calls.c.opened_us, starts).label("c0"),
@@ -78,7 +83,7 @@ def _found_at_calls(connection: Connection, starts: Sequence[int]) -> list[Found
         )
         .select_from(calls)
         .outerjoin(exits, exits.c.exit_id == calls.c.exit_id)
-        .where(_opened(starts), calls.c.finding == "unpaid", calls.c.kind != "audit")
+        .where(_opened(starts), calls.c.finding == "unpaid", calls.c.kind != "audit", calls.c.found_by.is_(None))
     )
     rows = connection.execute(_grouped(query, 2))
     return [FoundRow(day, lane, False, count, priced, int(worth)) for day, lane, count, priced, worth in rows]

@@ -31,6 +31,7 @@ WHAT: Mapping[May, str] = {
     "unblock_cards": "let a blocked card be used again",
     "audit_figures": "see what the audits say of losses and errors",
     "figures": "see the figures of lanes and days",
+    "overrides": "read who decided what at calls and gates, and why",
     "reconcile": "look at providers' bills against the books",
 }
 """What each of these is, in words."""
@@ -38,7 +39,14 @@ WHAT: Mapping[May, str] = {
 _ATTENDANT: frozenset[May] = frozenset(
     {"floor", "calls", "look_up", "take_back", "hand_over", "issue_cards", "fill_cards", "block_cards"}
 )
-_SUPERVISOR: frozenset[May] = _ATTENDANT | {"second", "decide_payments", "unblock_cards", "reconcile", "figures"}
+_SUPERVISOR: frozenset[May] = _ATTENDANT | {
+    "second",
+    "decide_payments",
+    "unblock_cards",
+    "reconcile",
+    "figures",
+    "overrides",
+}
 MAY: Mapping[Role, frozenset[May]] = {
     "attendant": _ATTENDANT,
     "supervisor": _SUPERVISOR,

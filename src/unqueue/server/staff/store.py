@@ -47,6 +47,11 @@ staff_sessions = Table(
 )
 
 
+def names(connection: Connection) -> dict[str, str]:
+    """The name of everybody who works or worked here, by id."""
+    return {row[0]: row[1] for row in connection.execute(select(staff_members.c.staff_id, staff_members.c.name))}
+
+
 def by_name(connection: Connection, name: str) -> Member | None:
     """The member of that name, also one who has left."""
     return _member(connection.execute(select(staff_members).where(staff_members.c.name == name)).first())

@@ -5,19 +5,22 @@ from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from unqueue.kernel.clock import from_micros, micros
 from unqueue.kernel.database import Database
-from unqueue.kernel.journal import Event, journal
+from unqueue.kernel.journal import Event, first_seq_since, journal
 from unqueue.kernel.money import Money
 from unqueue.server.orders import store as orders_store
 
 _COUNTED = ("trip.opened", "order.submitted", "order.paid", "exit.left", "exit.weighed")
+_SCANNED = ("trip.scanned", "trip.batched")
 
 
 class TodayView(msgspec.Struct, frozen=True):
-    """``checks`` are weighings that needed a look; ``revenue`` is what the orders paid today come to."""
+    """``trips`` are visits that began today and in which something was scanned; ``checks`` are exits with a weighing
+    that did not fit, each once; ``revenue`` is what the orders paid today come to.
+    """
 
     trips: int
     orders: int
@@ -42,12 +45,15 @@ class Today:
     def _begin(self, day: date) -> None:
         self._day = day
         self._numbers = dict.fromkeys(_COUNTED, 0)
-        self._checks = 0
+        self._opened, self._scanned = set[str](), set[str]()  # the streams of trips
+        self._checked = set[str]()  # those of exits
         self._paid_minor: dict[str, int | None] = {}
 
     async def start(self) -> None:
         """Count what happened today before this process started. Call once, after the database's own start."""
-        self._count(await self._database.read_long(self._earlier))
+        earlier, scanned = await self._database.read_long(self._earlier)
+        self._count(earlier)
+        self._scanned |= self._opened & scanned
         waiting, self._waiting = self._waiting or [], None
         self._count(waiting)
 
@@ -60,11 +66,11 @@ class Today:
             order = orders_store.get(connection, order_id)
             paid_minor[order_id] = order.total_minor if order is not None else 0
         return TodayView(
-            trips=numbers["trip.opened"],
+            trips=len(self._scanned),
             orders=numbers["order.submitted"],
             paid=numbers["order.paid"],
             exits=numbers["exit.left"],
-            checks=self._checks,
+            checks=len(self._checked),
             revenue=Money(sum(filter(None, list(paid_minor.values()))), self._currency),
         )
 
@@ -76,6 +82,8 @@ class Today:
 
     def _count(self, events: Iterable[Event]) -> None:
         for event in events:
+            if event.kind in _SCANNED and event.stream in self._opened:
+                self._scanned.add(event.stream)
             if event.kind not in self._numbers or event.seq <= self._last_seq:
                 continue
             self._last_seq = event.seq
@@ -85,30 +93,20 @@ class Today:
             if day < self._day:
                 continue
             self._numbers[event.kind] += 1
-            if event.kind == "order.paid":
+            if event.kind == "trip.opened":
+                self._opened.add(event.stream)
+            elif event.kind == "order.paid":
                 self._paid_minor.setdefault(event.stream.partition(":")[2])
-            elif event.kind == "exit.weighed":
-                self._checks += event.payload()["weighing"]["verdict"] == "check"
+            elif event.kind == "exit.weighed" and event.payload()["weighing"]["verdict"] == "check":
+                self._checked.add(event.stream)
 
-    def _earlier(self, connection: Connection) -> list[Event]:
+    def _earlier(self, connection: Connection) -> tuple[list[Event], set[str]]:
         midnight_us = micros(datetime.combine(self._day, time(), self._zone))
         first = first_seq_since(connection, midnight_us)
         columns = (journal.c.seq, journal.c.at_us, journal.c.kind, journal.c.stream, journal.c.actor, journal.c.data)
         query = select(*columns).where(journal.c.seq >= first, journal.c.kind.in_(_COUNTED)).order_by(journal.c.seq)
-        return [Event(*row) for row in connection.execute(query)]
+        scanned = select(journal.c.stream).distinct().where(journal.c.seq >= first, journal.c.kind.in_(_SCANNED))
+        return [Event(*row) for row in connection.execute(query)], set(connection.scalars(scanned))
 
     def _date(self, at_us: int) -> date:
         return from_micros(at_us).astimezone(self._zone).date()
-
-
-def first_seq_since(connection: Connection, at_us: int) -> int:
-    """The first event at or after a time, by halving: the journal is in order of time, and seq has no gaps.
-
-    Where the clock was once set back, it may be an event near there: good enough to count a day from.
-    """
-    low, high = 1, (connection.execute(select(func.max(journal.c.seq))).scalar() or 0) + 1
-    while low < high:
-        middle = (low + high) // 2
-        found = connection.execute(select(journal.c.at_us).where(journal.c.seq == middle)).scalar_one()
-        low, high = (middle + 1, high) if found < at_us else (low, middle)
-    return low

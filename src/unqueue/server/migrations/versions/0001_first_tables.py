@@ -394,6 +394,7 @@ def upgrade() -> None:
         sa.Column("security_reason", sa.Text(), nullable=True),
         sa.Column("finding", sa.String(length=16), nullable=True),
         sa.Column("worth_minor", sa.BigInteger(), nullable=True),
+        sa.Column("found_by", sa.String(length=32), nullable=True),
         sa.CheckConstraint("finding IN ('nothing', 'unpaid')", name=op.f("calls_finding_check")),
         sa.CheckConstraint("status IN ('open', 'answered')", name=op.f("calls_status_check")),
         sa.ForeignKeyConstraint(["exit_id"], ["exits.exit_id"], name=op.f("calls_exit_id_fkey")),
