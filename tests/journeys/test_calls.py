@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 from tests.support.browsers import Shop
-from tests.support.service_desk import assert_usable, buy, call, goods_of, hire, sign_in, wait_for
+from tests.support.service_desk import assert_usable, buy, call, goods_of, hire, pull_trigger, sign_in, wait_for
 
 from unqueue.kernel import journal
 from unqueue.kernel.database import Database
@@ -227,6 +227,28 @@ def test_an_age_is_checked_before_the_lane(shop: Shop, phone: BrowserContext) ->
     expect(page.get_by_role("region", name="出场")).not_to_contain_text("没有数据")
     assert_usable(page)
     figures_of_a_lane(page)
+
+
+def test_who_is_refused_for_their_age_is_told_to_take_the_goods_out(shop: Shop, phone: BrowserContext) -> None:
+    found = shop.http.get("/api/catalogue/products", params={"q": "beer"}).json()["products"]
+    beer = next(one for one in found if one["age_limit"] and one["sold_by"] == "piece")
+    shopper, page = phone.new_page(), phone.new_page()
+    shopper.goto(f"{shop.url}/handset/")
+    shopper.get_by_role("button", name="开始购物").click()
+    expect(shopper.get_by_role("button", name="提交订单")).to_be_visible()
+    pull_trigger(shopper, beer["code"])
+    expect(shopper.get_by_text(beer["name_zh"], exact=True).first).to_be_visible()
+    shopper.get_by_role("button", name="提交订单").click()
+    expect(shopper.get_by_text("请把证件和订单号给店员看")).to_be_visible()
+    open_call(page, shop, "核对年龄")
+    page.get_by_role("button", name="不放行", exact=True).click()
+    page.get_by_role("button", name="还不到年龄").click()
+    refused = shopper.get_by_text(f"请点“继续购物”，把 {beer['age_limit']} 岁以上的商品拿出来再结账")
+    expect(refused).to_be_visible()
+    expect(shopper.get_by_text("请把证件和订单号给店员看")).to_have_count(0)
+    assert_usable(shopper)
+    shopper.get_by_role("button", name="继续购物").click()
+    expect(shopper.get_by_role("button", name="提交订单")).to_be_visible()
 
 
 def figures_of_a_lane(page: Page) -> None:

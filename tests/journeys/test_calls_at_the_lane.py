@@ -251,6 +251,15 @@ def test_who_is_too_young_does_not_leave_with_it(shop: Shop, lane: Page, console
     assert shop.lane("/walk", {"goods": []})["through"] is False
     assert told(shop, "call.answered", order)["reason"] == "还不到年龄"
     assert told(shop, "exit.released", order) == {"action": None}
+    arrive(shop, order, beer)  # the same order once more: whoever is called then hears of it
+    shop.wait_for_lane("staff")
+    console.get_by_role("region", name=re.compile("呼叫")).get_by_role("button", name=re.compile("核对年龄")).click()
+    expect(console.get_by_text(re.compile(r".+ \d\d:\d\d 没有放行这张订单：还不到年龄"))).to_be_visible()
+    assert_usable(console)
+    console.get_by_role("button", name="不放行", exact=True).click()
+    console.get_by_role("button", name="没有带证件").click()
+    shop.lane("/belt", method="DELETE")
+    shop.wait_for_lane("idle")
 
 
 def test_a_shopper_whose_lane_broke_is_sent_to_another(

@@ -423,6 +423,8 @@ export interface Call {
     /** What the gate's reader saw more of than is paid on the order. */
     readonly goods?: readonly GateGood[];
     readonly age_limit?: number | null;
+    /** Who refused the same order for its shopper's age before. */
+    readonly refused_before?: { readonly by: string | null; readonly at: string; readonly reason: string | null };
     /** The lane that the order's pass is bound to, and that does not answer. */
     readonly bound_to?: string | null;
     /** Of an audit: how much is scanned again, and what its last rescan came to. */
@@ -448,7 +450,7 @@ export type Finding = "nothing" | "unpaid";
 
 /** Whether a person still has to look at the shopper's ID. */
 export interface AgeCheck {
-  readonly status: "none" | "due" | "cleared";
+  readonly status: "none" | "due" | "cleared" | "refused";
   readonly age_limit: number | null;
 }
 

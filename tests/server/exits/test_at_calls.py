@@ -172,10 +172,17 @@ async def test_who_is_refused_before_the_lane_is_asked_again_there(
     paid = await buy(BEER)
     await store.age_checks.catch_up()
     (early,) = await attendant.open_calls()
-    await attendant.answer(early["id"], "refuse", "no ID at hand")
+    path = f"/api/orders/{paid.order['id']}/age-check"
+    refused = await attendant.answer(early["id"], "refuse", "no ID at hand")
+    assert await paid.handset.call("GET", path) == {"status": "refused", "age_limit": 18}
     assert (await lane.claim(**{"pass": await paid.show_pass()}))["checks"] == ["min_age"]
     (call,) = await attendant.open_calls()
     assert call["id"] != early["id"]
+    before = {"by": ATTENDANT, "at": refused["answered_at"], "reason": "no ID at hand"}
+    assert call["evidence"] == {"age_limit": 18, "refused_before": before}
+    assert (await paid.handset.call("GET", path))["status"] == "due"  # somebody looks at it anew
+    await attendant.answer(call["id"], "let_go", "")
+    assert (await paid.handset.call("GET", path))["status"] == "cleared"
 
 
 async def test_an_order_that_is_given_up_needs_no_age_check(

@@ -56,6 +56,11 @@ export const console_ = {
     zh: "这张订单里有限龄商品，请看一下证件。",
     en: "There is an age-restricted product on this order. Please look at an ID.",
   },
+  "console.age_refused": { zh: "{name} {time} 没有放行这张订单", en: "{name} refused this order at {time}" },
+  "console.age_refused_for": {
+    zh: "{name} {time} 没有放行这张订单：{reason}",
+    en: "{name} refused this order at {time}: {reason}",
+  },
   "console.advice.other_lane": {
     zh: "这张订单的出场码绑定在一条断网的通道，也许已从那里出场。请到那里看一下，没有出场再放行。",
     en: "This order’s pass is bound to a lane that is cut off, and may have left there. Look there first; let go if it has not.",

@@ -112,6 +112,14 @@ export const handset = {
     en: "Age {age}+ items. Show your ID and order number to our staff now, and there is no wait at the exit",
   },
   "handset.age_cleared": { zh: "年龄已核对，出口不用再看证件", en: "Age checked: no need to show your ID at the exit" },
+  "handset.age_refused": {
+    zh: "店员没有通过年龄核对。请点“{back}”，把 {age} 岁以上的商品拿出来再结账",
+    en: "Our staff refused the age {age}+ items. Press “{back}”, take them out, and check out again",
+  },
+  "handset.age_refused_paid": {
+    zh: "店员没有通过年龄核对。请把 {age} 岁以上的商品拿出来，交到服务台退款",
+    en: "Our staff refused the age {age}+ items. Take them out and bring them to the service desk: you get your money back",
+  },
   "handset.age_hint": {
     zh: "有 {age} 岁以上商品，出口请出示证件",
     en: "Age {age}+ items: please have your ID ready at the exit",

@@ -12,7 +12,7 @@ from unqueue.kernel.errors import NotFound
 from unqueue.kernel.journal import Event
 from unqueue.server.access import Principal
 from unqueue.server.exits import calls, store
-from unqueue.server.exits.age_checks import age_limit_of, is_cleared
+from unqueue.server.exits.age_checks import age_limit_of, evidence_of, is_cleared, is_refused
 from unqueue.server.follower import Follower
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.service import may_see
@@ -22,9 +22,11 @@ SHOP_FLOOR = "shop-floor"
 
 
 class AgeCheckView(msgspec.Struct, frozen=True):
-    """What the shopper is told: ``due`` until a person has looked at their ID; ``none`` where nobody has to."""
+    """What the shopper is told: ``due`` until a person has looked at their ID; ``refused`` where that person said no,
+    until the next one is called; ``none`` where nobody has to look.
+    """
 
-    status: Literal["none", "due", "cleared"]
+    status: Literal["none", "due", "cleared", "refused"]
     age_limit: int | None
 
 
@@ -55,6 +57,8 @@ class AgeChecks:
             age_limit = age_limit_of(connection, order_id)
             if age_limit is None:
                 return AgeCheckView("none", None)
+            if is_refused(connection, order_id):
+                return AgeCheckView("refused", age_limit)
             return AgeCheckView("cleared" if is_cleared(connection, order_id) else "due", age_limit)
 
         return await self._database.read(read)
@@ -74,4 +78,6 @@ def _handle(tx: Transaction, event: Event) -> None:
     if age_limit is None or known or is_cleared(tx.connection, order.order_id):
         return
     if store.live_of_order(tx.connection, order.order_id) is None:  # else its lane has called
-        calls.open_for_order(tx, SHOP_FLOOR, order, "min_age", evidence={"age_limit": age_limit})
+        calls.open_for_order(
+            tx, SHOP_FLOOR, order, "min_age", evidence=evidence_of(tx.connection, order.order_id, age_limit)
+        )

@@ -192,7 +192,8 @@ class Exits:
         store.insert_exit(tx, fresh)
         record(tx, "exit.claimed", fresh, device.actor, pass_id=pass_id)
         if age_limit is not None and not calls.bring(tx, fresh, "min_age", device.actor):
-            calls.open_for_exit(tx, fresh, "min_age", device.actor, {"age_limit": age_limit})
+            evidence = age_checks.evidence_of(tx.connection, order.order_id, age_limit)
+            calls.open_for_exit(tx, fresh, "min_age", device.actor, evidence)
         if audit is not None:
             calls.open_for_exit(tx, fresh, "audit", device.actor, audit)
         return fresh

@@ -319,6 +319,13 @@ def recent_calls(connection: Connection, limit: int) -> list[Call]:
     return [call for row in connection.execute(query) if (call := _call(row)) is not None]
 
 
+def last_refused(connection: Connection, order_id: str, kind: CallKind) -> Call | None:
+    """The call of a kind about an order that a person refused last."""
+    refused = (calls.c.order_id == order_id) & (calls.c.kind == kind) & (calls.c.action == "refuse")
+    query = select(calls).where(refused).order_by(calls.c.answered_us.desc()).limit(1)
+    return _call(connection.execute(query).first())
+
+
 def is_let_go(connection: Connection, exit_id: str) -> bool:
     """Whether a person has let something about an exit go, by name."""
     by_name = (calls.c.action == "let_go") & calls.c.answered_by.is_not(None)
