@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
+from playwright.sync_api import APIResponse, Browser, BrowserContext, Page, Route, expect
 from tests.support.browsers import Shop
 from tests.support.service_desk import assert_usable, buy, call, goods_of, hire, pull_trigger, sign_in, wait_for
 
@@ -181,6 +181,49 @@ def pay(shop: Shop, token: str) -> None:
     url = call(shop, token, "POST", f"/api/orders/{order['id']}/payments", payment)["action"]["url"]
     form = {"action": "pay", "trouble": "none"}
     assert httpx.post(url, data=form, headers={"Accept": "application/json"}, trust_env=False).is_success
+
+
+WORDS_BROKEN = """() => [...document.querySelectorAll("button, .button")].flatMap((button) => {
+  const found = [], texts = document.createTreeWalker(button, NodeFilter.SHOW_TEXT), range = document.createRange();
+  while (texts.nextNode())
+    for (const word of texts.currentNode.data.matchAll(/\\w+/g)) {
+      range.setStart(texts.currentNode, word.index);
+      range.setEnd(texts.currentNode, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size > 1) found.push(word[0]);
+    }
+  return found;
+})"""
+
+
+def test_in_english_the_buttons_of_a_call_keep_their_words_whole(
+    shop: Shop, browser: Browser, goods: list[dict[str, Any]]
+) -> None:
+    order = buy(shop, (goods[0], 1))
+    arrive(shop, order, goods[0], goods[1])
+    shop.wait_for_lane("check")
+    context = browser.new_context(viewport={"width": 360, "height": 800}, locale="en-GB")
+    page = context.new_page()
+    sign_in(page, shop, at="#floor")
+    page.get_by_role("button", name="Weight differs").first.click()
+    expect(page.get_by_role("button", name="Call security")).to_be_visible()
+    assert page.evaluate(WORDS_BROKEN) == []
+    page.get_by_role("button", name="Take a payment").click()
+    page.get_by_label("Barcode of what was not paid").fill("96385074")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("button", name="Ask for the payment").click()
+    expect(page.get_by_text("No product has the barcode 96385074.").last).to_be_visible()  # staff ask no staff
+    assert page.evaluate(WORDS_BROKEN) == []
+    assert_usable(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{shop.url}/console/")
+    plan = page.get_by_role("region", name="Plan of the store")
+    expect(plan.get_by_role("button", name=re.compile(r"^Lane 1, Weight differs, waiting \d+:\d\d$"))).to_be_visible()
+    expect(plan.get_by_text("Nobody waits")).to_have_count(0)
+    page.get_by_role("button", name="Weight differs").first.click()
+    page.get_by_role("button", name="Let go", exact=True).click()
+    page.get_by_role("button", name="Checked: all goods are right").click()
+    walk_out(shop)
+    context.close()
 
 
 def test_security_is_called_and_every_console_says_so(

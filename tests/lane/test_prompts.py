@@ -1,5 +1,6 @@
 """Every prompt has its words in both languages, and every spoken one its recordings."""
 
+import re
 import wave
 from pathlib import Path
 
@@ -21,6 +22,15 @@ def test_words_are_short_and_in_both_languages(name: str) -> None:
     assert len(prompt.zh) <= 30
     assert len(prompt.en) <= 80
     assert recording_of(name) in {None, *RECORDINGS}
+
+
+@pytest.mark.parametrize("name", ["pass_used", "too_many_guesses"])
+def test_what_is_to_be_pressed_is_called_as_the_button_is(name: str) -> None:
+    messages = (Path(__file__).parents[2] / "web/shared/messages/lane.ts").read_text()
+    button = re.search(r'"lane\.help": \{ zh: "(.+)", en: "(.+)" \}', messages)
+    assert button is not None
+    assert f"按“{button[1]}”" in PROMPTS[name].zh
+    assert f"press {button[2]}." in PROMPTS[name].en
 
 
 @pytest.mark.parametrize(("language", "name"), CASES)

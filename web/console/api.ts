@@ -1,4 +1,5 @@
 import { Problem, request, requestText, type RequestOptions } from "../shared/api.ts";
+import { forStaff } from "./problems.ts";
 import type {
   Call,
   Finding,
@@ -180,7 +181,7 @@ export function staffApi(token: string, onEnded: () => void = () => undefined) {
       return await request<T>(to, { token, ...options });
     } catch (error) {
       if (error instanceof Problem && error.status === 401) onEnded();
-      throw error;
+      throw error instanceof Problem ? forStaff(error) : error;
     }
   }
   const post = <T>(to: string, body?: unknown) =>

@@ -69,7 +69,9 @@ PROMPTS: dict[str, Prompt] = {
     # The code that was shown.
     "pass_unpaid": Prompt("还没有付款，请先付款再来这里", "Not paid yet. Please pay first, then come back."),
     "pass_used": Prompt(
-        "这张订单已经出场了，需要帮忙请按求助", "This order has left already. If you need help, press Help.", None
+        "这张订单已经出场了，需要的话请按“请店员帮忙”",
+        "This order has left already. If that is wrong, press Call staff.",
+        None,
     ),
     "pass_invalid": Prompt("请出示付款后的出场码", "Please show the exit pass that came after paying."),
     "pass_expired": Prompt("出场码过时了，请在手机上刷新", "This pass is out of date. Please refresh it."),
@@ -77,8 +79,8 @@ PROMPTS: dict[str, Prompt] = {
         "没有这个订单号，请再看一下", "There is no such order number. Please look again.", voice=None
     ),
     "too_many_guesses": Prompt(
-        "号码输错了几次，请扫出场码，或按求助",
-        "The number was wrong a few times. Please scan your pass, or press Help.",
+        "号码输错了几次，请扫出场码，或按“请店员帮忙”",
+        "The number was wrong a few times. Please scan your pass, or press Call staff.",
         voice=None,
     ),
     "other_lane": Prompt(

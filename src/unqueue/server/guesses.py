@@ -11,8 +11,8 @@ class TooManyGuesses(DomainError):
     code = "too_many_guesses"
     status = 429
     permanent = False
-    zh = "号码输错了几次，请扫码，或按求助"
-    en = "The number was wrong a few times. Please scan the code, or press Help."
+    zh = "号码输错了几次，请扫码，或请店员帮忙"
+    en = "The number was wrong a few times. Please scan the code, or call staff."
 
 
 class Guesses:

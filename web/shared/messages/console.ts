@@ -226,6 +226,20 @@ export const console_ = {
   "console.reason.many_wait": { zh: "等的人太多", en: "Too many are waiting" },
   "console.reason.in_need": { zh: "顾客有急事", en: "The shopper is in need" },
 
+  // What the server tells a shopper to bring to staff, told to staff.
+  "console.problem.product_unknown": {
+    zh: "没有条码是 {code} 的商品。请看一下条码，再扫一次",
+    en: "No product has the barcode {code}. Please check it and scan again.",
+  },
+  "console.problem.product_recalled": {
+    zh: "“{name}”正在召回，不能卖，请收下",
+    en: "{name} is being recalled and can’t be sold. Please keep it back.",
+  },
+  "console.problem.price_missing": {
+    zh: "“{name}”还没有定价，现在不能收款",
+    en: "{name} has no price yet, so it can’t be paid for now.",
+  },
+
   "audit.title": { zh: "重新扫描", en: "Rescan" },
   "audit.full": { zh: "请扫全部商品", en: "Scan all the goods" },
   "audit.full_hint": {
@@ -267,10 +281,16 @@ export const console_ = {
   "console.plan": { zh: "平面图", en: "Plan of the store" },
   "console.shop_floor_plan": { zh: "卖场", en: "Shop floor" },
   "console.plan_ages": { zh: "要核对年龄：{count}", en: "Ages to check: {count}" },
-  "console.plan_nobody": { zh: "没有人在等", en: "Nobody waits" },
+  "console.plan_no_ages": { zh: "不用核对年龄", en: "No ages to check" },
   "console.plan_closed": { zh: "停用", en: "Taken out" },
   "console.plan_exit": { zh: "出口", en: "Way out" },
   "console.lanes": { zh: "通道", en: "Lanes" },
+  "console.lanes_and_bays": { zh: "通道和服务位", en: "Lanes and side bays" },
+  "console.plan_waits": { zh: "{place}，{kind}，已等 {time}", en: "{place}, {kind}, waiting {time}" },
+  "console.plan_waits_more": {
+    zh: "{place}，{kind}，已等 {time}，还有 {count} 个呼叫",
+    en: "{place}, {kind}, waiting {time}, {count:more call|more calls}",
+  },
   "console.lane": { zh: "{name} 号通道", en: "Lane {name}" },
   "console.bays": { zh: "服务位", en: "Side bays" },
   "console.bay": { zh: "服务位 {name}", en: "Side bay {name}" },

@@ -6,8 +6,8 @@ from unqueue.kernel.errors import DomainError
 class OrderLeft(DomainError):
     code = "order_left"
     status = 409
-    zh = "这张订单已经出场了。如有疑问，请按求助"
-    en = "This order has left the store already. If that is wrong, please press Help."
+    zh = "这张订单已经出场了。如有疑问，请店员帮忙"
+    en = "This order has left the store already. If that is wrong, please call staff."
 
 
 class OrderAtOtherLane(DomainError):
