@@ -226,6 +226,42 @@ export const console_ = {
   "console.reason.many_wait": { zh: "等的人太多", en: "Too many are waiting" },
   "console.reason.in_need": { zh: "顾客有急事", en: "The shopper is in need" },
 
+  // What lanes and the server write of a call in English: console/details.ts.
+  "console.detail.fire": { zh: "火警中：门一直开着", en: "The fire alarm is active: the gate is kept open" },
+  "console.detail.tags": {
+    zh: "订单有 {tags} 个标签，消磁器数到 {counted} 个",
+    en: "The order has {tags} tags; the deactivator counted {counted}",
+  },
+  "console.detail.refused": {
+    zh: "服务器没有同意这条通道的请求（{request}：{code}）",
+    en: "The server says no to what the lane asked ({request}: {code})",
+  },
+  "console.detail.goods_left": {
+    zh: "顾客去了服务位，商品还在传送带上",
+    en: "The shopper was sent to the side bay, and goods still lie on the belt",
+  },
+  "console.detail.counter_anew": {
+    zh: "门的计数器重新开始了：请看一下订单 {number} 的顾客有没有离开",
+    en: "The gate’s counter began anew: did the shopper of order {number} leave?",
+  },
+  "console.detail.nobody_walked": {
+    zh: "门为这张订单打开了，没有人走过",
+    en: "The gate was opened for this order, and nobody walked through",
+  },
+  "console.detail.left_twice": {
+    zh: "订单 {number} 在断网时从这里出场，也从别处出过场",
+    en: "Order {number} left here while this lane was cut off, and elsewhere as well",
+  },
+  "console.detail.not_taken": {
+    zh: "订单 {number} 在断网时从这里出场，服务器不认：{why}",
+    en: "Order {number} left here while the lane was cut off, and the server does not take that: {why}",
+  },
+  "console.detail.exit_not_taken": {
+    zh: "一张订单（出场 {exit}）在断网时从这里出场，服务器不认：{why}",
+    en: "An order (exit {exit}) left here while the lane was cut off, and the server does not take that: {why}",
+  },
+  "console.detail.device": { zh: "{device}：{problem}", en: "{device}: {problem}" },
+
   // What the server tells a shopper to bring to staff, told to staff.
   "console.problem.product_unknown": {
     zh: "没有条码是 {code} 的商品。请看一下条码，再扫一次",
