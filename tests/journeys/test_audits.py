@@ -68,6 +68,13 @@ def test_a_clean_audit_ends_with_thanks(audited: Shop, phone: BrowserContext, go
     open_call(page, audited, "随机抽查")
     panel = page.get_by_role("region", name="重新扫描")
     expect(panel.get_by_text("与您个人无关")).to_be_visible()
+    detail = page.get_by_role("region", name="呼叫详情")
+    expect(detail.get_by_text("数完才显示件数")).to_be_visible()  # who counts should count what is there
+    assert "3 件" not in page.locator("main").inner_text()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(page.get_by_role("heading", name="通道", exact=True)).to_be_visible()
+    assert "3 件" not in page.locator("main").inner_text()
+    page.set_viewport_size({"width": 360, "height": 740})
     assert_usable(page)
     page.get_by_role("button", name="补付没付的商品").click()
     pull_trigger(page, goods[2]["code"])  # it is to be paid, and is not counted as well

@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Call } from "../shared/types.ts";
-import { adviceOf, choicesOf, findingOf, inOrder, SHOP_FLOOR, unpaidGuesses, patience, stopwatch } from "./calls.ts";
+import {
+  adviceOf,
+  choicesOf,
+  findingOf,
+  inOrder,
+  SHOP_FLOOR,
+  unpaidGuesses,
+  patience,
+  stopwatch,
+  uncounted,
+} from "./calls.ts";
 
 function call(id: string, kind: Call["kind"], minute: number, status: Call["status"] = "open"): Call {
   return {
@@ -154,4 +164,13 @@ test("guesses: what may lie there unpaid, of which the product is known", () => 
     found.map(({ product_id }) => product_id),
     ["tea"],
   );
+});
+
+test("how many goods an order has is not told until its audit has counted them", () => {
+  const order = { id: "o1", number: "123456789", item_count: 3, total: { amount_minor: 1, currency: "CNY" } };
+  const due = { ...call("a", "audit", 1), order };
+  assert.deepEqual([...uncounted([due, { ...call("b", "weight", 2), order }])], ["o1"]);
+  assert.equal(uncounted([{ ...due, evidence: { outcome: "differences" } }]).size, 0);
+  assert.equal(uncounted([{ ...due, status: "answered" }]).size, 0);
+  assert.equal(uncounted([{ ...call("b", "weight", 2), order }]).size, 0);
 });

@@ -216,6 +216,12 @@ export function choicesOf(call: Call): readonly Choice[] {
     .map((choice) => (at_the_gate && choice.action === "done" ? LEFT : choice));
 }
 
+/** The orders of which nobody may see how many goods they have: they are to be counted, and have not been yet. */
+export function uncounted(calls: readonly Call[]): ReadonlySet<string> {
+  const due = calls.filter((one) => one.status === "open" && one.kind === "audit" && !one.evidence?.outcome);
+  return new Set(due.flatMap(({ order }) => (order ? [order.id] : [])));
+}
+
 /** What to do about a call, in a sentence. */
 export function adviceOf(call: Call): PlainMessageKey {
   if (call.actions.includes("open_again")) return "console.advice.gate";

@@ -128,6 +128,7 @@ export const console_ = {
     en: "Measured {measured}; expected {expected}; passes from {low} to {high}",
   },
   "console.order": { zh: "订单 {number}", en: "Order {number}" },
+  "console.items_uncounted": { zh: "数完才显示件数", en: "how many: told once they are counted" },
   "console.items": { zh: "{count} 件", en: "{count:item|items}" },
   "console.lines": { zh: "订单里的商品", en: "On the order" },
   "console.tag": { zh: "带防盗标签", en: "Carries a tag" },
