@@ -300,20 +300,20 @@ def figures_of_a_lane(page: Page) -> None:
     def with_another(route: Route) -> None:
         told = route.fetch()
         found = told.json()
-        found["by_lane"] = [*found["by_lane"], {**found["by_lane"][0], "lane": "lane-9"}]
+        found["by_lane"] = [*found["by_lane"], {**found["by_lane"][0], "lane": "kiosk-1"}]
         route.fulfill(response=told, json=found)
 
     page.route("**/api/staff/figures?*", with_another)
     page.get_by_role("button", name="今天").click()
     lanes = page.get_by_role("combobox")
-    lanes.select_option("lane-9")
-    expect(page.get_by_role("table").first.get_by_text("9 号通道")).to_be_visible()
+    lanes.select_option("kiosk-1")
+    expect(page.get_by_role("table").first.get_by_text(re.compile("^付款机"))).to_be_visible()
     page.unroute("**/api/staff/figures?*")
-    with page.expect_response(lambda answer: "lane=lane-9" in answer.url):
+    with page.expect_response(lambda answer: "lane=kiosk-1" in answer.url):
         page.get_by_role("button", name="最近 30 天").click()
     expect(page.get_by_role("region", name="出场").locator("rect")).to_have_count(30)  # one a day
     expect(page.get_by_role("region", name="误报")).to_contain_text("没有数据")
-    expect(lanes).to_have_value("lane-9")
+    expect(lanes).to_have_value("kiosk-1")
     page.route("**/api/staff/figures?*", lambda route: route.abort())
     page.get_by_role("button", name="今天").click()
     again = page.get_by_role("button", name="再试一次")
@@ -322,7 +322,7 @@ def figures_of_a_lane(page: Page) -> None:
     page.unroute("**/api/staff/figures?*")
     again.click()
     expect(page.get_by_role("region", name="误报")).to_be_visible()
-    expect(lanes).to_have_value("lane-9")
+    expect(lanes).to_have_value("kiosk-1")
     lanes.select_option(label="全部通道")
     expect(page.get_by_role("region", name="出场")).not_to_contain_text("没有数据")
     assert_usable(page)

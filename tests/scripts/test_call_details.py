@@ -23,10 +23,8 @@ def texts(node: ast.expr) -> list[str]:
         return []
     found = [""]
     for part in node.values:
-        if isinstance(part, ast.FormattedValue):
-            more = SAMPLES.get(ast.unparse(part.value), ["12"])
-        else:
-            more = texts(part)
+        value = part.value if isinstance(part, ast.FormattedValue) else part
+        more = texts(part) if value is part else SAMPLES.get(ast.unparse(value), ["12"])
         found = [text + one for text in found for one in more]
     return found
 

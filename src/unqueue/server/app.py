@@ -55,7 +55,7 @@ from unqueue.server.figures import routes as figures_routes
 from unqueue.server.figures.service import StoreFigures
 from unqueue.server.fleet import routes as fleet_routes
 from unqueue.server.fleet.service import Fleet, device_principal, kiosks, lanes, open_lanes
-from unqueue.server.fleet.store import is_closed, last_contact
+from unqueue.server.fleet.store import is_closed, is_registered, last_contact
 from unqueue.server.guesses import Guard
 from unqueue.server.handovers import routes as handovers_routes
 from unqueue.server.handovers.service import Handovers
@@ -271,7 +271,9 @@ class MerchantServer:
         self._open_staff(settings)
         self.today = Today(self.database, currency=settings.store.currency, time_zone=settings.store.time_zone)
         store = settings.store
-        self.figures = StoreFigures(self.database, currency=store.currency, time_zone=store.time_zone)
+        self.figures = StoreFigures(
+            self.database, currency=store.currency, time_zone=store.time_zone, is_device=is_registered
+        )
         self.overrides = Overrides(self.database, currency=store.currency, time_zone=store.time_zone)
         name = StoreName(settings.store.id, settings.store.name_zh, settings.store.name_en)
         self.floor = Floor(self.database, store=name, lanes_of=lanes, kiosks_of=kiosks, today=self.today)

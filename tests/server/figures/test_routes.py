@@ -95,6 +95,7 @@ async def test_what_happened_is_counted(  # noqa: PLR0917  # who takes part
     assert [one["lane"] for one in told["by_lane"]] == ["lane-1", "lane-2"]
     assert [one["figures"]["left"] for one in told["by_lane"]] == [4, 0]
     assert [one["figures"]["left"] for one in told["by_day"]] == [0, 4, 0]
+    await open_lane("lane-9")
     nobody_there = await figures(supervisor, clock, lane="lane-9")
     assert [(one["lane"], one["figures"]["left"]) for one in nobody_there["by_lane"]][-1] == ("lane-9", 0)
     assert [one["figures"]["left"] for one in nobody_there["by_day"]] == [0, 0, 0]
@@ -132,6 +133,21 @@ async def test_a_day_ends_at_the_stores_midnight(
 )
 async def test_days_that_are_none_or_too_many(supervisor: Bearer, days: str) -> None:
     assert (await supervisor.call("GET", f"/api/staff/figures?{days}", status=422))["code"] == "days_wrong"
+
+
+async def test_the_calendar_ends_are_told_as_such(supervisor: Bearer) -> None:
+    beyond = await supervisor.call("GET", "/api/staff/figures?first=9999-12-31&last=9999-12-31", status=422)
+    assert beyond["en"] == "Please choose days between 1970-01-02 and 9999-12-30."
+    assert "1970-01-02" in beyond["zh"]
+
+
+async def test_a_lane_that_nobody_knows_is_refused(supervisor: Bearer, lane: LaneClient) -> None:
+    refused = await supervisor.call("GET", "/api/staff/figures?lane=lane-77", status=404)
+    assert (refused["code"], refused["lane"]) == ("lane_unknown", "lane-77")
+    assert (await supervisor.call("GET", "/api/staff/figures?lane=lane-1"))["lane"] == "lane-1"
+    assert (await supervisor.call("GET", "/api/staff/figures?lane="))["lane"] == ""
+    await lane.alarm("help")
+    assert (await supervisor.call("GET", "/api/staff/figures?lane=lane-1"))["total"]["answered"] == 0
 
 
 async def test_a_hundred_thousand_exits(store: MerchantServer, clock: ManualClock, supervisor: Bearer) -> None:

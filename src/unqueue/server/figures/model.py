@@ -33,6 +33,22 @@ class DaysWrong(DomainError):
     en = "Please choose at most {days_max} days, the first before the last."
 
 
+class DaysBeyond(DaysWrong):
+    """A day whose beginning or end not every time zone can tell. Details: ``first``, ``last``."""
+
+    zh = "请选 {first} 到 {last} 之间的日子"
+    en = "Please choose days between {first} and {last}."
+
+
+class LaneUnknown(DomainError):
+    """Details: ``lane``."""
+
+    code = "lane_unknown"
+    status = 404
+    zh = "本店没有“{lane}”这条通道"
+    en = "This store has no lane {lane}."
+
+
 class ExitRow(msgspec.Struct, frozen=True):
     """So many exits that came to a lane on a day (counted from the first), with the same story. ``is_weighed``: its
     goods were weighed; ``is_checked``: and did not fit; ``found``: what staff said of that, "nothing" or "unpaid";
@@ -153,7 +169,9 @@ def day_starts(first: date, last: date, zone: ZoneInfo) -> list[int]:
     [24, 23]
     """
     count = (last - first).days + 1
-    if not 1 <= count <= DAYS_MAX or first < _FIRST_DAY or last > _LAST_DAY:
+    if min(first, last) < _FIRST_DAY or max(first, last) > _LAST_DAY:
+        raise DaysBeyond(first=_FIRST_DAY.isoformat(), last=_LAST_DAY.isoformat())
+    if not 1 <= count <= DAYS_MAX:
         raise DaysWrong(days_max=DAYS_MAX)
     return [micros(datetime.combine(first + timedelta(days=day), time(), zone)) for day in range(count + 1)]
 

@@ -1,5 +1,6 @@
 """The use case of figures: those of some days, by lane and by day."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,8 +10,10 @@ from sqlalchemy import Connection
 from unqueue.kernel.clock import first_of_days
 from unqueue.kernel.database import Database
 from unqueue.server.figures import store
-from unqueue.server.figures.model import FEW_CASES, FloorFigures, Rows, day_starts, figures, lanes_of
+from unqueue.server.figures.model import FEW_CASES, FloorFigures, LaneUnknown, Rows, day_starts, figures, lanes_of
 
+IsDevice = Callable[[Connection, str], bool]
+"""Whether a lane or kiosk of that id is registered."""
 DAYS_USUAL = 7
 """How many days, today included, where nobody says which."""
 
@@ -67,17 +70,28 @@ def view(
 class StoreFigures:
     """All figures of the store."""
 
-    def __init__(self, database: Database, *, currency: str, time_zone: str) -> None:
+    def __init__(self, database: Database, *, currency: str, time_zone: str, is_device: IsDevice) -> None:
         self._database = database
+        self._is_device = is_device
         self._currency = currency
         self._time_zone = time_zone
 
     async def of(self, first: date | None, last: date | None, lane: str | None) -> FloorFiguresView:
-        """The figures of some days, without dates the last seven; ``lane`` narrows those by day. DaysWrong."""
+        """The figures of some days, without dates the last seven; ``lane`` narrows those by day. DaysWrong,
+        LaneUnknown.
+        """
         end = last or self._database.clock.now().astimezone(ZoneInfo(self._time_zone)).date()
         begin = first or first_of_days(end, DAYS_USUAL)
 
         def read(connection: Connection) -> FloorFiguresView:
+            if lane and not self._knows(connection, lane):  # empty: what happened at no lane
+                raise LaneUnknown(lane=lane)
             return view(connection, begin, end, currency=self._currency, time_zone=self._time_zone, lane=lane)
 
         return await self._database.read_long(read)
+
+    def _knows(self, connection: Connection, lane: str) -> bool:
+        """Whether there is such a place, or ever was."""
+        return (
+            self._is_device(connection, lane) or store.has_exits(connection, lane) or store.has_calls(connection, lane)
+        )

@@ -33,6 +33,11 @@ def has_exits(connection: Connection, lane: str) -> bool:
     return connection.execute(select(exits.c.exit_id).where(exits.c.lane == lane).limit(1)).first() is not None
 
 
+def has_calls(connection: Connection, place: str) -> bool:
+    """Whether anybody was ever called to a place."""
+    return connection.execute(select(calls.c.call_id).where(calls.c.lane == place).limit(1)).first() is not None
+
+
 def _exits(connection: Connection, starts: Sequence[int]) -> list[ExitRow]:
     is_weight = calls.c.kind == "weight"
     about = (

@@ -28,6 +28,10 @@ def get(connection: Connection, device_id: str) -> Device | None:
     return _device(connection.execute(select(devices).where(devices.c.device_id == device_id)).first())
 
 
+def is_registered(connection: Connection, device_id: str) -> bool:
+    return get(connection, device_id) is not None
+
+
 def by_token(connection: Connection, token_hash: str) -> Device | None:
     return _device(connection.execute(select(devices).where(devices.c.token_hash == token_hash)).first())
 
