@@ -200,20 +200,24 @@ class LaneRunner:
 
     async def _open_for_staff(self) -> None:
         """A person opens the gate, whatever the sequence is at: nobody is ever shut in. A gate that does not answer is
-        told again while the wish is fresh, and so is a server asked; it hears of it when the gate has opened.
+        told again while the wish is fresh, and so is a server asked; it hears of it when the gate has opened, however
+        late.
         """
         opened: set[str] = set()
+        untold: set[str] = set()
         while True:
             wanted: set[str] = set()
             next_s = self._pace.heartbeat_s
             try:
                 wanted = set(await self.server.gate_openings())
-                opened &= wanted  # of what is no longer wanted the server knows, or nobody waits for it
+                opened &= wanted | untold  # of the others the server knows
                 if wanted - opened and await self._open_gate():
                     logger.info("staff open the gate")
+                    untold |= wanted - opened
                     opened |= wanted
-                for one in sorted(opened):
+                for one in sorted(untold):
                     await self.server.gate_opened(one)
+                    untold.discard(one)
                 wanted -= opened
             except TryLater:
                 next_s = self._pace.unread_s
