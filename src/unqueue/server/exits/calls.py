@@ -280,6 +280,21 @@ def open_for_lane(tx: Transaction, lane: str, kind: CallKind, actor: str, eviden
     return _open(tx, lane, None, kind, actor=actor, evidence=evidence, call_id=new_id())
 
 
+def call_to_silent(tx: Transaction, lane: str, detail: str) -> None:
+    """Call staff to a lane or kiosk that is not heard any more, unless they were called to its devices already."""
+    if all(call.exit_id is not None for call in store.open_calls(tx.connection, lane=lane, kind="device")):
+        open_for_lane(tx, lane, "device", "system", {"detail": detail})
+
+
+def settle_for_lane(tx: Transaction, lane: str, detail: str, actor: str) -> None:
+    """Close a call to a lane, with this detail, that nobody needs to answer any more."""
+    for call in store.open_calls(tx.connection, lane=lane):
+        if call.exit_id is None and call.evidence.get("detail") == detail:
+            settled = call.settled(reason="is_back", at_us=tx.at_us)
+            store.update_call(tx, settled)
+            _record(tx, "call.settled", settled, None, actor)
+
+
 def settle(tx: Transaction, one: Exit, kind: CallKind | None, actor: str, reason: str) -> None:
     """Close open calls about an exit that nobody needs to answer any more: of one kind, or all but a live tag, of which
     a person must say what it was.
