@@ -25,6 +25,7 @@ from unqueue.lane.sequence.words import (
     Answered,
     AskTare,
     CallInfo,
+    CallOver,
     CallRefused,
     CallSeen,
     Code,
@@ -104,7 +105,9 @@ class LaneRunner:
         self._clock: Callable[[], float] = asyncio.get_running_loop().time
         self._jobs = Jobs()
         self._pursuit = Pursuit(self._jobs, self._ask)
-        self._calls = StaffCalls(server.alarm, self._hear_of_call, lambda key: self.hear(CallRefused(key)))
+        self._calls = StaffCalls(
+            server.alarm, self._hear_of_call, lambda key: self.hear(CallRefused(key)), server.alarm_over
+        )
         self._heartbeat = Heartbeat(
             self._beat, self._seen, kind="lane", every_s=self._pace.heartbeat_s, gather_s=self._pace.gather_s
         )
@@ -182,6 +185,8 @@ class LaneRunner:
                 self._jobs.start(self._ask_tare(code))
             case RaiseAlarm():
                 self._jobs.start(self._calls.begin(command.key, command))
+            case CallOver(key):
+                self._jobs.start(self._calls.end(key))
 
     async def _ask_tare(self, code: str) -> None:
         """What a trolley weighs. One that nobody knows has the usual tare, and its code goes with the weighing."""

@@ -277,13 +277,19 @@ class RaiseAlarm(msgspec.Struct, frozen=True):
     goods: tuple[GateGood, ...] = ()
 
 
+class CallOver(msgspec.Struct, frozen=True):
+    """What the call number ``key`` was about is over: nobody need answer it any more."""
+
+    key: int
+
+
 class AskTare(msgspec.Struct, frozen=True):
     """Find out what a trolley weighs, by its code."""
 
     code: str
 
 
-Command = OpenGate | Sound | ZeroScale | RaiseAlarm | AskTare
+Command = OpenGate | Sound | ZeroScale | RaiseAlarm | CallOver | AskTare
 
 
 class Outputs(msgspec.Struct, frozen=True):

@@ -116,6 +116,22 @@ class Calls:
 
         return await self._database.unit(write)
 
+    async def end_alarm(self, device: Principal, alarm_id: str) -> CallView:
+        """What a lane called for is over by itself, unless somebody asked for help there as well. NotFound."""
+        plain = normal_id(alarm_id)
+
+        def write(tx: Transaction) -> CallView:
+            call = store.call_of_alarm(tx.connection, plain)
+            if call is None or call.lane != device.id:
+                raise NotFound
+            if call.status == "open" and call.evidence.get("times", 1) == 1:
+                call = call.settled(reason="is_over", at_us=tx.at_us)
+                store.update_call(tx, call)
+                _record(tx, "call.settled", call, None, device.actor)
+            return call_view(tx.connection, call)
+
+        return await self._database.unit(write)
+
     async def answer(self, staff: Principal, call_id: str, request: Answer) -> CallView:
         """A person decides, by name. The exit follows: it is accepted, weighed again or given up."""
         plain, answer_id = normal_id(call_id), normal_id(request.id)
