@@ -71,6 +71,22 @@ async def test_what_does_not_answer_at_first_is_asked_again(
     assert (store.told, gate.openings) == (["wish"], 1)
 
 
+async def test_that_it_opened_is_told_also_when_nobody_waits_for_it_any_more() -> None:
+    """The wish has grown old while the server could not be told."""
+
+    class Impatient(Store):
+        async def gate_openings(self) -> list[str]:
+            wanted = await super().gate_openings()
+            return wanted if not self.asked() else []
+
+        def asked(self) -> bool:
+            return len(self.first["tell"]) < 2
+
+    store, gate = Impatient(tell=[ServerAway("busy"), ServerAway("busy")]), Gate(0)
+    await _until_told(store, gate)
+    assert (store.told, gate.openings) == (["wish"], 1)
+
+
 async def test_a_server_that_says_no_is_asked_again_when_something_happens(caplog: pytest.LogCaptureFixture) -> None:
     store, gate = Store(read=[ServerRefused({"code": "not_authenticated"})]), Gate(0)
     await _until_told(store, gate, rings=True)

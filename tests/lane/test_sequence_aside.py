@@ -175,6 +175,16 @@ def test_goods_that_stay_on_the_belt_are_a_matter_for_staff() -> None:
     assert rig.lane.phase == "idle"
 
 
+def test_a_call_about_goods_ends_when_they_are_off_the_belt() -> None:
+    rig = loaded(checks=("min_age",), config=BAY)
+    rig.wait(T.aside_s_max + 2)
+    (alarm,) = alarms(rig)
+    rig.lay(0)
+    rig.wait(T.aside_empty_s + 1)
+    assert (rig.lane.phase, rig.lane.alarm_key) == ("idle", None)
+    assert rig.raised[alarm.key] in rig.answered
+
+
 def test_another_pass_waits_until_the_belt_is_empty() -> None:
     rig = loaded(checks=("min_age",), config=BAY)
     rig.wait(1)

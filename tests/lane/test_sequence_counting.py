@@ -5,8 +5,9 @@ import pytest
 from tests.support.lane_rig import EXPECTED_G, LINES, Rig, ready
 
 from unqueue.kernel.weight import Reading
-from unqueue.lane.sequence.words import Config, ExitInfo, Timing
+from unqueue.lane.sequence.words import Config, DeviceSeen, ExitInfo, Timing
 from unqueue.lane.weighing import ByCount, Expected, Rule, check
+from unqueue.server.exits.answers import Action
 from unqueue.server.exits.model import Exit
 
 T = Timing()
@@ -99,6 +100,57 @@ def test_the_next_shopper_is_counted_from_the_empty_belt() -> None:
     weighing = rig.exits[0].weighing
     assert weighing is not None
     assert (rig.screen.state, weighing.counted) == ("open", 2)
+
+
+def test_what_crosses_and_does_not_land_is_not_counted() -> None:
+    """A hand, a cloth, or the last thing of somebody who took their goods back."""
+    rig = counting()
+    assert rig.items is not None
+    laid(rig, 2, 700)
+    rig.wait(1)
+    rig.lay(0)
+    rig.wait(1)
+    rig.items += 1
+    rig.wait(T.landing_s + 1)
+    rig.show_pass()
+    rig.serve()
+    laid(rig, 2, EXPECTED_G)
+    rig.wait(1)
+    weighing = rig.exits[0].weighing
+    assert weighing is not None
+    assert (rig.screen.state, weighing.counted) == ("open", 2)
+
+
+@pytest.mark.parametrize("action", ["take_off", "reweigh"])
+def test_what_staff_took_off_is_not_counted(action: Action) -> None:
+    """Too light for the scale to tell: after their hands nobody knows what the count is worth."""
+    rig = counting()
+    rig.show_pass()
+    rig.serve()
+    laid(rig, 3, EXPECTED_G + 8)
+    rig.wait(T.too_light_s + T.check_s + 2)
+    assert rig.lane.phase == "staff"
+    rig.lay(EXPECTED_G)
+    assert rig.staff(action)
+    rig.wait(T.too_light_s + 5)
+    weighing = rig.exits[0].weighing
+    assert weighing is not None
+    assert (rig.screen.state, weighing.counted) == ("open", None)
+
+
+def test_a_module_that_was_away_may_have_begun_anew() -> None:
+    """And counted so far already that it looks as if it had gone on."""
+    rig = counting()
+    rig.show_pass()
+    rig.serve()
+    laid(rig, 1, 1060)
+    rig.hear(DeviceSeen("io", "failed", "no answer"))
+    rig.hear(DeviceSeen("io", "ready"))
+    laid(rig, 7, EXPECTED_G)
+    rig.wait(1)
+    weighing = rig.exits[0].weighing
+    assert weighing is not None
+    assert (rig.screen.state, weighing.counted) == ("open", None)
 
 
 def test_after_a_restart_nobody_knows_what_was_counted() -> None:

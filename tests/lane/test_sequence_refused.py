@@ -181,3 +181,36 @@ def test_the_module_dies_while_a_person_holds_an_item_to_the_field() -> None:
     rig.walk()
     rig.wait(1)
     assert rig.lane.phase == "idle"
+
+
+def test_a_call_that_the_server_does_not_take_keeps_nobody_waiting_for_its_answer() -> None:
+    """After a release that was refused: the shopper takes the goods back, and the lane is free."""
+    rig = loaded()
+    rig.says_no[Release] = "order_unpaid"
+    rig.wait(5)
+    assert rig.lane.phase == "staff"
+    assert rig.lane.alarm_key is not None
+    rig.hear(CallRefused(rig.lane.alarm_key))
+    rig.lay(0)
+    rig.wait(T.emptied_s + T.check_s)
+    assert rig.lane.phase == "idle"
+
+
+def test_at_an_open_gate_staff_are_called_again() -> None:
+    rig = opened()
+    rig.wait(T.walk_s_max + 1)
+    assert rig.lane.alarm_key is not None
+    rig.hear(CallRefused(rig.lane.alarm_key))
+    assert rig.lane.alarm_key is None
+    rig.wait(T.walk_s_max + 1)
+    assert (rig.lane.alarm_key is not None, len(alarms(rig))) == (True, 2)
+
+
+def test_about_goods_that_were_left_staff_are_called_again() -> None:
+    rig = in_the_bay()
+    rig.wait(T.aside_s_max + 30)
+    assert rig.lane.phase == "aside"
+    assert rig.lane.alarm_key is not None
+    rig.hear(CallRefused(rig.lane.alarm_key))
+    rig.wait(T.aside_s_max + 1)
+    assert (rig.lane.alarm_key is not None, len(alarms(rig))) == (True, 2)

@@ -158,6 +158,28 @@ class TestCalls:
         await calls.ask(1)
         assert (next(tries), refused) == (1, [1])
 
+    async def test_what_a_call_was_about_is_over(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("unqueue.station.link.RETRY_S_FIRST", 0.001)
+        sent: list[str] = []
+        ended: list[str] = []
+
+        async def send(_: str, alarm_id: str) -> None:
+            sent.append(alarm_id)
+
+        async def over(alarm_id: str) -> None:
+            ended.append(alarm_id)
+            if len(ended) == 1:
+                raise ServerAway
+            raise ServerRefused({"code": "not_found"})  # a server that lost it has nothing to end
+
+        calls = StaffCalls(send, lambda *_: True, over=over)
+        await calls.begin(1, "help")
+        await calls.end(1)
+        assert ended == sent * 2
+        await calls.end(1)
+        await calls.ask(1)
+        assert (len(sent), len(ended)) == (1, 2)
+
 
 class TestDevices:
     async def test_scanner_and_printer_are_attended_as_far_as_they_are_there(self) -> None:

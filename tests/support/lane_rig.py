@@ -16,6 +16,7 @@ from unqueue.lane.sequence.words import (
     Abandon,
     Answered,
     CallInfo,
+    CallOver,
     CallSeen,
     Claim,
     Code,
@@ -222,6 +223,8 @@ class Rig:
                 if cause == "tag_missed":
                     self.missed_tags.add(call_id)
                 self.raised[key] = call_id
+            case CallOver(key):
+                self.answered.setdefault(self.raised[key], None)
             case Sound() | ZeroScale():
                 pass
 

@@ -25,6 +25,7 @@ from unqueue.lane.sequence.words import (
     Answered,
     AskTare,
     CallInfo,
+    CallOver,
     CallRefused,
     CallSeen,
     Code,
@@ -104,7 +105,9 @@ class LaneRunner:
         self._clock: Callable[[], float] = asyncio.get_running_loop().time
         self._jobs = Jobs()
         self._pursuit = Pursuit(self._jobs, self._ask)
-        self._calls = StaffCalls(server.alarm, self._hear_of_call, lambda key: self.hear(CallRefused(key)))
+        self._calls = StaffCalls(
+            server.alarm, self._hear_of_call, lambda key: self.hear(CallRefused(key)), server.alarm_over
+        )
         self._heartbeat = Heartbeat(
             self._beat, self._seen, kind="lane", every_s=self._pace.heartbeat_s, gather_s=self._pace.gather_s
         )
@@ -182,6 +185,8 @@ class LaneRunner:
                 self._jobs.start(self._ask_tare(code))
             case RaiseAlarm():
                 self._jobs.start(self._calls.begin(command.key, command))
+            case CallOver(key):
+                self._jobs.start(self._calls.end(key))
 
     async def _ask_tare(self, code: str) -> None:
         """What a trolley weighs. One that nobody knows has the usual tare, and its code goes with the weighing."""
@@ -200,20 +205,24 @@ class LaneRunner:
 
     async def _open_for_staff(self) -> None:
         """A person opens the gate, whatever the sequence is at: nobody is ever shut in. A gate that does not answer is
-        told again while the wish is fresh, and so is a server asked; it hears of it when the gate has opened.
+        told again while the wish is fresh, and so is a server asked; it hears of it when the gate has opened, however
+        late.
         """
         opened: set[str] = set()
+        untold: set[str] = set()
         while True:
             wanted: set[str] = set()
             next_s = self._pace.heartbeat_s
             try:
                 wanted = set(await self.server.gate_openings())
-                opened &= wanted  # of what is no longer wanted the server knows, or nobody waits for it
+                opened &= wanted | untold  # of the others the server knows
                 if wanted - opened and await self._open_gate():
                     logger.info("staff open the gate")
+                    untold |= wanted - opened
                     opened |= wanted
-                for one in sorted(opened):
+                for one in sorted(untold):
                     await self.server.gate_opened(one)
+                    untold.discard(one)
                 wanted -= opened
             except TryLater:
                 next_s = self._pace.unread_s

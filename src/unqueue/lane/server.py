@@ -172,6 +172,10 @@ class StoreServer:
         call = msgspec.json.decode(await self._link.send("POST", f"/api/lanes/{self._lane}/alarms", body), type=_Call)
         return CallInfo(call.id, call.status, call.kind, call.action)
 
+    async def alarm_over(self, alarm_id: str) -> None:
+        """Nobody need answer that call any more."""
+        await self._link.send("POST", f"/api/lanes/{self._lane}/alarms/{alarm_id}/over")
+
     async def surplus(self, exit_id: str, counts: Mapping[str, int]) -> tuple[GateGood, ...]:
         """Of what passed the gate with an exit, pieces by GTIN-14: the goods that are more than was paid."""
         body = {"exit_id": exit_id, "counts": dict(counts)}

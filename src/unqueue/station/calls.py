@@ -17,7 +17,8 @@ class StaffCalls(Generic[Alarm, Standing]):
     """The calls by the keys of the sequence that made them.
 
     ``send`` tells the server of one under its id and has how it stands; ``heard`` is told that, and says whether it is
-    asked for again; ``refused`` hears of one that the server does not take: nobody will answer it.
+    asked for again; ``refused`` hears of one that the server does not take: nobody will answer it. ``over`` tells the
+    server of one that nobody need answer any more.
     """
 
     def __init__(
@@ -25,14 +26,31 @@ class StaffCalls(Generic[Alarm, Standing]):
         send: Callable[[Alarm, str], Awaitable[Standing]],
         heard: Callable[[int, Standing], bool],
         refused: Callable[[int], None] | None = None,
+        over: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        self._send, self._heard, self._refused = send, heard, refused
+        self._send, self._heard, self._refused, self._over = send, heard, refused, over
         self._open: dict[int, tuple[Alarm, str]] = {}
 
     async def begin(self, key: int, alarm: Alarm) -> None:
         """Call staff, however long it takes."""
         self._open[key] = (alarm, new_id())
         await self.ask(key)
+
+    async def end(self, key: int) -> None:
+        """What a call was about is over: say so, however long it takes. One that was answered is over anyway."""
+        if self._over is None or key not in self._open:
+            return
+        _, alarm_id = self._open.pop(key)
+        for pause_s in pauses_s():
+            try:
+                await self._over(alarm_id)
+            except TryLater:
+                await asyncio.sleep(pause_s)
+            except ServerRefused as refusal:
+                logger.info("a call is not ended: %s", refusal.code)
+                return
+            else:
+                return
 
     async def ask(self, key: int) -> None:
         """Hear how a call stands, unless it is over. One that the server never heard of is made by this."""

@@ -238,3 +238,26 @@ class TestABayWithAScaleAndAGateOfItsOwn:
         second, _ = await sent(lane, buy, MILK)
         await bay.claim(**{"pass": await first.show_pass()})
         assert (await bay.claim(status=409, **{"pass": await second.show_pass()}))["code"] == "lane_busy"
+
+
+async def test_a_call_that_is_over_by_itself_is_settled(lane: LaneClient, attendant: StaffClient) -> None:
+    """Goods that were left on the belt are off it; what somebody else asked for meanwhile is not over."""
+
+    async def alarm() -> str:
+        one = str(uuid4())
+        path = f"/api/lanes/{lane.lane}/alarms"
+        await lane.call("POST", path, {"id": one, "kind": "help", "detail": "goods still lie on the belt"})
+        return f"{path}/{one}/over"
+
+    over = await alarm()
+    for _ in range(2):
+        assert (await lane.call("POST", over))["status"] == "answered"
+    assert await attendant.open_calls() == []
+    over = await alarm()
+    await alarm()
+    assert (await lane.call("POST", over))["status"] == "open"
+    (call,) = await attendant.open_calls()
+    await attendant.answer(call["id"], "done")
+    assert (await lane.call("POST", over))["action"] == "done"
+    unknown = f"/api/lanes/{lane.lane}/alarms/{uuid4()}/over"
+    assert (await lane.call("POST", unknown, status=404))["code"] == "not_found"

@@ -261,6 +261,7 @@ async def test_whose_exit_it_is(lane: LaneClient, open_lane: OpenLane, attendant
         ("GET", "/api/lanes/lane-1/exits", None),
         ("POST", "/api/lanes/lane-1/exits", {"id": str(uuid.uuid4()), "order_number": paid.order["number"]}),
         ("POST", "/api/lanes/lane-1/alarms", {"id": str(uuid.uuid4()), "kind": "help"}),
+        ("POST", f"/api/lanes/lane-1/alarms/{uuid.uuid4()}/over", None),
         ("POST", "/api/lanes/lane-1/heartbeat", {"state": "idle", "devices": {}}),
     ]
     for method, path, body in requests:

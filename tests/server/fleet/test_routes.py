@@ -6,9 +6,10 @@ from tests.support.stores import MILK
 
 from unqueue.kernel import journal
 from unqueue.kernel.clock import ManualClock
+from unqueue.server.access import Principal
 from unqueue.server.app import MerchantServer
 from unqueue.server.fleet.model import SILENT_AFTER_S
-from unqueue.server.fleet.service import register_device
+from unqueue.server.fleet.service import SILENT, Fleet, register_device
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +37,8 @@ async def test_a_silent_lane_is_offline_until_it_is_heard_again(
 
     assert await state() == "offline"  # registered, and never heard of
     await lane.heartbeat("idle")
+    clock.advance(1)
+    await lane.heartbeat("idle")
     assert await state() == "idle"
     clock.advance(SILENT_AFTER_S)
     await store.fleet.mark_silent()
@@ -47,6 +50,42 @@ async def test_a_silent_lane_is_offline_until_it_is_heard_again(
     await lane.heartbeat("idle")
     assert await state() == "idle"
     assert await changes(store) == ["idle", "offline", "idle"]
+
+
+async def test_staff_are_called_to_a_lane_that_fell_silent_until_it_is_back(
+    store: MerchantServer, lane: LaneClient, clock: ManualClock
+) -> None:
+    async def calls() -> list[tuple[str, str, str]]:
+        return [(one.kind, one.lane, one.evidence["detail"]) for one in await store.calls.list(status="open")]
+
+    await store.fleet.mark_silent()
+    assert await calls() == []  # nobody waits for a lane that never was
+    await lane.heartbeat("idle")
+    clock.advance(SILENT_AFTER_S + 1)
+    for _ in range(2):
+        await store.fleet.mark_silent()
+        clock.advance(SILENT_AFTER_S)
+    assert await calls() == [("device", "lane-1", SILENT)]
+    await lane.heartbeat("idle")
+    assert await calls() == []
+    # One that a person took out may be switched off.
+    await store.fleet.set_closed(Principal("staff", "s1", "小李", "attendant"), "lane-1", closed=True)
+    clock.advance(SILENT_AFTER_S + 1)
+    await store.fleet.mark_silent()
+    assert await calls() == []
+
+
+async def test_after_the_server_was_away_lanes_have_their_time_to_be_heard(
+    store: MerchantServer, lane: LaneClient, clock: ManualClock
+) -> None:
+    await lane.heartbeat("idle")
+    clock.advance(3600)
+    again = Fleet(store.database)
+    await again.mark_silent()
+    assert await changes(store) == ["idle"]
+    clock.advance(SILENT_AFTER_S + 1)
+    await again.mark_silent()
+    assert await changes(store) == ["idle", "offline"]
 
 
 async def test_a_new_token_ends_the_old_one(store: MerchantServer, lane: LaneClient) -> None:

@@ -356,6 +356,7 @@ export const console_ = {
   "console.device.ready": { zh: "正常", en: "Ready" },
   "console.device.busy": { zh: "忙", en: "Busy" },
   "console.device.failed": { zh: "有问题", en: "Trouble" },
+  "console.device.unknown": { zh: "不清楚", en: "Unknown" },
 
   "console.today": { zh: "今天", en: "Today" },
   "console.today.trips": { zh: "来店", en: "Visits" },

@@ -108,6 +108,8 @@ def _device_seen(turn: Turn, seen: DeviceSeen) -> bool:
     called_for = dict(lane.called_for)
     if seen.status == "failed":
         failed_s.setdefault(seen.name, turn.now_s)
+        if seen.name == "io":
+            turn.set(items_base=None)  # it may come back with a counter that began anew
     else:
         failed_s.pop(seen.name, None)
         called_for.pop(seen.name, None)
@@ -120,6 +122,8 @@ def _io_read(turn: Turn, seen: IoRead) -> bool:
     turn.set(io=seen)
     if before is not None and seen.items is not None and (before.items is None or seen.items < before.items):
         turn.set(items_base=None)  # the counter began anew
+    if before is None or seen.items != before.items:
+        turn.set(items_s=turn.now_s)
     if seen.fire and turn.lane.fire_s is None:
         turn.set(fire_s=turn.now_s)
         turn.open_gate()
@@ -221,7 +225,9 @@ def _mind_the_count(turn: Turn, before_g: int, was_weighed: bool) -> None:
         return
     was_empty = was_weighed and before_g <= max(NEAR_EMPTY_G, 2 * lane.interval_g)
     if lane.is_near_empty:
-        if not was_empty or lane.items_base is None:
+        # What crosses and does not land is a hand, a cloth, or goods on their way back.
+        landed = lane.belt_g > 2 * lane.interval_g or turn.now_s - lane.items_s < turn.timing.landing_s
+        if not was_empty or lane.items_base is None or not landed:
             turn.set(items_base=lane.io.items)
     elif lane.belt_g < before_g - max(NEAR_EMPTY_G, 2 * lane.interval_g):
         turn.set(items_base=None)
@@ -306,6 +312,7 @@ _IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {
     ("staff", Weighed): belt.waiting_weighed,
     ("staff", Tick): belt.waiting_tick,
     ("staff", CallSeen): way_out.call_seen,
+    ("staff", CallRefused): way_out.call_refused,
     ("staff", Code): arrival.busy_code,
     ("sending_aside", Answered): belt.sending_answered,
     ("sending_aside", Refused): arrival.refused,
@@ -313,6 +320,7 @@ _IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {
     ("sending_aside", Code): arrival.busy_code,
     ("aside", Tick): aside.waiting_tick,
     ("aside", CallSeen): aside.call_seen,
+    ("aside", CallRefused): way_out.call_refused,
     ("aside", Code): arrival.busy_code,
     ("abandoning", Answered): belt.abandoning_answered,
     ("abandoning", Refused): arrival.refused,
@@ -324,6 +332,7 @@ _IN_PHASE: dict[tuple[Phase, type], Callable[[Turn, Any], None]] = {
     ("open", Tick): way_out.open_tick,
     ("open", Code): way_out.open_code,
     ("open", CallSeen): way_out.call_seen,
+    ("open", CallRefused): way_out.call_refused,
     ("leaving", Answered): way_out.leaving_answered,
     ("leaving", Refused): arrival.refused,
     ("leaving", Code): arrival.busy_code,

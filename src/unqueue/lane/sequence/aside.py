@@ -4,7 +4,7 @@ The goods keep their tags: nobody has cleared them yet. What happens in the bay 
 """
 
 from unqueue.lane.sequence.turn import Turn
-from unqueue.lane.sequence.words import CallSeen, SendAside, Tick
+from unqueue.lane.sequence.words import CallOver, CallSeen, SendAside, Tick
 
 
 def send(turn: Turn) -> None:
@@ -23,6 +23,8 @@ def waiting_tick(turn: Turn, _: Tick) -> None:
     lane, timing = turn.lane, turn.timing
     empty_s = turn.now_s - lane.changed_s if turn.is_near_empty() else 0.0
     if empty_s >= timing.aside_empty_s and turn.waited_s >= timing.aside_s_min:
+        if lane.alarm_key is not None:
+            turn.commands.append(CallOver(lane.alarm_key))
         turn.to("idle", alarm_key=None)
     elif lane.alarm_key is None and turn.waited_s >= timing.aside_s_max:
         detail = "goods still lie on the belt after their shopper was sent to the side bay"

@@ -77,6 +77,8 @@ def stand(turn: Turn, one: ExitInfo) -> None:
     elif one.status == "released":
         way_out.resume(turn, one)
     elif told is None:
+        if turn.lane.phase in {"check", "staff"}:
+            turn.set(items_base=None)  # staff had the goods in their hands
         turn.to("loading", told=None, parts=(), part_lies=False, changed_s=turn.now_s)
     elif turn.lane.phase not in {"check", "staff"}:
         _look(turn, told)

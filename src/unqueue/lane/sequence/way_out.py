@@ -97,6 +97,14 @@ def call_seen(turn: Turn, seen: CallSeen) -> None:
     turn.open_gate()
 
 
+def call_refused(turn: Turn, refused: CallRefused) -> None:
+    """The server takes no such call, so nobody will answer it: the lane goes on as if there was none, and calls again
+    where it has to.
+    """
+    if refused.key == turn.lane.alarm_key:
+        turn.set(alarm_key=None, since_s=turn.now_s)
+
+
 def leave(turn: Turn) -> None:
     turn.to("leaving", alarm_key=None)
     _tell_left(turn, turn.io)

@@ -277,13 +277,19 @@ class RaiseAlarm(msgspec.Struct, frozen=True):
     goods: tuple[GateGood, ...] = ()
 
 
+class CallOver(msgspec.Struct, frozen=True):
+    """What the call number ``key`` was about is over: nobody need answer it any more."""
+
+    key: int
+
+
 class AskTare(msgspec.Struct, frozen=True):
     """Find out what a trolley weighs, by its code."""
 
     code: str
 
 
-Command = OpenGate | Sound | ZeroScale | RaiseAlarm | AskTare
+Command = OpenGate | Sound | ZeroScale | RaiseAlarm | CallOver | AskTare
 
 
 class Outputs(msgspec.Struct, frozen=True):
@@ -319,6 +325,8 @@ class Timing(msgspec.Struct, frozen=True):
     """So long after the goods were taken off again, with staff perhaps looking at them, the order goes back."""
     rescan_s: float = 300.0
     """The same while an audit goes on: the goods are scanned again beside the belt."""
+    landing_s: float = 2.0
+    """What crossed the belt's barrier lies on the belt by then, or never will."""
     deactivate_s_max: float = 4.0
     deactivate_again_s_max: float = 10.0
     """A hand is slower than a belt."""
@@ -397,6 +405,8 @@ class Lane(msgspec.Struct, frozen=True):
     io: IoRead | None = None
     items_base: int | None = None
     """The barrier's counter when the belt was empty last; None where nobody knows what it counted since."""
+    items_s: float = 0.0
+    """When that counter moved last."""
     passages_base: int = 0
     """The gate's counter when it was allowed to open."""
     gate_told_s: float = -1e9

@@ -116,6 +116,22 @@ class Calls:
 
         return await self._database.unit(write)
 
+    async def end_alarm(self, device: Principal, alarm_id: str) -> CallView:
+        """What a lane called for is over by itself, unless somebody asked for help there as well. NotFound."""
+        plain = normal_id(alarm_id)
+
+        def write(tx: Transaction) -> CallView:
+            call = store.call_of_alarm(tx.connection, plain)
+            if call is None or call.lane != device.id:
+                raise NotFound
+            if call.status == "open" and call.evidence.get("times", 1) == 1:
+                call = call.settled(reason="is_over", at_us=tx.at_us)
+                store.update_call(tx, call)
+                _record(tx, "call.settled", call, None, device.actor)
+            return call_view(tx.connection, call)
+
+        return await self._database.unit(write)
+
     async def answer(self, staff: Principal, call_id: str, request: Answer) -> CallView:
         """A person decides, by name. The exit follows: it is accepted, weighed again or given up."""
         plain, answer_id = normal_id(call_id), normal_id(request.id)
@@ -278,6 +294,21 @@ def call_for_other_lane(tx: Transaction, one: Exit, actor: str) -> None:
 def open_for_lane(tx: Transaction, lane: str, kind: CallKind, actor: str, evidence: dict[str, Any]) -> Call:
     """Call staff to a lane, about no exit that is there now."""
     return _open(tx, lane, None, kind, actor=actor, evidence=evidence, call_id=new_id())
+
+
+def call_to_silent(tx: Transaction, lane: str, detail: str) -> None:
+    """Call staff to a lane or kiosk that is not heard any more, unless they were called to its devices already."""
+    if all(call.exit_id is not None for call in store.open_calls(tx.connection, lane=lane, kind="device")):
+        open_for_lane(tx, lane, "device", "system", {"detail": detail})
+
+
+def settle_for_lane(tx: Transaction, lane: str, detail: str, actor: str) -> None:
+    """Close a call to a lane, with this detail, that nobody needs to answer any more."""
+    for call in store.open_calls(tx.connection, lane=lane):
+        if call.exit_id is None and call.evidence.get("detail") == detail:
+            settled = call.settled(reason="is_back", at_us=tx.at_us)
+            store.update_call(tx, settled)
+            _record(tx, "call.settled", settled, None, actor)
 
 
 def settle(tx: Transaction, one: Exit, kind: CallKind | None, actor: str, reason: str) -> None:

@@ -179,6 +179,11 @@ def _steps(exits: Exits, calls: Calls, access: Access, receipt_of: ReceiptOf) ->
         """Call staff to the lane."""
         return await calls.raise_alarm(await lane_device(access, request, lane), data)
 
+    @post("/api/lanes/{lane:str}/alarms/{alarm_id:str}/over", status_code=200, tags=["exits"])
+    async def end_alarm(lane: FromPath[str], alarm_id: FromPath[str], request: AnyRequest) -> CallView:
+        """Nobody need answer the call that an alarm led to any more."""
+        return await calls.end_alarm(await lane_device(access, request, lane), alarm_id)
+
     @post("/api/kiosks/{kiosk:str}/alarms", status_code=200, tags=["exits"])
     async def call_to_kiosk(kiosk: FromPath[str], data: JSONBody[Alarm], request: AnyRequest) -> CallView:
         """Call staff to a kiosk."""
@@ -192,7 +197,7 @@ def _steps(exits: Exits, calls: Calls, access: Access, receipt_of: ReceiptOf) ->
         """The order's receipt, for the lane's printer."""
         return await receipt_of(await exits.order_of(await lane_device(access, request), exit_id))
 
-    return [weigh, release, left, abandon, raise_alarm, call_to_kiosk, receipt]
+    return [weigh, release, left, abandon, raise_alarm, end_alarm, call_to_kiosk, receipt]
 
 
 def bags_routes(bags: Bags, access: Access) -> list[HTTPRouteHandler]:

@@ -10,11 +10,14 @@ from unqueue.kernel.clock import from_micros, micros
 from unqueue.kernel.database import Database, Transaction
 from unqueue.kernel.errors import NotFound
 from unqueue.server.access import Principal, issue_token
+from unqueue.server.exits import calls
 from unqueue.server.fleet import store
-from unqueue.server.fleet.model import OFFLINE, Device, DeviceKind, Heartbeat, PartStatus
+from unqueue.server.fleet.model import OFFLINE, SILENT_AFTER_S, Device, DeviceKind, Heartbeat, PartStatus
 
 logger = logging.getLogger(__name__)
 WATCH_EVERY_S = 5.0
+SILENT = "it does not answer: it is switched off, or cut off from the network"
+"""What staff are called with to a lane or kiosk that fell silent."""
 
 
 class LaneView(msgspec.Struct, frozen=True):
@@ -53,6 +56,7 @@ class Fleet:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._since_us = micros(database.clock.now())
 
     async def hear(self, principal: Principal, heartbeat: Heartbeat) -> None:
         """Take a heartbeat. The journal hears of it only when a state changed."""
@@ -65,6 +69,8 @@ class Fleet:
             store.save(tx, now)
             if now.differs(known):
                 _record(tx, now, principal.actor)
+            if known.state == OFFLINE:
+                calls.settle_for_lane(tx, now.device_id, SILENT, principal.actor)
 
         await self._database.unit(write)
 
@@ -84,15 +90,21 @@ class Fleet:
         await self._database.unit(write)
 
     async def mark_silent(self) -> None:
-        """Set lanes that fell silent to offline."""
+        """Set lanes and kiosks that fell silent to offline, and call staff to those that nobody took out. While the
+        server was away nobody could be heard: that silence counts for nothing.
+        """
 
         def write(tx: Transaction) -> None:
-            for lane in _silent(tx.connection, tx.at_us):
-                gone = msgspec.structs.replace(lane, state=OFFLINE)
+            for device in _silent(tx.connection, tx.at_us):
+                gone = msgspec.structs.replace(device, state=OFFLINE)
                 store.save(tx, gone)
                 _record(tx, gone, "system")
+                if gone.closed_us is None:
+                    calls.call_to_silent(tx, gone.device_id, SILENT)
 
         now_us = micros(self._database.clock.now())
+        if now_us - self._since_us <= SILENT_AFTER_S * 1_000_000:
+            return
         if await self._database.read(lambda connection: _silent(connection, now_us)):
             await self._database.unit(write)
 
