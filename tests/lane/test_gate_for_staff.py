@@ -25,6 +25,9 @@ class Store:
     async def alarm(self, *_: object) -> None:
         raise AssertionError("nobody is called")
 
+    async def alarm_over(self, *_: object) -> None:
+        raise AssertionError("nobody was called")
+
     async def surplus(self, *_: object) -> None:
         raise AssertionError("no reader hears anything")
 
