@@ -45,6 +45,7 @@ from unqueue.server.exits.bays import Bays
 from unqueue.server.exits.before_lane import AgeChecks
 from unqueue.server.exits.calls import Calls
 from unqueue.server.exits.gate import Gates
+from unqueue.server.exits.goods import Goods
 from unqueue.server.exits.issuing import Passes
 from unqueue.server.exits.keys import signing_key
 from unqueue.server.exits.offline import OfflineLanes
@@ -264,7 +265,8 @@ class MerchantServer:
         self.offline_lanes = OfflineLanes(
             self.database, self.exits.passes, let_out=self.bays.let_out, last_contact=last_contact
         )
-        self.calls = Calls(self.database, let_out=self.bays.let_out, send_back=self.bays.send_back)
+        self.goods = Goods(self.database, self.catalogue, time_zone=settings.store.time_zone)
+        self.calls = Calls(self.database, self.goods, let_out=self.bays.let_out, send_back=self.bays.send_back)
         self.gates = Gates(self.database)
         self.age_checks = AgeChecks(self.database)
         self.supplements = Supplements(self.database, self.trips, self.orders)
@@ -394,7 +396,13 @@ class MerchantServer:
             *exits_routes.gate_routes(self.gates, self.access),
             *exits_routes.age_check_routes(self.age_checks, self.access),
             *staff_routes.routes(
-                self.staff, self.staff_sessions, self.floor, self.calls, self.supplements, self.access
+                self.staff,
+                self.staff_sessions,
+                self.floor,
+                self.calls,
+                self.supplements,
+                self.goods,
+                self.access,
             ),
             *sign_in_routes.routes(self.passkeys, self.head_office, self.access, self.sign_in_ways),
             *figures_routes.routes(self.figures, self.access),

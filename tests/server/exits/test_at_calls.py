@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.support.lanes import ATTENDANT, Buy, LaneClient, StaffClient, mark_paid
-from tests.support.stores import BEER, MILK, TEA, WINE
+from tests.support.stores import APPLES_512_G, BEER, MILK, RECALLED, TEA, WINE
 
 from unqueue.kernel import journal
 from unqueue.server.app import MerchantServer
@@ -55,6 +55,38 @@ async def test_an_item_that_is_taken_off_is_written_down_with_its_price_and_the_
     assert (record["answered_by"], record["reason"]) == (ATTENDANT, "did not want it")
     assert (await lane.weigh(claimed["id"]))["status"] == "accepted"
     assert await store.database.read(journal.verify) is None
+
+
+async def test_goods_by_the_barcode_on_them_are_named_priced_and_written_down_where_they_come_off(
+    store: MerchantServer, lane: LaneClient, attendant: StaffClient, buy: Buy
+) -> None:
+    _, call = await weight_call(lane, buy)
+    tea = await store.catalogue.find(TEA.zfill(14))
+    seen = await attendant.call("POST", "/api/staff/goods", {"code": TEA})
+    assert tea is not None
+    assert (seen["product_id"], seen["weight_g"], seen["refusal"]) == (tea.product_id, None, None)
+    assert seen["price"]["amount_minor"] == tea.unit_price_minor + tea.deposit_minor
+    weighed = await attendant.call("POST", "/api/staff/goods", {"code": APPLES_512_G})
+    assert weighed["weight_g"] == 512
+    found = [{"code": TEA, "quantity": 2}, {"code": APPLES_512_G}]
+    body = {"id": "6" * 32, "action": "take_off", "reason": "by accident", "evidence_id": call["evidence_id"]}
+    path = f"/api/staff/calls/{call['id']}/answer"
+    unknown = await attendant.call("POST", path, {**body, "found": [{"code": "96385074"}]}, status=404)
+    assert unknown["code"] == "product_unknown"
+    answered = await attendant.call("POST", path, {**body, "found": found})
+    assert answered["finding"] == "unpaid"
+    (record,) = await told(store, "call.answered")
+    assert record["worth_minor"] == 2 * seen["price"]["amount_minor"] + weighed["price"]["amount_minor"]
+
+
+async def test_goods_that_can_not_be_sold_are_named_all_the_same(store: MerchantServer, attendant: StaffClient) -> None:
+    seen = await attendant.call("POST", "/api/staff/goods", {"code": RECALLED})
+    assert (seen["product_id"], seen["refusal"]["code"]) == (await product_id(store, RECALLED), "product_recalled")
+    assert seen["price"]["amount_minor"] > 0  # what it was worth
+    unknown = await attendant.call("POST", "/api/staff/goods", {"code": "96385074"}, status=404)
+    assert unknown["code"] == "product_unknown"
+    coupon = await attendant.call("POST", "/api/staff/goods", {"code": "hello"}, status=422)
+    assert coupon["code"] == "code_malformed"
 
 
 async def test_goods_that_turn_up_are_paid_before_everything_is_let_go(

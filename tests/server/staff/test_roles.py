@@ -30,6 +30,7 @@ DOORS: list[tuple[May, str, str, Any]] = [
     ("calls", "POST", "/api/staff/calls/{}/look", None),
     ("calls", "POST", "/api/staff/calls/{}/security", {"reason": "threatens"}),
     ("calls", "POST", "/api/staff/calls/{}/payment", {"items": [{"code": "6901234567892"}]}),
+    ("calls", "POST", "/api/staff/goods", {"code": "6901234567892"}),
     ("calls", "GET", "/api/staff/calls/{}/payment", None),
     ("calls", "DELETE", "/api/staff/calls/{}/payment", None),
     ("figures", "GET", "/api/staff/figures?first=2026-03-01&last=2026-03-02", None),

@@ -18,9 +18,8 @@ from sqlalchemy import Connection
 
 from unqueue.kernel.clock import from_micros
 from unqueue.kernel.database import Database, Transaction
-from unqueue.kernel.errors import DomainError, InvalidRequest, NotFound
+from unqueue.kernel.errors import InvalidRequest, NotFound
 from unqueue.kernel.journal import Event
-from unqueue.kernel.money import divide_half_up
 from unqueue.kernel.settings import Audits as AuditSettings
 from unqueue.server.access import Principal
 from unqueue.server.audits import store
@@ -58,7 +57,6 @@ from unqueue.server.audits.views import (
     comparison_view,
     staff_view,
 )
-from unqueue.server.catalogue import model as catalogue_model
 from unqueue.server.catalogue.service import Catalogue
 from unqueue.server.exits import calls
 from unqueue.server.exits import store as exits_store
@@ -353,26 +351,15 @@ class Audits:
                 )
         if not scan.code:
             raise InvalidRequest(problem="give a code, or the key of an article of the order")
-        today = from_micros(self._now_us()).astimezone(self._zone).date()
-        read = self._catalogue.codes.read(scan.code, today)
-        product = await self._catalogue.find(read.gtin)
-        if product is None and read.other_gtin is not None:
-            product = await self._catalogue.find(read.other_gtin)
-        if product is None:
-            raise catalogue_model.ProductUnknown(gtin=read.gtin)
-        with contextlib.suppress(DomainError):  # goods that may not be sold any more lie in the bag all the same
-            read = catalogue_model.resolve(product, read, today).code
-        weight_g = read.weight_g if product.is_weighed else None
-        price = product.unit_price_minor
-        worth_minor = divide_half_up(price * weight_g, 1000) if weight_g is not None else price
-        if product.is_weighed and read.price_minor is not None:
-            worth_minor = read.price_minor
+        # Goods that may not be sold any more lie in the bag all the same.
+        found = await self._catalogue.recognise(scan.code, from_micros(self._now_us()).astimezone(self._zone))
+        product, value_minor = found.product, found.value_minor
         return Seen(
             product.product_id,
             product.name_zh or product.name_en,
             product.name_en or product.name_zh,
-            weight_g,
-            worth_minor=worth_minor + product.deposit_minor,
+            found.code.weight_g if product.is_weighed else None,
+            worth_minor=value_minor if value_minor is not None else product.unit_price_minor + product.deposit_minor,
             at_ms=scan.at_ms,
             said=scan.said,
         )

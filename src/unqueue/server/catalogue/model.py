@@ -99,6 +99,24 @@ class Resolved(msgspec.Struct, frozen=True):
     code: Code
 
 
+class Recognised(msgspec.Struct, frozen=True):
+    """A product and the code that names it, fit to be sold or not: ``refusal`` is why it is not."""
+
+    product: Product
+    code: Code
+    refusal: DomainError | None = None
+
+    @property
+    def value_minor(self) -> int | None:
+        """What one of it costs, with its deposit; None where that goes by a weight that the code does not tell."""
+        price_minor: int | None = self.product.unit_price_minor
+        if self.product.is_weighed:
+            price_minor = self.code.price_minor
+            if price_minor is None and self.code.weight_g is not None:
+                price_minor = divide_half_up(self.product.unit_price_minor * self.code.weight_g, 1000)
+        return price_minor + self.product.deposit_minor if price_minor is not None else None
+
+
 class ProductUnknown(DomainError):
     """Details: ``gtin``."""
 

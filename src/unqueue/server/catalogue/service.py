@@ -2,20 +2,20 @@
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 from sqlalchemy import Connection
 
 from unqueue.kernel.database import Database
-from unqueue.kernel.errors import NotFound
+from unqueue.kernel.errors import DomainError, NotFound
 from unqueue.kernel.money import Money, divide_half_up
 from unqueue.kernel.settings import Settings
 from unqueue.server.catalogue import model, store
 from unqueue.server.catalogue.allergens import allergen_names
 from unqueue.server.catalogue.barcodes import Symbology, draw
 from unqueue.server.catalogue.categories import category, rank
-from unqueue.server.catalogue.codes import CodeReader
+from unqueue.server.catalogue.codes import Code, CodeReader
 from unqueue.server.catalogue.gtin import gtin_14, shortest
 from unqueue.server.catalogue.model import Product, ProductUnknown, Resolved, WeightNeeded
 from unqueue.server.catalogue.templates import parse_template
@@ -122,14 +122,27 @@ class Catalogue:
 
         Raises the refusals of :mod:`unqueue.server.catalogue.model`, each with its own code.
         """
-        today = at.date()
+        product, read = await self._read(code, symbology, at.date())
+        return model.resolve(product, read, at.date())
+
+    async def recognise(self, code: str, at: datetime) -> model.Recognised:
+        """The product of a code that staff scanned at ``at``, the store's local time, fit to be sold or not.
+        ProductUnknown, or what the code's reader refuses.
+        """
+        product, read = await self._read(code, None, at.date())
+        try:
+            return model.Recognised(product, model.resolve(product, read, at.date()).code)
+        except DomainError as refusal:
+            return model.Recognised(product, read, refusal)
+
+    async def _read(self, code: str, symbology: str | None, today: date) -> tuple[Product, Code]:
         read = self.codes.read(code, today, symbology)
         product = await self.find(read.gtin)
         if product is None and read.other_gtin is not None:
             product = await self.find(read.other_gtin)
         if product is None:
             raise ProductUnknown(gtin=read.gtin)
-        return model.resolve(product, read, today)
+        return product, read
 
     def draw(self, code: str, symbology: Symbology | None) -> str:
         """A product's barcode as SVG: :func:`unqueue.server.catalogue.barcodes.draw`."""

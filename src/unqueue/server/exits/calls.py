@@ -2,7 +2,7 @@
 one exit (or for a lane): what comes in meanwhile is added to it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -14,9 +14,9 @@ from unqueue.kernel.ids import new_id
 from unqueue.server.access import Principal
 from unqueue.server.exits import age_checks, store, supplements
 from unqueue.server.exits.answers import Action, AlarmKind, CallKind, Finding, TagCause
+from unqueue.server.exits.goods import ITEMS_MAX, Goods, UnpaidGood, worth_minor
 from unqueue.server.exits.model import Call, Exit
 from unqueue.server.exits.refusals import ExitConflict
-from unqueue.server.exits.supplements import ITEMS_MAX, UnpaidGood
 from unqueue.server.exits.views import CallView, call_view, call_views
 from unqueue.server.orders import store as orders_store
 from unqueue.server.orders.model import Order
@@ -81,8 +81,11 @@ class Calls:
     any more.
     """
 
-    def __init__(self, database: Database, *, let_out: LetOut | None = None, send_back: LetOut | None = None) -> None:
+    def __init__(
+        self, database: Database, goods: Goods, *, let_out: LetOut | None = None, send_back: LetOut | None = None
+    ) -> None:
         self._database = database
+        self._goods = goods
         self._let_out, self._send_back = let_out, send_back
 
     async def raise_alarm(self, device: Principal, alarm: Alarm) -> CallView:
@@ -135,6 +138,7 @@ class Calls:
     async def answer(self, staff: Principal, call_id: str, request: Answer) -> CallView:
         """A person decides, by name. The exit follows: it is accepted, weighed again or given up."""
         plain, answer_id = normal_id(call_id), normal_id(request.id)
+        values_minor = await self._goods.values_minor(request.found)
 
         def write(tx: Transaction) -> CallView:
             known = store.call_of_answer(tx.connection, answer_id)
@@ -146,7 +150,7 @@ class Calls:
             if call is None:
                 raise NotFound
             one = store.get(tx.connection, call.exit_id) if call.exit_id is not None else None
-            answered = answer_in(tx, staff, call, one, request)
+            answered = answer_in(tx, staff, call, one, request, of_codes=values_minor)
             now = store.get(tx.connection, one.exit_id) if one is not None else None
             if now is not None and now.bay is not None:
                 follow = self._let_out if now.status == "accepted" else self._send_back
@@ -193,8 +197,18 @@ class Calls:
         return await self._database.read(read)
 
 
-def answer_in(tx: Transaction, staff: Principal, call: Call, one: Exit | None, request: Answer) -> Call:
-    """A person's answer, in a unit of work that does more than that; the call as it then is, and its exit follows."""
+def answer_in(
+    tx: Transaction,
+    staff: Principal,
+    call: Call,
+    one: Exit | None,
+    request: Answer,
+    *,
+    of_codes: Mapping[str, int | None] | None = None,
+) -> Call:
+    """A person's answer, in a unit of work that does more than that; the call as it then is, and its exit follows.
+    ``of_codes``: what one costs of each scanned code that it names.
+    """
     paid_minor = supplements.close_with(tx, call, staff.actor) if request.action in {"let_go", "done"} else None
     finding = "unpaid" if paid_minor is not None or request.found else request.finding
     found = request.found or (_seen_at_gate(call) if finding == "unpaid" else [])
@@ -207,7 +221,7 @@ def answer_in(tx: Transaction, staff: Principal, call: Call, one: Exit | None, r
         one=one,
         evidence_id=request.evidence_id,
         finding=finding,
-        worth_minor=paid_minor if paid_minor is not None else supplements.worth_minor(tx.connection, found),
+        worth_minor=paid_minor if paid_minor is not None else worth_minor(tx.connection, found, of_codes),
     )
     store.update_call(tx, answered)
     about = one or (orders_store.get(tx.connection, call.order_id) if call.order_id is not None else None)

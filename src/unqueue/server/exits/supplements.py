@@ -20,6 +20,7 @@ from unqueue.server.access import Principal
 from unqueue.server.catalogue import store as catalogue_store
 from unqueue.server.exits import store
 from unqueue.server.exits.answers import PAYABLE
+from unqueue.server.exits.goods import ITEMS_MAX, UnpaidGood
 from unqueue.server.exits.model import Call
 from unqueue.server.exits.refusals import ActionNotPossible, CallAnswered
 from unqueue.server.orders import store as orders_store
@@ -27,9 +28,6 @@ from unqueue.server.orders.model import Order
 from unqueue.server.orders.service import Orders
 from unqueue.server.trips.requests import Scan
 from unqueue.server.trips.service import Trips, normal_id
-
-ITEMS_MAX = 50
-QUANTITY_MAX = 99
 
 call_payments = Table(
     "call_payments",
@@ -47,14 +45,6 @@ class PaymentDue(DomainError):
     permanent = False
     zh = "补付还没有完成，请等顾客付款，或取消补付"
     en = "The extra payment is not done yet. Please wait for it, or take it back."
-
-
-class UnpaidGood(msgspec.Struct, frozen=True):
-    """Goods that were there and not paid: by the product, or by its scanned code."""
-
-    product_id: str | None = None
-    code: str | None = None
-    quantity: Annotated[int, msgspec.Meta(ge=1, le=QUANTITY_MAX)] = 1
 
 
 class Payment(msgspec.Struct, frozen=True):
@@ -151,20 +141,6 @@ def close_with(tx: Transaction, call: Call, actor: str) -> int | None:
             orders_store.mark_left(tx, order, actor)
             total_minor = (total_minor or 0) + order.total_minor
     return total_minor
-
-
-def worth_minor(connection: Connection, found: Sequence[UnpaidGood]) -> int | None:
-    """What goods cost by the catalogue as it is now, with deposits; None where one of them is sold by weight, or is
-    not known, or there are none.
-    """
-    ids = [one.product_id for one in found if one.product_id is not None]
-    if not ids or len(ids) != len(found):
-        return None
-    known = catalogue_store.records(connection, ids)
-    if any(one not in known or known[one].product.is_weighed for one in ids):
-        return None
-    prices = {one: known[one].product.unit_price_minor + known[one].product.deposit_minor for one in ids}
-    return sum(prices[one.product_id] * one.quantity for one in found if one.product_id is not None)
 
 
 def _payable(connection: Connection, call_id: str) -> Call:

@@ -15,11 +15,13 @@ from unqueue.kernel.ids import token_hash
 from unqueue.server.access import Access, bearer
 from unqueue.server.exits import store as exits_store
 from unqueue.server.exits.calls import Answer, Calls, Security
+from unqueue.server.exits.goods import Goods, GoodsView
 from unqueue.server.exits.supplements import Payment, Supplements, SupplementView
 from unqueue.server.exits.views import CallView, ExitView, call_views, exit_view
 from unqueue.server.staff.service import Staff
 from unqueue.server.staff.sessions import Session, Sessions, SessionView
 from unqueue.server.staff.today import Today, TodayView
+from unqueue.server.trips.requests import CodeText
 
 AnyRequest = Request[Any, Any, State]
 
@@ -50,6 +52,10 @@ LanesOf = Callable[[Connection], list[Any]]
 class SignIn(msgspec.Struct, frozen=True):
     name: str
     pin: str
+
+
+class ScannedCode(msgspec.Struct, frozen=True):
+    code: CodeText
 
 
 class StoreName(msgspec.Struct, frozen=True):
@@ -129,7 +135,13 @@ def _bays(connection: Connection) -> list[FloorBay]:
 
 
 def routes(  # noqa: PLR0917  # the use cases that stand behind the console's requests
-    staff: Staff, sessions: Sessions, floor: Floor, calls: Calls, supplements: Supplements, access: Access
+    staff: Staff,
+    sessions: Sessions,
+    floor: Floor,
+    calls: Calls,
+    supplements: Supplements,
+    goods: Goods,
+    access: Access,
 ) -> list[HTTPRouteHandler]:
     @post("/api/staff/sessions", status_code=201, tags=["staff"])
     async def sign_in(data: JSONBody[SignIn]) -> Session:
@@ -166,10 +178,10 @@ def routes(  # noqa: PLR0917  # the use cases that stand behind the console's re
         """Decide a call, by name and with a reason."""
         return await calls.answer(await access.staff(request, "calls"), call_id, data)
 
-    return [sign_in, sign_out, current, read_floor, list_calls, answer, *_at_calls(calls, supplements, access)]
+    return [sign_in, sign_out, current, read_floor, list_calls, answer, *_at_calls(calls, supplements, goods, access)]
 
 
-def _at_calls(calls: Calls, supplements: Supplements, access: Access) -> list[HTTPRouteHandler]:
+def _at_calls(calls: Calls, supplements: Supplements, goods: Goods, access: Access) -> list[HTTPRouteHandler]:
     """What staff do at a call before they answer it."""
 
     @post("/api/staff/calls/{call_id:str}/look", status_code=200, tags=["staff"])
@@ -181,6 +193,12 @@ def _at_calls(calls: Calls, supplements: Supplements, access: Access) -> list[HT
     async def security(call_id: FromPath[str], data: JSONBody[Security], request: AnyRequest) -> CallView:
         """Call the guard, by name and with a reason; the call stays open."""
         return await calls.call_security(await access.staff(request, "calls"), call_id, data)
+
+    @post("/api/staff/goods", status_code=200, tags=["staff"])
+    async def name_goods(data: JSONBody[ScannedCode], request: AnyRequest) -> GoodsView:
+        """What a scanned code names, what it costs, and whether it can be sold."""
+        await access.staff(request, "calls")
+        return await goods.look(data.code)
 
     @post("/api/staff/calls/{call_id:str}/payment", status_code=200, tags=["staff"])
     async def take_payment(call_id: FromPath[str], data: JSONBody[Payment], request: AnyRequest) -> SupplementView:
@@ -198,4 +216,4 @@ def _at_calls(calls: Calls, supplements: Supplements, access: Access) -> list[HT
         """The shopper does not want the goods after all."""
         await supplements.withdraw(await access.staff(request, "calls"), call_id)
 
-    return [look, security, take_payment, payment, withdraw]
+    return [look, security, name_goods, take_payment, payment, withdraw]
