@@ -63,7 +63,13 @@ def test_an_item_is_taken_off_and_the_rest_goes(shop: Shop, phone: BrowserContex
     open_call(page, shop, "重量不符")
     page.get_by_role("button", name="把商品拿下").click()
     assert_usable(page)
-    page.get_by_role("button", name="别的商品，顾客不要了").click()
+    # By its barcode, which names it and what it is worth.
+    page.get_by_label("没付的商品的条码").fill(goods[1]["code"])
+    page.get_by_role("button", name="加上").click()
+    came_off = page.get_by_role("list", name="没付的商品").get_by_role("listitem")
+    expect(came_off).to_contain_text(goods[1]["name_zh"])
+    assert_usable(page)
+    page.get_by_role("button", name="拿下这些").click()
     wait_for(lambda: told(shop, "call.answered", order), lambda now: bool(now["action"] == "take_off"))
     shop.lane("/belt", method="DELETE")
     shop.lane("/belt", {"goods": [{"gtin": goods[0]["gtin"], "quantity": 1}]})
@@ -71,6 +77,8 @@ def test_an_item_is_taken_off_and_the_rest_goes(shop: Shop, phone: BrowserContex
     walk_out(shop)
     answer = told(shop, "call.answered", order)
     assert (answer["action"], answer["finding"]) == ("take_off", "unpaid")
+    price = goods[1]["unit_price"]["amount_minor"] + goods[1]["deposit"]["amount_minor"]
+    assert answer["worth_minor"] == price
     attendant = shop.http.get("/demo/api/store").json()["attendant"]["name"]
     assert answer["answered_by"] == attendant
     # A supervisor reads who decided what, and why.
@@ -78,13 +86,14 @@ def test_an_item_is_taken_off_and_the_rest_goes(shop: Shop, phone: BrowserContex
     hire(shop, supervisor)
     page.get_by_role("button", name="退出登录").click()
     sign_in(page, shop, supervisor, at="#overrides")
-    one = page.get_by_role("listitem").filter(has_text=order["number"])
-    for words in ("把商品拿下", "重量不符", "别的商品，顾客不要了", attendant):
+    number = " ".join(re.findall("...", order["number"]))
+    one = page.get_by_role("listitem").filter(has_text=number)
+    for words in ("把商品拿下", "重量不符", f"拿下了：{goods[1]['name_zh']}", attendant):
         expect(one).to_contain_text(words)
     expect(page.get_by_role("status").filter(has_text="没有被改动")).to_be_visible()
     assert_usable(page)
-    one.get_by_role("button", name=re.compile(order["number"])).click()
-    expect(page.get_by_text(f"订单 {order['number']} 的记录，不论哪一天")).to_be_visible()
+    one.get_by_role("button", name=re.compile(number)).click()
+    expect(page.get_by_text(f"订单 {number} 的记录，不论哪一天")).to_be_visible()
     expect(page.get_by_role("listitem")).to_have_count(1)
 
 
@@ -99,6 +108,12 @@ def test_a_payment_is_taken_for_what_was_not_paid(
     page.get_by_role("button", name="补付没付的商品").click()
     page.get_by_label("没付的商品的条码").fill(goods[1]["code"])
     page.get_by_role("button", name="加上").click()
+    to_pay = page.get_by_role("list", name="没付的商品")
+    expect(to_pay).to_contain_text(goods[1]["name_zh"])
+    page.get_by_label("没付的商品的条码").fill("96385074")
+    page.get_by_role("button", name="加上").click()
+    expect(page.get_by_text("没有条码是 96385074 的商品").last).to_be_visible()  # at once, and nothing is lost
+    expect(to_pay.get_by_role("listitem")).to_have_count(1)
     assert_usable(page)
     page.get_by_role("button", name="请顾客付款").click()
     expect(page.get_by_text("等顾客付款")).to_be_visible()
@@ -147,6 +162,7 @@ def test_a_payment_that_was_given_up_does_not_come_back_with_a_late_answer(
     page.get_by_role("button", name="补付没付的商品").click()
     page.get_by_label("没付的商品的条码").fill(goods[1]["code"])
     page.get_by_role("button", name="加上").click()
+    expect(page.get_by_role("list", name="没付的商品")).to_contain_text(goods[1]["name_zh"])
     page.get_by_role("button", name="请顾客付款").click()
     expect(page.get_by_text("等顾客付款")).to_be_visible()
     late: list[tuple[Route, APIResponse]] = []
@@ -210,7 +226,6 @@ def test_in_english_the_buttons_of_a_call_keep_their_words_whole(
     page.get_by_role("button", name="Take a payment").click()
     page.get_by_label("Barcode of what was not paid").fill("96385074")
     page.get_by_role("button", name="Add", exact=True).click()
-    page.get_by_role("button", name="Ask for the payment").click()
     expect(page.get_by_text("No product has the barcode 96385074.").last).to_be_visible()  # staff ask no staff
     assert page.evaluate(WORDS_BROKEN) == []
     assert_usable(page)

@@ -7,6 +7,7 @@ import type {
   OrderSummary,
   Payment,
   PaymentMethod,
+  ProblemDocument,
   ReceiptSms,
   StoredCard,
   Suspect,
@@ -157,6 +158,19 @@ export interface Found {
   readonly quantity?: number;
 }
 
+/** What a scanned code names. */
+export interface Goods {
+  readonly product_id: string;
+  readonly name_zh: string;
+  readonly name_en: string;
+  /** Of goods sold by weight. */
+  readonly weight_g: number | null;
+  /** What one of it costs, before promotions. */
+  readonly price: Money | null;
+  /** Why it can't be sold. */
+  readonly refusal: ProblemDocument | null;
+}
+
 /** The extra order of a call: what turned up unpaid and is paid for now. */
 export interface Supplement {
   readonly order_id: string;
@@ -198,6 +212,7 @@ export function staffApi(token: string, onEnded: () => void = () => undefined) {
     vouchDead: (lane: string) => post<{ readonly orders: number }>(`/api/staff/lanes/${path(lane)}/dead`),
     look: (call: string) => post<Call>(`/api/staff/calls/${path(call)}/look`),
     callSecurity: (call: string, reason: string) => post<Call>(`/api/staff/calls/${path(call)}/security`, { reason }),
+    goods: (code: string) => post<Goods>("/api/staff/goods", { code }),
     takePayment: (call: string, items: readonly Found[]) =>
       post<Supplement>(`/api/staff/calls/${path(call)}/payment`, { items }),
     paymentOf: (call: string) => send<Supplement>(`/api/staff/calls/${path(call)}/payment`),

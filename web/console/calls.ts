@@ -222,6 +222,11 @@ export function uncounted(calls: readonly Call[]): ReadonlySet<string> {
   return new Set(due.flatMap(({ order }) => (order ? [order.id] : [])));
 }
 
+/** What a call is about. A lane that has something to say asks for help as well, without a shopper. */
+export function titleOf(call: Call): PlainMessageKey {
+  return call.kind === "help" && call.evidence?.detail ? "console.kind.help_lane" : `console.kind.${call.kind}`;
+}
+
 /** What to do about a call, in a sentence. */
 export function adviceOf(call: Call): PlainMessageKey {
   if (call.actions.includes("open_again")) return "console.advice.gate";

@@ -6,7 +6,7 @@ import pytest
 
 from unqueue.kernel.errors import DomainError
 from unqueue.server.catalogue.codes import Code
-from unqueue.server.catalogue.model import LabelPriceDiffers, Product, resolve
+from unqueue.server.catalogue.model import LabelPriceDiffers, Product, Recognised, resolve
 
 TODAY = date(2026, 3, 2)
 YESTERDAY, TOMORROW = date(2026, 3, 1), date(2026, 3, 3)
@@ -97,3 +97,17 @@ def test_an_expired_product_says_since_when() -> None:
     assert problem["status"] == 409
     assert "2026-03-01" in problem["zh"]
     assert "2026-03-01" in problem["en"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "value_minor"),
+    [
+        ({"unit_price_minor": 690, "deposit_minor": 50}, Code(GTIN), 740),
+        ({"unit_price_minor": 690, "status": "recalled"}, Code(GTIN), 690),
+        ({"unit_price_minor": 1200, "sold_by": "weight"}, Code(GTIN, weight_g=512), 614),
+        ({"unit_price_minor": 1200, "sold_by": "weight"}, Code(GTIN, weight_g=512, price_minor=610), 610),
+        ({"unit_price_minor": 1200, "sold_by": "weight"}, Code(GTIN), None),
+    ],
+)
+def test_what_goods_are_worth_that_staff_find(fields: dict[str, object], code: Code, value_minor: int | None) -> None:
+    assert Recognised(product(**fields), code).value_minor == value_minor
