@@ -1,6 +1,7 @@
 import {
   parseTrolley,
   sameGood,
+  taken,
   withOneMore,
   withReturned,
   type Plan,
@@ -39,6 +40,12 @@ export const trolley = {
   lay(laid: readonly TrolleyGood[]): void {
     localStorage.setItem(LAID, JSON.stringify([...parseTrolley(localStorage.getItem(LAID)), ...laid]));
     this.remove(laid);
+  },
+  /** So many of each product lie on the belt now: out of this trolley, as far as it has them. */
+  layThese(wanted: readonly { readonly gtin: string; readonly quantity: number }[]): void {
+    const { out, rest } = taken(goods, wanted);
+    this.lay(out);
+    keep(rest);
   },
   /** The belt was cleared into the trolley. */
   takeBack(returned: readonly ReturnedGood[]): void {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { countOf, parseTrolley, planned, withOneMore, withReturned, type TrolleyGood } from "./trolley.ts";
+import { countOf, parseTrolley, planned, taken, withOneMore, withReturned, type TrolleyGood } from "./trolley.ts";
 
 const MILK = { gtin: "06901234567892", name_zh: "牛奶", name_en: "Milk", weight_g: null, eas: false };
 const APPLES = { gtin: "02100000000005", name_zh: "苹果", name_en: "Apples", weight_g: 846, eas: false };
@@ -30,6 +30,19 @@ test("trolley: what comes back from the belt is what was laid there, and more of
 test("trolley: what somebody else laid comes back as goods of the order", () => {
   const back = withReturned([], [{ ...MILK, quantity: 2 }], []);
   assert.deepEqual(back, [{ ...MILK, quantity: 2, scanned: 2, plan: "belt" }]);
+});
+
+test("trolley: what the order asks for is taken out, and the rest stays", () => {
+  const goods: TrolleyGood[] = [
+    { ...MILK, quantity: 3, scanned: 1, plan: "belt" },
+    { ...APPLES, quantity: 1, scanned: 1, plan: "belt" },
+  ];
+  const { out, rest } = taken(goods, [
+    { gtin: MILK.gtin, quantity: 2 },
+    { gtin: "00000000000000", quantity: 1 },
+  ]);
+  assert.deepEqual(out, [{ ...goods[0], quantity: 2, scanned: 1 }]);
+  assert.deepEqual(rest, [{ ...goods[0], quantity: 1, scanned: 0 }, goods[1]]);
 });
 
 test("trolley: plans tell what goes where", () => {

@@ -60,6 +60,26 @@ function withMore(goods: readonly TrolleyGood[], more: TrolleyGood): TrolleyGood
   );
 }
 
+/** So many of each product out of the trolley, as far as it has them: what is taken, and what stays. */
+export function taken(
+  goods: readonly TrolleyGood[],
+  wanted: readonly { readonly gtin: string; readonly quantity: number }[],
+): { readonly out: TrolleyGood[]; readonly rest: TrolleyGood[] } {
+  const due = new Map<string, number>();
+  for (const { gtin, quantity } of wanted) due.set(gtin, (due.get(gtin) ?? 0) + quantity);
+  const out: TrolleyGood[] = [];
+  const rest: TrolleyGood[] = [];
+  for (const good of goods) {
+    const quantity = Math.min(good.quantity, due.get(good.gtin) ?? 0);
+    const scanned = Math.min(good.scanned, quantity);
+    due.set(good.gtin, (due.get(good.gtin) ?? 0) - quantity);
+    if (quantity > 0) out.push({ ...good, quantity, scanned });
+    if (quantity < good.quantity)
+      rest.push({ ...good, quantity: good.quantity - quantity, scanned: good.scanned - scanned });
+  }
+  return { out, rest };
+}
+
 /** The goods that the visitor means to do this with. */
 export function planned(goods: readonly TrolleyGood[], plan: Plan): TrolleyGood[] {
   return goods.filter((good) => good.plan === plan);

@@ -1,5 +1,4 @@
 import type { Call, Finding, Money } from "../../shared/types.ts";
-import type { Action } from "../api.ts";
 
 /** A call that a person answered, or a gate that was opened by hand: `docs/protocols/http.md`, “Staff”. */
 export interface Override {
@@ -10,7 +9,7 @@ export interface Override {
   readonly order: { readonly id: string; readonly number: string } | null;
   readonly by: string;
   readonly staff_id: string | null;
-  readonly action: Action | "open_gate" | "gate_stayed_shut" | null;
+  readonly action: Call["actions"][number] | "open_gate" | "gate_stayed_shut" | null;
   readonly reason: string | null;
   readonly finding: Finding | null;
   readonly worth: Money | null;
