@@ -8,6 +8,7 @@ from tests.support.stores import MILK, TEA
 
 from unqueue.passes import signed
 from unqueue.server.app import MerchantServer
+from unqueue.server.exits.bags import Bags
 from unqueue.server.exits.weights import BAG_G, BAG_SD_G
 from unqueue.weighing import priors
 
@@ -35,7 +36,8 @@ async def test_bags_are_weighed_like_goods(lane: LaneClient, buy: Buy) -> None:
 @pytest.fixture
 def known_box(store: MerchantServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shoppers often bring a box that the catalogue calls cheese; and one that nobody knows is not offered."""
-    monkeypatch.setattr(store.bags, "_containers", ("cheese", "nothing"))
+    named = Bags(store.database, bags_max=2, containers=("cheese", "nothing", "cheese"))
+    monkeypatch.setattr(store.bags, "_containers", named._containers)  # as settings that name one twice
 
 
 @pytest.mark.usefixtures("known_box")

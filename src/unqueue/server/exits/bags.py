@@ -61,7 +61,7 @@ class Bags:
     def __init__(self, database: Database, *, bags_max: int, containers: Sequence[str] = ()) -> None:
         self._database = database
         self._bags_max = bags_max
-        self._containers = tuple(containers)
+        self._containers = tuple(dict.fromkeys(containers))
 
     async def of(self, principal: Principal, order_id: str) -> BagsView:
         """How many were declared. NotFound for an order that is not the principal's own."""
