@@ -8,6 +8,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 MAKERS = [
     *sorted((REPOSITORY / "src/unqueue/lane/sequence").glob("*.py")),
+    REPOSITORY / "src/unqueue/kiosk/sequence/__init__.py",
     REPOSITORY / "src/unqueue/lane/alone.py",
     REPOSITORY / "src/unqueue/server/exits/offline.py",
 ]
@@ -19,6 +20,8 @@ def texts(node: ast.expr) -> list[str]:
     """What an expression may come to; nothing where it is no text that is written there."""
     if isinstance(node, ast.Constant):
         return [node.value] if isinstance(node.value, str) else []
+    if isinstance(node, ast.IfExp):
+        return [*texts(node.body), *texts(node.orelse)]
     if not isinstance(node, ast.JoinedStr):
         return []
     found = [""]
@@ -37,8 +40,7 @@ def details() -> Iterator[str]:
                 yield from texts(node.value)
             is_alarm = isinstance(node, ast.Call) and ast.unparse(node.func) in {"turn.alarm", "RaiseAlarm"}
             if isinstance(node, ast.Call) and is_alarm:
-                at = 2 if ast.unparse(node.func) == "turn.alarm" else 3
-                yield from texts(node.args[at])
+                yield from texts(node.args[-1])
 
 
 def test_every_detail_is_worded_and_every_wording_has_a_detail() -> None:

@@ -10,6 +10,7 @@ import {
   unpaidGuesses,
   patience,
   stopwatch,
+  titleOf,
   uncounted,
 } from "./calls.ts";
 
@@ -173,4 +174,14 @@ test("how many goods an order has is not told until its audit has counted them",
   assert.equal(uncounted([{ ...due, evidence: { outcome: "differences" } }]).size, 0);
   assert.equal(uncounted([{ ...due, status: "answered" }]).size, 0);
   assert.equal(uncounted([{ ...call("b", "weight", 2), order }]).size, 0);
+});
+
+test("a lane that has something to say does not say that a shopper asks for help", () => {
+  const help = call("a", "help", 1);
+  assert.equal(titleOf(help), "console.kind.help");
+  assert.equal(titleOf({ ...help, evidence: { detail: "order 123456789" } }), "console.kind.help"); // at a kiosk
+  assert.equal(
+    titleOf({ ...help, evidence: { detail: "the fire alarm is active: the gate is kept open" } }),
+    "console.kind.help_lane",
+  );
 });

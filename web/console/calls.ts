@@ -1,6 +1,7 @@
 import type { PlainMessageKey } from "../shared/messages.ts";
 import type { Call, Finding, Suspect } from "../shared/types.ts";
 import type { Action } from "./api.ts";
+import { isOrder } from "./details.ts";
 
 type Kind = Call["kind"];
 
@@ -224,7 +225,8 @@ export function uncounted(calls: readonly Call[]): ReadonlySet<string> {
 
 /** What a call is about. A lane that has something to say asks for help as well, without a shopper. */
 export function titleOf(call: Call): PlainMessageKey {
-  return call.kind === "help" && call.evidence?.detail ? "console.kind.help_lane" : `console.kind.${call.kind}`;
+  const detail = call.evidence?.detail;
+  return call.kind === "help" && detail && !isOrder(detail) ? "console.kind.help_lane" : `console.kind.${call.kind}`;
 }
 
 /** What to do about a call, in a sentence. */

@@ -11,6 +11,7 @@ for (const [detail, zh, en] of [
     "门的计数器重新开始了：请看一下订单 123 456 789 的顾客有没有离开",
     /order 123 456 789/,
   ],
+  ["order 123456789", "订单 123 456 789", /^Order 123 456 789$/],
   ["scale: no answer: timeout", "秤：no answer: timeout", /^Scale: no answer: timeout$/],
   [`order 123456789 ${CUT_OFF}`, "订单 123 456 789 在断网时从这里出场，服务器不认：order_left", /order_left$/],
   [`the order of exit ab12 ${CUT_OFF}`, "一张订单（出场 ab12）在断网时从这里出场，服务器不认：order_left", /ab12/],

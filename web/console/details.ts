@@ -25,6 +25,7 @@ const DETAILS: readonly (readonly [template: string, key: Key])[] = [
     "the order of exit {exit} left here while the lane was cut off, and the server does not take that: {why}",
     "console.detail.exit_not_taken",
   ],
+  ["order {number}", "console.detail.order"],
   ["{device}: {problem}", "console.detail.device"],
 ];
 
@@ -32,6 +33,11 @@ const PATTERNS = DETAILS.map(([template, key]) => {
   const plain = template.replace(/[.?()[\]*+^$|\\]/g, "\\$&");
   return { key, pattern: new RegExp(`^${plain.replace(/\{(\w+)\}/g, "(?<$1>.+?)")}$`, "s") };
 });
+
+/** Whether it tells which order a kiosk has that a shopper asks for help at, and not what a lane has to say. */
+export function isOrder(detail: string): boolean {
+  return /^order \d+$/.test(detail);
+}
 
 /** The detail of a call in a language; one that nobody knows as it is. */
 export function detailIn(language: Language, detail: string): string {

@@ -269,6 +269,7 @@ export const console_ = {
     zh: "一张订单（出场 {exit}）在断网时从这里出场，服务器不认：{why}",
     en: "An order (exit {exit}) left here while the lane was cut off, and the server does not take that: {why}",
   },
+  "console.detail.order": { zh: "订单 {number}", en: "Order {number}" },
   "console.detail.device": { zh: "{device}：{problem}", en: "{device}: {problem}" },
 
   // What the server tells a shopper to bring to staff, told to staff.
